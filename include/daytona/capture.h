@@ -1,0 +1,78 @@
+/*
+ * capture.h - a source of received IP packets. Two implementations: live capture through
+ * libpcap (loaded with dlopen at first use), and the replay of a pcap file.
+ *
+ * A capture belongs to one thread at a time; the file descriptor may be polled from several.
+ */
+#ifndef DAYTONA_CAPTURE_H
+#define DAYTONA_CAPTURE_H
+
+#include <daytona/types.h>
+
+struct daytona_capture;
+
+/** An inclusive range of TCP ports, host byte order. */
+struct daytona_port_span {
+    uint16_t low, high;
+};
+
+struct daytona_capture_config {
+    const char *const *interfaces; /**< names to listen on; count 0: all, also later ones */
+    size_t interface_count;
+    /** TCP packets to these local (destination) ports are wanted; so are IPv4 fragments of TCP
+     *  and ICMP errors that quote TCP. None: nothing is captured until set_ports. */
+    const struct daytona_port_span *ports;
+    size_t port_count;
+    uint32_t ring_bytes;     /**< 0: 64 MB */
+    uint32_t snapshot_bytes; /**< 0: 65,568 (64 KB super-frame and any link header) */
+};
+
+/** One captured packet, valid until the next daytona_capture_next(). */
+struct daytona_captured {
+    struct daytona_span ip; /**< from the IP header on */
+    size_t wire_length;     /**< IP bytes on the wire; more than ip.length when cut */
+    int interface_index;    /**< 0 when unknown */
+    uint64_t stamp_ns;      /**< capture time, CLOCK_REALTIME */
+};
+
+/**
+ * Opens a live capture. On error returns -errno and writes one sentence that says what to do
+ * into `message` (message_size bytes, always terminated): -ENOENT no libpcap or no such
+ * interface, -EPERM no CAP_NET_RAW, ...
+ */
+int daytona_capture_open(const struct daytona_capture_config *config, struct daytona_capture **out,
+                         char *message, size_t message_size);
+
+/** Replays a pcap or pcapng file as fast as it is read; same packets, same link types. */
+int daytona_capture_open_file(const char *path, struct daytona_capture **out, char *message,
+                              size_t message_size);
+
+/** Narrows or widens the filter of a running capture; on a file it filters in software. */
+int daytona_capture_set_ports(struct daytona_capture *capture,
+                              const struct daytona_port_span *ports, size_t count);
+
+/** A descriptor that polls readable when daytona_capture_next() may find a packet. Owned by the
+ * capture. */
+int daytona_capture_descriptor(const struct daytona_capture *capture);
+
+/** Fills up to `max` descriptors that the capture owns (the one above and those behind it)
+ *  and returns how many there are. */
+size_t daytona_capture_descriptors(const struct daytona_capture *capture, int *out, size_t max);
+
+/** The next packet: 1 and *out filled, 0 none now, -ENODATA end of file, or -errno when the
+ *  device is gone or broken. Packets of the interface's own sending, of other hosts, and
+ *  second copies seen on a bridge's or bond's member are not returned. Never blocks. */
+int daytona_capture_next(struct daytona_capture *capture, struct daytona_captured *out);
+
+struct daytona_capture_counters {
+    uint64_t packets, bytes;
+    uint64_t dropped_by_ring; /**< the ring was full: the program was too slow */
+    uint64_t dropped_by_interface;
+    uint64_t ignored; /**< unknown link type, VLAN, member interface, not IPv4 */
+};
+void daytona_capture_counters(struct daytona_capture *capture,
+                              struct daytona_capture_counters *out);
+
+void daytona_capture_close(struct daytona_capture *capture);
+
+#endif

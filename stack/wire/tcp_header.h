@@ -1,0 +1,77 @@
+/*
+ * tcp_header.h - the TCP header and its options as a plain value (RFC 9293 section 3.1, RFC 7323,
+ * RFC 2018): parse never reads out of bounds and accepts any bytes, emit writes Linux's layout.
+ */
+#ifndef STACK_WIRE_TCP_HEADER_H
+#define STACK_WIRE_TCP_HEADER_H
+
+#include "stack/base/seq.h"
+#include <daytona/types.h>
+
+#define TCP_HEADER_MIN      20
+#define TCP_HEADER_MAX      60
+#define TCP_SACK_BLOCKS_MAX 4
+
+enum tcp_flag {
+    TCP_FIN = 0x01,
+    TCP_SYN = 0x02,
+    TCP_RST = 0x04,
+    TCP_PSH = 0x08,
+    TCP_ACK = 0x10,
+    TCP_URG = 0x20,
+    TCP_ECE = 0x40,
+    TCP_CWR = 0x80,
+};
+
+struct tcp_sack_block {
+    struct seq left, right; /**< right is one past the block (RFC 2018 section 3) */
+};
+
+struct tcp_header {
+    uint16_t source_port, destination_port;
+    struct seq seq, ack;
+    uint16_t window; /**< as on the wire, unscaled */
+    uint16_t urgent_pointer;
+    uint16_t mss;          /**< 0: option absent */
+    uint8_t flags;         /**< TCP_FIN | ... */
+    uint8_t header_length; /**< set by parse and emit */
+    uint8_t window_scale;  /**< as on the wire */
+    uint8_t sack_count;
+    bool has_window_scale, has_sack_permitted, has_timestamps;
+    uint32_t timestamp_value, timestamp_echo;
+    struct tcp_sack_block sacks[TCP_SACK_BLOCKS_MAX];
+};
+
+/** Reads a header and options. 0; -EBADMSG data offset out of bounds. A malformed option ends
+ *  the list (what stood before it counts), as in Linux. `*payload` gets what follows. */
+int tcp_header_parse(struct daytona_span segment, struct tcp_header *out,
+                     struct daytona_span *payload);
+
+/** Only ports and sequence number, of the 8 bytes that an ICMP error must quote. 0, -EBADMSG. */
+int tcp_header_parse_quoted(struct daytona_span quoted, struct tcp_header *out);
+
+/**
+ * Writes the header with a zero checksum field and returns its length (a multiple of 4).
+ * SYN: mss, sackOK, TS, nop, wscale (without TS: mss, nop, nop, sackOK, nop, wscale). Other
+ * segments: nop, nop, TS, nop, nop, SACK. Sets header->header_length. SACK blocks that do not fit
+ * are left out.
+ */
+size_t tcp_header_emit(struct tcp_header *header, uint8_t out[TCP_HEADER_MAX]);
+
+/** The length emit would return. */
+size_t tcp_header_length(const struct tcp_header *header);
+
+enum tcp_checksum { TCP_CHECKSUM_COMPLETE, TCP_CHECKSUM_PARTIAL, TCP_CHECKSUM_BAD };
+
+/** Judges the checksum of a received segment. PARTIAL: the field holds exactly the folded
+ *  pseudo-header sum, as left by a local sender that offloads (never for a right complete one). */
+enum tcp_checksum tcp_checksum_judge(const struct daytona_address *source,
+                                     const struct daytona_address *destination,
+                                     struct daytona_span segment);
+
+/** Computes the checksum over the emitted header and the payload and stores it in `header`. */
+void tcp_checksum_store(uint8_t *header, size_t header_length, const struct daytona_address *source,
+                        const struct daytona_address *destination,
+                        const struct daytona_span *payload, size_t span_count);
+
+#endif
