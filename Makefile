@@ -1,19 +1,165 @@
 # Daytona. `make help` lists the targets.
-B := build
-CC ?= gcc
-WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wswitch-enum -Wvla
-CPPFLAGS += -Iinclude -I. -D_GNU_SOURCE
-CFLAGS ?= -O2 -g
-CFLAGS += -std=c17 $(WARN) -fPIC -fno-omit-frame-pointer -fvisibility=hidden -pthread
+#
+# Sources are found by folder, so a new file needs no change here:
+#
+#   stack/ capture/ rawtx/ iptables_rules/ preload/   the library
+#   scripts/{run,rules,check}.c                       one program each, $(B)/daytona-run ...
+#   tests/unit/NAME_test.c                            one cmocka program each, $(B)/tests/unit/NAME_test
+#   tests/sim/*.c                                     one program, $(B)/daytona-sim
+#   tests/fuzz/*.c                                    one program, $(B)/daytona-fuzz
+#   tests/examples/NAME.c, tests/interop/NAME.c       one program each
+#
+# What has no sources is skipped. `B=elsewhere` builds somewhere else; `ONLY='stack/base stack/wire'`
+# leaves all other library folders out, when only a part is of interest.
 
-STACK_SRC := $(sort $(wildcard stack/*.c stack/*/*.c))
-STACK_OBJ := $(STACK_SRC:%.c=$(B)/%.o)
+B          ?= build
+PREFIX     ?= /usr/local
+SEED       ?= 1
+SEEDS      ?= 1000
+TIME       ?= 60
 
-all: $(STACK_OBJ)
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+# ---------------------------------------------------------------------- compilers and flags
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+LD      ?= ld
+OBJCOPY ?= objcopy
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wswitch-enum -Wvla
+INCLUDES := -Iinclude -I.
+OPTIMISE ?= -O2 -g
+COMPILE  := -std=c17 -D_GNU_SOURCE $(WARNINGS) $(INCLUDES) $(OPTIMISE) -fPIC -pthread \
+            -fno-omit-frame-pointer -fvisibility=hidden
+LINK     := -pthread
+
+# WERROR=1: a warning is an error. SANITIZE=address,undefined and COVERAGE=1 want a B of their own.
+ifdef WERROR
+COMPILE += -Werror
+endif
+ifdef SANITIZE
+COMPILE += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+LINK    += -fsanitize=$(SANITIZE)
+endif
+ifdef COVERAGE
+COMPILE += --coverage
+LINK    += --coverage
+endif
+
+# ---------------------------------------------------------------------- sources
+
+FOLDERS  := stack capture rawtx iptables_rules preload
+sources   = $(sort $(wildcard $(addsuffix /*.c,$(1)) $(addsuffix /*/*.c,$(1))))
+ONLY     ?= $(FOLDERS)
+LIBRARY  := $(call sources,$(ONLY))
+STACK    := $(filter stack/%,$(LIBRARY))
+PRELOAD  := $(filter preload/%,$(LIBRARY))
+
+TOOL_MAINS    := $(wildcard scripts/run.c scripts/rules.c scripts/check.c)
+TOOL_SHARED   := $(filter-out $(TOOL_MAINS),$(wildcard scripts/*.c))
+UNIT_MAINS    := $(sort $(wildcard tests/unit/*_test.c))
+UNIT_SHARED   := $(filter-out $(UNIT_MAINS),$(wildcard tests/unit/*.c))
+SIM           := $(sort $(wildcard tests/sim/*.c))
+FUZZ          := $(sort $(wildcard tests/fuzz/*.c))
+EXAMPLE_MAINS := $(sort $(wildcard tests/examples/*.c))
+INTEROP_MAINS := $(sort $(wildcard tests/interop/*.c))
+ALL_SOURCES   := $(LIBRARY) $(TOOL_MAINS) $(TOOL_SHARED) $(UNIT_MAINS) $(UNIT_SHARED) $(SIM) \
+                 $(FUZZ) $(EXAMPLE_MAINS) $(INTEROP_MAINS)
+
+objects   = $(patsubst %.c,$(B)/%.o,$(1))
+
+TOOLS    := $(patsubst scripts/%.c,$(B)/daytona-%,$(TOOL_MAINS))
+UNITS    := $(patsubst %.c,$(B)/%,$(UNIT_MAINS))
+EXAMPLES := $(patsubst %.c,$(B)/%,$(EXAMPLE_MAINS))
+INTEROPS := $(patsubst %.c,$(B)/%,$(INTEROP_MAINS))
+SHARED   := $(if $(PRELOAD),$(B)/libdaytona.so)
+STATIC   := $(if $(STACK),$(B)/libdaytona.a)
+SIMULATOR := $(if $(SIM),$(B)/daytona-sim)
+FUZZER    := $(if $(FUZZ),$(B)/daytona-fuzz)
+
+# ---------------------------------------------------------------------- everyday targets
+
+all: library tools test-programs ## libraries, tools and test programs (the default)
+
+library: $(SHARED) $(STATIC) ## libdaytona.so and libdaytona.a
+
+tools: $(TOOLS) ## daytona-run, daytona-rules, daytona-check
+
+test-programs: $(UNITS) $(SIMULATOR) $(FUZZER) $(EXAMPLES)
+
+interop-programs: $(INTEROPS)
+
+help: ## this list
+	@echo 'Targets (B=$(B)):'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+
+clean: ## removes the build directory
+	rm -rf $(B)
+
+# ---------------------------------------------------------------------- rules
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(CC) $(COMPILE) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
--include $(STACK_OBJ:.o=.d)
-.PHONY: all
+# The names the shared library shows are those of the table of intercepted calls and daytona_*.
+$(B)/exports.map: $(wildcard preload/calls.def preload/exports.sh)
+	@mkdir -p $(@D)
+	if [ -f preload/exports.sh ]; then sh preload/exports.sh; else \
+	    echo '{ global: daytona_*; local: *; };'; fi > $@
+
+SONAME := libdaytona.so.0
+$(B)/libdaytona.so: $(call objects,$(LIBRARY)) $(B)/exports.map
+	$(CC) -shared $(LINK) $(LDFLAGS) -Wl,-soname,$(SONAME) $(if $(SANITIZE),,-Wl,-z,defs) -Wl,-z,now \
+	    -Wl,--version-script=$(B)/exports.map -o $@ $(filter %.o,$^) -ldl
+	ln -sf libdaytona.so $(B)/$(SONAME)
+
+# One relocatable object in which only daytona_* is global, so that linking it can replace no
+# function of the program's own and none of libc's.
+$(B)/libdaytona.a: $(call objects,$(LIBRARY))
+	$(LD) -r -o $(B)/daytona.o $^
+	$(OBJCOPY) --wildcard --keep-global-symbol='daytona_*' $(B)/daytona.o
+	rm -f $@
+	$(AR) rcs $@ $(B)/daytona.o
+
+# Tests see everything: an archive of all objects. It stands behind -lc on the command line, so
+# that a call of libc's read() finds libc's and does not pull in the preload's.
+$(B)/tests/everything.a: $(call objects,$(LIBRARY) $(TOOL_SHARED) $(UNIT_SHARED) $(SIM))
+	@mkdir -p $(@D)
+	rm -f $@
+	$(AR) rcs $@ $^
+LINK_EVERYTHING = -lc $(B)/tests/everything.a -ldl
+
+$(UNITS): $(B)/%: $(B)/%.o $(B)/tests/everything.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $< -lcmocka $(LINK_EVERYTHING)
+
+$(TOOLS): $(B)/daytona-%: $(B)/scripts/%.o $(call objects,$(TOOL_SHARED)) $(B)/tests/everything.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LINK_EVERYTHING)
+
+$(B)/daytona-sim: $(call objects,$(SIM)) $(B)/tests/everything.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LINK_EVERYTHING)
+
+$(B)/daytona-fuzz: $(call objects,$(FUZZ)) $(B)/tests/everything.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LINK_EVERYTHING)
+
+# An example either calls daytona_*() (and is linked with the archive), or, when its name begins
+# with "linked_", is an ordinary program that is linked with the shared library before libc.
+$(B)/tests/examples/linked_%: $(B)/tests/examples/linked_%.o $(B)/libdaytona.so
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $< -L$(B) -ldaytona -Wl,-rpath,'$$ORIGIN/../..'
+
+$(B)/tests/examples/%: $(B)/tests/examples/%.o $(B)/libdaytona.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $< $(B)/libdaytona.a -ldl
+
+$(B)/tests/interop/router: LIBRARIES = -lnetfilter_queue -lnfnetlink
+$(INTEROPS): $(B)/%: $(B)/%.o
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $< $(LIBRARIES)
+
+-include $(patsubst %.c,$(B)/%.d,$(ALL_SOURCES))
+
+.PHONY: all library tools test-programs interop-programs help clean
+.SECONDARY:
