@@ -1,0 +1,29 @@
+/*
+ * wrappers.h - prototypes of the wrappers, one per row of calls.def: daytona_socket() and so on.
+ * Those a program may call itself are explained in <daytona/sockets.h>.
+ */
+#ifndef DAYTONA_PRELOAD_WRAPPERS_H
+#define DAYTONA_PRELOAD_WRAPPERS_H
+
+#include "preload/attributes.h"
+#include "preload/real.h"
+
+#define CALL(family, type, name, parameters, arguments)                                            \
+    ATTRIBUTE_PUBLIC type daytona_##name parameters;
+#define CALL_VOID(family, name, parameters, arguments)                                             \
+    ATTRIBUTE_PUBLIC void daytona_##name parameters;
+#define CALL_NO_RETURN(family, name, parameters, arguments)                                        \
+    ATTRIBUTE_PUBLIC _Noreturn void daytona_##name parameters;
+#define CALL_VARIADIC(family, type, name, parameters, last, arguments)                             \
+    ATTRIBUTE_PUBLIC type daytona_##name parameters;
+#define CALL_CHECKED(type, name, parameters, arguments, fits, plain, plain_arguments)
+#define CALL_ALIAS(alias, name)
+#include "preload/calls.def"
+#undef CALL
+#undef CALL_VOID
+#undef CALL_NO_RETURN
+#undef CALL_VARIADIC
+#undef CALL_CHECKED
+#undef CALL_ALIAS
+
+#endif
