@@ -1,0 +1,22 @@
+/*
+ * decide.h - the moment at which a kernel socket becomes Daytona's: listen() or connect() whose
+ * port the settings name. Until then nothing is recorded about it; all there is to know is read
+ * back from the kernel socket, so that inherited and dup'ed ones are decided alike.
+ */
+#ifndef PRELOAD_DECIDE_H
+#define PRELOAD_DECIDE_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+/** Returned when the socket stays the kernel's: make the real call. */
+#define DECIDE_KERNEL 1
+
+/** listen(2) on a descriptor that is not Daytona's yet. 0, -errno or DECIDE_KERNEL. */
+int decide_listen(int fd, int backlog);
+
+/** connect(2) on a descriptor that is not Daytona's yet. `always`: whatever the port rules say
+ *  (the library's daytona_connect). 0, -errno or DECIDE_KERNEL. */
+int decide_connect(int fd, const struct sockaddr *address, socklen_t length, bool always);
+
+#endif

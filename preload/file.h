@@ -1,0 +1,116 @@
+/*
+ * file.h - what the wrappers know of a Daytona socket: a `struct file`, found by its
+ * descriptor, and the operations on it. The descriptor itself is a twin (twin.h), so whatever
+ * is not intercepted still meets a real socket.
+ *
+ * Every operation takes a file got from file_get() and not yet put back, returns 0 or more, or
+ * a negative errno, and leaves errno itself unspecified: the wrapper converts once. Operations
+ * lock the engine themselves; none may be called with the engine locked. In a process that was
+ * forked away from the engine they fail with -EOPNOTSUPP and say so once in the log.
+ */
+#ifndef PRELOAD_FILE_H
+#define PRELOAD_FILE_H
+
+#include <daytona/stack.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct file;
+
+/** How many descriptors of this process are Daytona's; with 0 every look-up is this one load. */
+extern atomic_int file_count;
+
+/** The slow half of file_get(). */
+struct file *file_find(int fd);
+
+/** The Daytona socket behind `fd`, referenced until file_put(); NULL when it is anything else.
+ *  Lock-free; always NULL in the engine's own thread, whose descriptors are another table's. */
+static inline struct file *file_get(int fd)
+{
+    return atomic_load_explicit(&file_count, memory_order_relaxed) == 0 ? NULL : file_find(fd);
+}
+
+/** Gives a reference back; NULL is allowed. */
+void file_put(struct file *file);
+
+/* ------------------------------------------------------------------ data */
+
+/**
+ * Receives as recvmsg(2) does, blocking as the socket and `flags` say. `flags`: MSG_PEEK,
+ * MSG_WAITALL, MSG_DONTWAIT, MSG_OOB, MSG_TRUNC; others are ignored as the kernel's TCP does.
+ * `message_flags` (may be NULL) gets what belongs into msg_flags. Returns bytes, 0 at the end
+ * of the stream. TCP gives no source address: the wrapper sets the length of one to 0.
+ */
+ssize_t file_receive(struct file *file, const struct iovec *iov, size_t count, int flags,
+                     int *message_flags);
+
+/** Sends as sendmsg(2) does. `flags`: MSG_DONTWAIT, MSG_NOSIGNAL, MSG_OOB, MSG_MORE. Raises
+ *  SIGPIPE in the calling thread with -EPIPE unless MSG_NOSIGNAL is given. */
+ssize_t file_send(struct file *file, const struct iovec *iov, size_t count, int flags);
+
+/** sendfile(2) to a Daytona socket from `in` (any descriptor that sendfile takes). `offset` may
+ *  be NULL: then the file's own position moves. */
+ssize_t file_sendfile(struct file *file, int in, off_t *offset, size_t count);
+
+/** FIONREAD / SIOCINQ: bytes that can be received. -EINVAL on a listener. */
+int file_bytes_readable(struct file *file);
+/** TIOCOUTQ / SIOCOUTQ: bytes sent or queued and not acknowledged; SIOCOUTQNSD: not yet sent. */
+int file_bytes_unacknowledged(struct file *file);
+int file_bytes_unsent(struct file *file);
+/** SIOCATMARK: 1 when the next byte to read is the urgent one. */
+int file_at_mark(struct file *file);
+
+/* ------------------------------------------------------------------ connections */
+
+/** listen(2) again on a listener: changes the backlog. -EINVAL on a connection. */
+int file_listen(struct file *file, int backlog);
+
+/** connect(2) on a socket that is Daytona's already: waits for, or tells, the outcome
+ *  (-EALREADY, -EINPROGRESS, -EISCONN, the error, or 0 once), or tries again after a failure. */
+int file_connect(struct file *file, const struct daytona_endpoint *remote);
+
+/** accept4(2) on `fd`, the descriptor that `file` was found by. Returns the new descriptor, with
+ *  `flags` (SOCK_NONBLOCK, SOCK_CLOEXEC); `remote` may be NULL. -EINVAL not a listener. */
+int file_accept(struct file *file, int fd, int flags, struct daytona_endpoint *remote);
+
+/** shutdown(2); `how` is SHUT_RD, SHUT_WR or SHUT_RDWR. */
+int file_shutdown(struct file *file, int how);
+
+/** getsockname(2) and getpeername(2); either may be NULL. -ENOTCONN when `remote` is wanted and
+ *  there is none. */
+int file_endpoints(struct file *file, struct daytona_endpoint *local,
+                   struct daytona_endpoint *remote);
+
+/** AF_INET or AF_INET6, as the application asked socket() for: the form of its addresses. */
+int file_domain(const struct file *file);
+
+/** SO_ACCEPTCONN. */
+bool file_is_listener(const struct file *file);
+
+/* ------------------------------------------------------------------ settings */
+
+/** Notes O_NONBLOCK, after fcntl(F_SETFL) or ioctl(FIONBIO) has set it on the twin. */
+void file_set_nonblocking(struct file *file, bool nonblocking);
+
+enum file_direction { FILE_RECEIVE, FILE_SEND };
+
+/** SO_RCVTIMEO, SO_SNDTIMEO in microseconds; 0: wait for ever. */
+int file_set_timeout(struct file *file, enum file_direction direction, uint64_t us);
+uint64_t file_get_timeout(const struct file *file, enum file_direction direction);
+
+int file_set_option(struct file *file, enum daytona_option option, int64_t value);
+int file_get_option(struct file *file, enum daytona_option option, int64_t *value);
+
+/** TCP_CONGESTION; -ENOENT no such controller. */
+int file_set_congestion(struct file *file, const char *name);
+/** Borrowed, static. NULL when the socket is gone. */
+const char *file_get_congestion(struct file *file);
+
+/** SO_ERROR: the pending error as a positive errno, cleared; 0 none. */
+int file_take_error(struct file *file);
+
+/** What TCP_INFO is made of. */
+int file_info(struct file *file, struct daytona_connection_info *out);
+
+#endif

@@ -1,0 +1,20 @@
+/*
+ * process.h - the ends and the splits of the process: what was written is delivered after an
+ * exit, and a forked child neither drives nor harms its parent's connections.
+ */
+#ifndef PRELOAD_PROCESS_H
+#define PRELOAD_PROCESS_H
+
+/** Before the process ends (_exit, _Exit, quick_exit; exit() and the return from main come here
+ *  by the library's destructor): hands unfinished connections to a child that finishes them.
+ *  Returns soon; may be called more than once. */
+void process_exit(void);
+
+/** Around fork(). The engine registers them with pthread_atfork when it starts, so wrappers of
+ *  fork() and vfork() need not; _Fork() and raw clones are noticed by memory that the kernel
+ *  wipes in a child. */
+void process_fork_prepare(void);
+void process_fork_parent(void);
+void process_fork_child(void);
+
+#endif
