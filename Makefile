@@ -98,6 +98,66 @@ help: ## this list
 	@echo 'Targets (B=$(B)):'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
+# ---------------------------------------------------------------------- tests
+
+RUN    := B=$(B) tests/run -l $(B)/log
+STATIC_CHECKS := tidy build-gcc build-clang cppcheck floors symbols exports shellcheck format \
+                 sources generated selftest
+INTEROP_CASES := $(sort $(wildcard tests/interop/*.sh))
+INTEROP_CASES := $(filter-out tests/interop/lib.sh,$(INTEROP_CASES))
+CASE          ?= $(patsubst tests/interop/%.sh,%,$(INTEROP_CASES))
+cases          = $(patsubst %,tests/interop/%.sh,$(CASE))
+
+test: library test-programs ## unit tests and some simulation seeds: no root, seconds
+	SEEDS=100 $(RUN) -j 2 tests/checks/unit.sh tests/checks/sim.sh
+
+check: packages-check ## everything CI runs: root, under 15 minutes on two cores
+	-$(MAKE) --no-print-directory -k all interop-programs
+	SEEDS=$(SEEDS) $(RUN) -j 2 tests/checks/sanitize.sh $(STATIC_CHECKS:%=tests/checks/%.sh) \
+	    tests/checks/unit.sh tests/checks/sim.sh -- $(cases)
+
+check-long: packages-check ## check with full sizes: 1 GB transfers, 100,000 seeds, an hour of fuzzing
+	LONG=1 SEEDS=100000 SANITIZE_TIME=3600 $(MAKE) --no-print-directory check
+
+interop: packages-check ## real programs in network namespaces: root; CASE='curl redis' picks some
+	-$(MAKE) --no-print-directory -k all interop-programs
+	$(RUN) -- $(cases)
+
+sim: $(SIMULATOR) ## one simulation: SEED=n
+	$(B)/daytona-sim --seed $(SEED)
+
+fuzz: ## fuzz drivers under the sanitizers: TIME=seconds
+	$(MAKE) --no-print-directory B=$(B)/sanitize SANITIZE=address,undefined OPTIMISE='-O1 -g' test-programs
+	B=$(B)/sanitize TIME=$(TIME) tests/checks/fuzz.sh
+
+cov: ## line coverage of the unit tests and 200 seeds, by file
+	$(MAKE) --no-print-directory B=$(B)/coverage COVERAGE=1 OPTIMISE='-O0 -g' test-programs
+	B=$(B)/coverage tests/checks/coverage.sh
+
+demo: ## nginx, curl and iperf3 on Daytona between two namespaces: root
+	scripts/install-packages.sh demo
+	$(MAKE) --no-print-directory library tools
+	B=$(B) scripts/demo.sh
+
+packages-check:
+	scripts/install-packages.sh check
+
+# ---------------------------------------------------------------------- keeping house
+
+format: ## lays out all C sources
+	find include stack capture rawtx iptables_rules preload scripts tests -name '*.[ch]' | \
+	    xargs clang-format -i
+
+install: library tools ## into $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/daytona \
+	    $(DESTDIR)$(PREFIX)/include/daytona
+	install -m 755 $(B)/libdaytona.so $(DESTDIR)$(PREFIX)/lib/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libdaytona.so
+	install -m 644 $(B)/libdaytona.a $(DESTDIR)$(PREFIX)/lib
+	install -m 644 include/daytona/* $(DESTDIR)$(PREFIX)/include/daytona
+	install -m 755 $(TOOLS) $(DESTDIR)$(PREFIX)/libexec/daytona
+	install -m 755 scripts/daytona $(DESTDIR)$(PREFIX)/bin
+
 clean: ## removes the build directory
 	rm -rf $(B)
 
@@ -107,11 +167,10 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(COMPILE) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
-# The names the shared library shows are those of the table of intercepted calls and daytona_*.
-$(B)/exports.map: $(wildcard preload/calls.def preload/exports.sh)
+# The shared library shows the names of the table of intercepted calls, and no other.
+$(B)/exports.map: preload/exports.sh preload/calls.def
 	@mkdir -p $(@D)
-	if [ -f preload/exports.sh ]; then sh preload/exports.sh; else \
-	    echo '{ global: daytona_*; local: *; };'; fi > $@
+	sh preload/exports.sh > $@
 
 SONAME := libdaytona.so.0
 $(B)/libdaytona.so: $(call objects,$(LIBRARY)) $(B)/exports.map
@@ -120,20 +179,20 @@ $(B)/libdaytona.so: $(call objects,$(LIBRARY)) $(B)/exports.map
 	ln -sf libdaytona.so $(B)/$(SONAME)
 
 # One relocatable object in which only daytona_* is global, so that linking it can replace no
-# function of the program's own and none of libc's.
-$(B)/libdaytona.a: $(call objects,$(LIBRARY))
+# function of the program's own and none of libc's. The aliases with libc's names stay out.
+PREFIXED := $(filter-out preload/names.c,$(LIBRARY))
+$(B)/libdaytona.a: $(call objects,$(PREFIXED))
 	$(LD) -r -o $(B)/daytona.o $^
 	$(OBJCOPY) --wildcard --keep-global-symbol='daytona_*' $(B)/daytona.o
 	rm -f $@
 	$(AR) rcs $@ $(B)/daytona.o
 
-# Tests see everything: an archive of all objects. It stands behind -lc on the command line, so
-# that a call of libc's read() finds libc's and does not pull in the preload's.
-$(B)/tests/everything.a: $(call objects,$(LIBRARY) $(TOOL_SHARED) $(UNIT_SHARED) $(SIM))
+# Tests see everything inside: an archive of the objects as they are.
+$(B)/tests/everything.a: $(call objects,$(PREFIXED) $(TOOL_SHARED) $(UNIT_SHARED) $(SIM))
 	@mkdir -p $(@D)
 	rm -f $@
 	$(AR) rcs $@ $^
-LINK_EVERYTHING = -lc $(B)/tests/everything.a -ldl
+LINK_EVERYTHING = $(B)/tests/everything.a -ldl
 
 $(UNITS): $(B)/%: $(B)/%.o $(B)/tests/everything.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $< -lcmocka $(LINK_EVERYTHING)
@@ -161,5 +220,6 @@ $(INTEROPS): $(B)/%: $(B)/%.o
 
 -include $(patsubst %.c,$(B)/%.d,$(ALL_SOURCES))
 
-.PHONY: all library tools test-programs interop-programs help clean
+.PHONY: all library tools test-programs interop-programs help clean test check check-long \
+        interop sim fuzz cov demo packages-check format install
 .SECONDARY:
