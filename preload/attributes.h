@@ -20,7 +20,7 @@
 /** Runs when the library is loaded, before constructors without a number. */
 #define ATTRIBUTE_CONSTRUCTOR __attribute__((constructor(101)))
 
-/** Arguments are checked like printf's: `format` and `first` count from 1. */
-#define ATTRIBUTE_PRINTF(format, first) __attribute__((format(printf, format, first)))
+/** Arguments are checked like printf's: `text` and `first` count from 1. */
+#define ATTRIBUTE_PRINTF(text, first) __attribute__((format(printf, text, first)))
 
 #endif

@@ -12,8 +12,9 @@
 /** Returned when the socket stays the kernel's: make the real call. */
 #define DECIDE_KERNEL 1
 
-/** listen(2) on a descriptor that is not Daytona's yet. 0, -errno or DECIDE_KERNEL. */
-int decide_listen(int fd, int backlog);
+/** listen(2) on a descriptor that is not Daytona's yet. `always`: whatever the port rules say
+ *  (the library's daytona_listen). 0, -errno or DECIDE_KERNEL. */
+int decide_listen(int fd, int backlog, bool always);
 
 /** connect(2) on a descriptor that is not Daytona's yet. `always`: whatever the port rules say
  *  (the library's daytona_connect). 0, -errno or DECIDE_KERNEL. */

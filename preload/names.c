@@ -11,11 +11,20 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
+/* Where a family's names lead. */
+#define TO_SOCKET(name)     daytona_##name
+#define TO_DECIDE(name)     ruled_##name
+#define TO_OPTIONS(name)    daytona_##name
+#define TO_DATA(name)       daytona_##name
+#define TO_READY(name)      daytona_##name
+#define TO_DESCRIPTOR(name) daytona_##name
+#define TO_PROCESS(name)    daytona_##name
+
 #define CALL(family, type, name, parameters, arguments)                                            \
     ATTRIBUTE_PUBLIC type names_##name parameters ATTRIBUTE_SYMBOL(#name);                         \
     type names_##name parameters                                                                   \
     {                                                                                              \
-        return daytona_##name arguments;                                                           \
+        return TO_##family(name) arguments;                                                        \
     }
 #define CALL_VOID(family, name, parameters, arguments)                                             \
     ATTRIBUTE_PUBLIC void names_##name parameters ATTRIBUTE_SYMBOL(#name);                         \

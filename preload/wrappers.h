@@ -26,4 +26,8 @@
 #undef CALL_CHECKED
 #undef CALL_ALIAS
 
+/** listen and connect under the C library's names: Daytona's when the port rules say so. */
+int ruled_listen(int descriptor, int backlog);
+int ruled_connect(int descriptor, const struct sockaddr *address, socklen_t length);
+
 #endif
