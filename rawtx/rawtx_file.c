@@ -1,0 +1,142 @@
+/*
+ * A pcap file as the sink: nanosecond stamps, link type "raw IP". The file is a whole number of
+ * records at every moment between two calls.
+ */
+#include "rawtx/sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define PCAP_MAGIC_NANOSECONDS 0xa1b23c4du /* in the writer's byte order */
+#define PCAP_SNAPSHOT_BYTES    65535u
+#define PCAP_LINKTYPE_RAW      101u
+
+struct pcap_file_header {
+    uint32_t magic;
+    uint16_t version_major, version_minor;
+    uint32_t time_zone, accuracy; /* both zero in every file */
+    uint32_t snapshot_bytes, link_type;
+};
+
+struct pcap_record_header {
+    uint32_t seconds, nanoseconds;
+    uint32_t captured_bytes, wire_bytes;
+};
+
+struct file_sink {
+    struct daytona_rawtx base;
+    off_t end;  /* of the last whole record */
+    int broken; /* the positive errno that ended the writing; 0 while it goes on */
+};
+
+static struct iovec piece_of(const void *bytes, size_t length)
+{
+    return (struct iovec){.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
+}
+
+/* Writes all pieces at the end of the file, or nothing: 0 or -errno. */
+static int file_append(struct file_sink *sink, const struct iovec *pieces, int count)
+{
+    size_t wanted = 0;
+    for (int i = 0; i < count; i++)
+        wanted += pieces[i].iov_len;
+    ssize_t written = writev(sink->base.descriptor, pieces, count);
+    sink->base.counters.calls++;
+    if (written >= 0 && (size_t)written == wanted) {
+        sink->end += written;
+        return 0;
+    }
+    int error = written < 0 ? errno : ENOSPC;
+    if (written > 0 && (ftruncate(sink->base.descriptor, sink->end) != 0 ||
+                        lseek(sink->base.descriptor, sink->end, SEEK_SET) < 0))
+        error = errno;
+    return -error;
+}
+
+static int file_append_packet(struct file_sink *sink, struct daytona_instant now,
+                              const struct daytona_packet_out *packet)
+{
+    uint32_t bytes = (uint32_t)rawtx_packet_bytes(packet);
+    struct pcap_record_header record = {
+        .seconds = (uint32_t)(now.ns / 1000000000u),
+        .nanoseconds = (uint32_t)(now.ns % 1000000000u),
+        .captured_bytes = bytes,
+        .wire_bytes = bytes,
+    };
+    struct iovec pieces[2 + DAYTONA_PACKET_SPANS_MAX];
+    pieces[0] = piece_of(&record, sizeof record);
+    pieces[1] = piece_of(packet->header, packet->header_length);
+    for (size_t i = 0; i < packet->span_count; i++)
+        pieces[2 + i] = piece_of(packet->spans[i].data, packet->spans[i].length);
+    return file_append(sink, pieces, 2 + packet->span_count);
+}
+
+static int file_send(struct daytona_rawtx *base, struct daytona_instant now,
+                     const struct daytona_packet_out *packets, size_t count,
+                     struct daytona_rawtx_refusal *refusals)
+{
+    struct file_sink *sink = (struct file_sink *)base;
+    int refused = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (sink->broken != 0) {
+            rawtx_count_refused(base, sink->broken);
+            refusals[refused++] = (struct daytona_rawtx_refusal){.index = i, .error = sink->broken};
+            continue;
+        }
+        int error = file_append_packet(sink, now, &packets[i]);
+        if (error != 0) {
+            sink->broken = -error;
+            base->counters.failed += count - i;
+            return error;
+        }
+        rawtx_count_sent(base, &packets[i]);
+    }
+    return refused;
+}
+
+static const struct rawtx_operations file_operations = {.send = file_send};
+
+static int file_write_header(struct file_sink *sink)
+{
+    const struct pcap_file_header header = {
+        .magic = PCAP_MAGIC_NANOSECONDS,
+        .version_major = 2,
+        .version_minor = 4,
+        .snapshot_bytes = PCAP_SNAPSHOT_BYTES,
+        .link_type = PCAP_LINKTYPE_RAW,
+    };
+    struct iovec piece = piece_of(&header, sizeof header);
+    int error = file_append(sink, &piece, 1);
+    sink->base.counters = (struct daytona_rawtx_counters){0};
+    return error;
+}
+
+int daytona_rawtx_open_file(const char *path, struct daytona_rawtx **out, char *message,
+                            size_t message_size)
+{
+    int error = -ENOMEM;
+    struct file_sink *sink = calloc(1, sizeof *sink);
+    if (sink == NULL)
+        goto refuse;
+    sink->base.operations = &file_operations;
+    sink->base.descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
+    error = sink->base.descriptor < 0 ? -errno : file_write_header(sink);
+    if (error != 0)
+        goto release;
+    *out = &sink->base;
+    return 0;
+
+release:
+    if (sink->base.descriptor >= 0)
+        close(sink->base.descriptor);
+    free(sink);
+refuse:
+    snprintf(message, message_size, "cannot write packets to %s: %s", path, strerror(-error));
+    return error;
+}
