@@ -1,7 +1,7 @@
 /*
  * pages.h - bytes of a stream in 4 KB pages, addressed by stream offset. Pages appear when a
  * byte of theirs is written and go when all before an offset is dropped; an empty stream
- * holds no page. Under both the send and the receive buffer.
+ * holds no page (and a table of 64 bytes at most). Under both the send and the receive buffer.
  */
 #ifndef STACK_BUFFER_PAGES_H
 #define STACK_BUFFER_PAGES_H
@@ -34,7 +34,7 @@ size_t pages_borrow(const struct pages *pages, uint64_t offset, size_t length,
 /** Drops everything before `offset` (<= end, or beyond it when the gap was skipped). */
 void pages_drop(struct pages *pages, struct memory *memory, uint64_t offset);
 
-/** Drops all pages and the table; offsets stay. */
+/** Drops all pages and the table; offsets stay, what was written is gone. */
 void pages_release(struct pages *pages, struct memory *memory);
 
 #endif
