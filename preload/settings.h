@@ -1,0 +1,83 @@
+/*
+ * settings.h - the environment variables of settings.def, read once when the library is loaded.
+ */
+#ifndef DAYTONA_PRELOAD_SETTINGS_H
+#define DAYTONA_PRELOAD_SETTINGS_H
+
+#include "preload/log.h"
+#include "preload/ports.h"
+
+enum settings_fallback { SETTINGS_FALLBACK_KERNEL, SETTINGS_FALLBACK_FAIL };
+
+#define SETTINGS_NAMES_MAX 16
+#define SETTINGS_NAME_MAX  16 /* with the terminating zero: as IFNAMSIZ */
+#define SETTINGS_FILE_MAX  1024
+
+/** Names separated by commas. */
+struct settings_names {
+    size_t count;
+    char names[SETTINGS_NAMES_MAX][SETTINGS_NAME_MAX];
+};
+
+/** What settings.def describes, member by member. Everything is a copy: the program may overwrite
+ *  its environment. */
+struct settings {
+    struct port_rules listen, connect;
+    struct daytona_port_span port_range;
+    struct settings_names interfaces; /**< count 0: all */
+    char congestion[SETTINGS_NAME_MAX];
+    uint64_t receive_buffer_bytes, send_buffer_bytes; /**< payload, as the stack counts */
+    uint64_t memory_bytes;
+    bool firewall_rule;
+    enum settings_fallback fallback;
+    char summary_file[SETTINGS_FILE_MAX]; /**< "": none */
+    enum log_level log;
+
+    bool present; /**< the environment has a variable DAYTONA_something */
+    bool fault;   /**< a value could not be read: no socket may become Daytona's, not even one of
+                       a program that calls daytona_connect() */
+};
+
+/** The settings of this process; never changes after the library was loaded. */
+extern struct settings settings;
+
+/** Whether a listener on `port` is Daytona's. */
+bool settings_listens(uint16_t port);
+
+/** Whether a connection to `remote` is Daytona's. */
+bool settings_connects(const struct daytona_endpoint *remote);
+
+/* ------------------------------------------------------------------ reading */
+
+#define SETTINGS_MESSAGES_MAX 8
+
+/** What is to be said about the environment, in its order; more than fit are left out. */
+struct settings_messages {
+    size_t count;
+    struct settings_message {
+        enum log_level level;
+        char line[512];
+    } messages[SETTINGS_MESSAGES_MAX];
+};
+
+/** Reads the variables among `environment` ("NAME=value", NULL at the end) into *out. A value
+ *  that cannot be read leaves its member undefined, sets out->fault and leaves an error; an unknown
+ *  DAYTONA_ name leaves a warning. An unreadable DAYTONA_FALLBACK counts as "fail": who sets it
+ *  does not want surprises. */
+void settings_read(char *const *environment, struct settings *out,
+                   struct settings_messages *messages);
+
+/* ------------------------------------------------------------------ describing */
+
+/** One row of settings.def. */
+struct settings_row {
+    const char *name;     /**< "DAYTONA_LISTEN" */
+    const char *standard; /**< default value, "" for none */
+    const char *example;
+    const char *text;
+};
+
+/** The index-th row of settings.def; NULL past the end. */
+const struct settings_row *settings_row(size_t index);
+
+#endif
