@@ -17,23 +17,34 @@ struct reassembly_datagram;
 /** Zeroed at first, then bytes_max and memory set. */
 struct reassembly {
     struct memory *memory;
-    struct reassembly_datagram *oldest, *newest;
-    size_t bytes, bytes_max;
-    uint32_t count;
+    struct reassembly_datagram *oldest, *newest; /**< in the order of their first fragments */
+    uint8_t *whole;                              /**< the datagram last completed, or NULL */
+    size_t bytes, bytes_max; /**< of memory taken by fragments held, and their bound */
+    uint32_t count;          /**< datagrams held */
+    uint32_t given_up;       /**< timed out, not reported by reassembly_expire() yet */
 };
 
 enum reassembly_outcome { REASSEMBLY_HELD, REASSEMBLY_COMPLETE, REASSEMBLY_DROPPED };
 
-/** Takes one fragment. COMPLETE: `*whole` is the datagram's payload, borrowed until the next
- *  call. Above the bound the oldest datagram is given up. */
+/**
+ * Takes one fragment (copied). COMPLETE: `*whole` is the datagram's payload, borrowed until the
+ * next call or reassembly_return_whole(). Above a bound the oldest datagrams are given up. An
+ * exact copy of a fragment is ignored (HELD), since networks duplicate; one that overlaps
+ * otherwise, or contradicts the datagram's length, kills its datagram, and what still arrives
+ * of that until the timeout is DROPPED. So is a fragment that would reach beyond 65,535 bytes.
+ */
 enum reassembly_outcome reassembly_add(struct reassembly *reassembly, struct daytona_instant now,
                                        const struct ipv4_header *header,
                                        struct daytona_span payload, struct daytona_span *whole);
 
+/** Gives `*whole` back. Allowed when there is none. */
+void reassembly_return_whole(struct reassembly *reassembly);
+
 /** When the oldest datagram times out; DAYTONA_NEVER when none is held. */
 struct daytona_instant reassembly_deadline(const struct reassembly *reassembly);
 
-/** Gives up those older than the timeout; returns how many. */
+/** Gives up those older than the timeout; returns how many timed out since the last call (those
+ *  killed before do not count). */
 uint32_t reassembly_expire(struct reassembly *reassembly, struct daytona_instant now);
 
 #endif
