@@ -59,6 +59,18 @@ int daytona_capture_descriptor(const struct daytona_capture *capture);
  *  and returns how many there are. */
 size_t daytona_capture_descriptors(const struct daytona_capture *capture, int *out, size_t max);
 
+/** Takes one packet, borrowed for the call; must not call back into the capture. */
+typedef void daytona_capture_take(void *context, const struct daytona_captured *packet);
+
+/**
+ * Hands up to `max` packets that have arrived to `take`, in order, and returns how many: fewer
+ * than `max` when there are no more now. The bytes are those of the ring itself: this is the way
+ * without a copy, and one system call when nothing has arrived. Errors and what is left out: as
+ * daytona_capture_next().
+ */
+int daytona_capture_drain(struct daytona_capture *capture, size_t max, daytona_capture_take *take,
+                          void *context);
+
 /** The next packet: 1 and *out filled, 0 none now, -ENODATA end of file, or -errno when the
  *  device is gone or broken. Packets of the interface's own sending, of other hosts, and
  *  second copies seen on a bridge's or bond's member are not returned. Never blocks. */
