@@ -1,0 +1,26 @@
+/*
+ * memory.h - judges pointers that the application gives, so that a bad one is answered with
+ * EFAULT as the kernel answers it, and not with a crash inside a wrapper.
+ */
+#ifndef DAYTONA_PRELOAD_MEMORY_H
+#define DAYTONA_PRELOAD_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** Whether `length` bytes at `pointer` can never be a program's memory: in the first page, or
+ *  beyond the half of the address space that belongs to programs. Costs no system call: for
+ *  the data path. */
+static inline bool memory_is_bad(const void *pointer, size_t length)
+{
+    uintptr_t start = (uintptr_t)pointer;
+    return length != 0 && (start < 4096 || start > (uintptr_t)INTPTR_MAX ||
+                           length > (uintptr_t)INTPTR_MAX - start);
+}
+
+/** Whether the kernel can read the bytes; one system call per page, of a kind that every
+ *  sandbox allows. For calls that are not made per packet. */
+bool memory_can_be_read(const void *pointer, size_t length);
+
+#endif

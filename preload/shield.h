@@ -1,0 +1,17 @@
+/*
+ * shield.h - makes a kernel socket hold a port in silence. A firewall rule keeps the kernel's TCP
+ * away from Daytona's packets; where there is none, a segment for a port without a socket would
+ * be answered with RST. A listener behind a filter that drops everything answers nothing.
+ */
+#ifndef DAYTONA_PRELOAD_SHIELD_H
+#define DAYTONA_PRELOAD_SHIELD_H
+
+/**
+ * Makes `socket`, a kernel TCP socket that is bound and neither connected nor listening, drop
+ * every packet and then listen on its port, so that the kernel neither answers a segment for it nor
+ * gives the port away. 0, or -errno as setsockopt(2) and listen(2): -EADDRINUSE another
+ * listener has the port.
+ */
+int shield_raise(int socket);
+
+#endif
