@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# iperf3 in both roles: one stream, -R, -P 8, --bidir. What the server has received is what the
+# client has sent, as both count it.
+# seconds-max: 300
+# shellcheck source=tests/interop/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+duration=${DURATION:-2}
+
+# result LOG PYTHON: evaluates an expression over iperf3's JSON, as `r`.
+result() {
+    "$python" -c "import json, sys; r = json.load(open(sys.argv[1])); print($2)" "$WORK/$1" 2>&1
+}
+
+measure() { # mode, log, options...
+    local mode=$1 log=$2
+    shift 2
+    on "$CLIENT" "$(client_of "$mode")" --connect 5201 -- \
+        iperf3 -c "$SERVER_IP" -t "$duration" -J "$@" >"$WORK/$log" 2>"$WORK/$log.err"
+    equal "iperf3 $* ends without error" "$?:$(result "$log" 'r.get("error", "")')" 0:
+    note "$(result "$log" '"%.2f Gbit/s received, %s sent again" % (r["end"]["sum_received"]["bits_per_second"] / 1e9, r["end"]["sum_sent"].get("retransmits", "?"))')"
+}
+
+# What was sent but is still on its way when time is up is not received: at most what the
+# buffers of both ends and of each stream hold.
+arrives() { # log, streams, name of the sums
+    local sent received
+    sent=$(result "$1" "r['end']['sum_sent$3']['bytes']")
+    received=$(result "$1" "r['end']['sum_received$3']['bytes']")
+    at_least "data flows$3" "$received" 1000000
+    at_most "no more is received than was sent$3" "$received" "$sent"
+    at_most "what is sent arrives$3" "$((sent - received))" "$(($2 * 12 * 1048576))"
+}
+
+for mode in $(modes daytona:kernel kernel:daytona daytona:daytona -- "$@"); do
+    lab_up
+    section "$mode"
+    watch_resets
+    start_server 5201 iperf3 "$(server_of "$mode")" --listen 5201 -- iperf3 -s || continue
+
+    measure "$mode" one
+    arrives one 1 ''
+    measure "$mode" reverse -R
+    arrives reverse 1 ''
+    measure "$mode" eight -P 8
+    arrives eight 8 ''
+    equal 'there are 8 streams' "$(result eight 'len(r["end"]["streams"])')" 8
+    measure "$mode" both --bidir
+    arrives both 1 ''
+    arrives both 1 _bidir_reverse
+
+    check 'the server ends when told to' stop "$started"
+    no_kernel_reset "$mode"
+    check 'no firewall rule is left' no_rule_left
+    check 'no process is left at the server' no_process_left "$SERVER"
+done
+lab_done
