@@ -1,0 +1,177 @@
+#include "tests/sim/connection.h"
+#include "tests/sim/world.h"
+#include <errno.h>
+#include <string.h>
+
+static void side_opened(struct sim_side *side, struct daytona_socket_id id)
+{
+    side->id = id;
+    side->opened = true;
+    daytona_stack_set_user(side->host->stack, id, side);
+    for (int option = 0; option < DAYTONA_OPTION_COUNT; option++) {
+        int64_t value = side->plan->options[option];
+        if (value == SIM_OPTION_UNSET)
+            continue;
+        int result = daytona_stack_set_option(side->host->stack, side->host->world->now, id,
+                                              (enum daytona_option)option, value);
+        if (result != 0)
+            sim_side_complain(side, "option %d = %lld: %s", option, (long long)value,
+                              strerror(-result));
+    }
+    if (side->plan->congestion != NULL &&
+        daytona_stack_set_congestion(side->host->stack, side->host->world->now, id,
+                                     side->plan->congestion) != 0)
+        sim_side_complain(side, "no congestion control %s", side->plan->congestion);
+}
+
+static void side_connect(struct sim_side *side)
+{
+    const struct sim_connection_plan *plan = side->connection->plan;
+    struct daytona_stack *stack = side->host->stack;
+    struct daytona_address mine = sim_host_address(side->host->number);
+    struct daytona_endpoint remote = {sim_host_address(1 - side->host->number), SIM_SERVER_PORT};
+    struct daytona_socket_id id;
+    int result = daytona_stack_open(stack, &id);
+    if (result != 0) {
+        sim_side_complain(side, "open: %s", strerror(-result));
+        return;
+    }
+    side_opened(side, id);
+    int port = (int)(SIM_CROSSING_PORT + side->connection->number);
+    if (plan->crossing)
+        remote.port = (uint16_t)port;
+    else
+        port = daytona_stack_choose_port(stack, &mine, &remote);
+    if (plan->refused)
+        remote.port = SIM_CLOSED_PORT;
+    struct daytona_endpoint local = {mine, (uint16_t)port};
+    side->connection->client_port = (uint16_t)port;
+    result = port < 0 ? port : daytona_stack_bind(stack, id, &local);
+    if (result == 0)
+        result = daytona_stack_connect(stack, side->host->world->now, id, &mine, &remote);
+    if (result != -EINPROGRESS)
+        sim_side_complain(side, "connect from port %d: %s", port, strerror(-result));
+    sim_world_progress(side->host->world);
+    sim_host_touch(side->host);
+}
+
+void sim_connection_start(struct sim_connection *connection)
+{
+    side_connect(&connection->sides[SIM_CLIENT]);
+    if (connection->plan->crossing)
+        side_connect(&connection->sides[SIM_SERVER]);
+}
+
+static struct sim_side *side_to_accept(struct sim_host *host, struct daytona_socket_id id)
+{
+    struct daytona_endpoint local, remote;
+    int result = daytona_stack_endpoints(host->stack, id, &local, &remote);
+    struct sim_world *world = host->world;
+    for (unsigned i = 0; result == 0 && i < world->scenario->connection_count; i++) {
+        struct sim_side *side = &world->connections[i].sides[SIM_SERVER];
+        if (side->host == host && !side->opened && !world->connections[i].plan->crossing &&
+            world->connections[i].client_port == remote.port)
+            return side;
+    }
+    sim_fail(world, "host %u accepts a connection that nobody made (port %u)", host->number,
+             result == 0 ? remote.port : 0u);
+    return NULL;
+}
+
+static void accept_one(struct sim_host *host, struct daytona_socket_id id)
+{
+    struct sim_side *side = side_to_accept(host, id);
+    if (side == NULL)
+        return;
+    side_opened(side, id);
+    side->connected = true;
+    unsigned ready = daytona_stack_readiness(host->stack, id);
+    sim_side_told(side, ready);
+    sim_log(host->world, "connection %u server accepted: socket %u/%u ready %#x",
+            side->connection->number, id.index, id.generation, ready);
+    sim_world_progress(host->world);
+    if ((ready & DAYTONA_READY_ERROR) != 0)
+        sim_side_failed(side, daytona_stack_take_error(host->stack, id));
+    else
+        sim_side_run(side);
+}
+
+void sim_connection_accept(struct sim_host *host)
+{
+    struct sim_world *world = host->world;
+    while (host->listening && !world->failed) {
+        if (host->plan->accept_pause_us > 0 && sim_random_once_in(&host->random, 2)) {
+            uint64_t us = sim_random_between(&host->random, 0, host->plan->accept_pause_us);
+            host->accept_waits = true;
+            sim_queue_add(&world->queue,
+                          (struct sim_event){.at = daytona_instant_after_us(world->now, us),
+                                             .kind = SIM_EVENT_ACCEPT,
+                                             .host = host->number});
+            return;
+        }
+        struct daytona_socket_id id;
+        int result = daytona_stack_accept(host->stack, host->listener, &id);
+        if (result == -EAGAIN)
+            return;
+        if (result < 0)
+            sim_fail(world, "accept: %s", strerror(-result));
+        else
+            accept_one(host, id);
+    }
+}
+
+/* ---------------------------------------------------------------- the end */
+
+bool sim_connection_is_over(const struct sim_connection *connection)
+{
+    const struct sim_side *client = &connection->sides[SIM_CLIENT];
+    const struct sim_side *server = &connection->sides[SIM_SERVER];
+    bool never_accepted = !server->opened && (client->error != 0 || connection->given_up ||
+                                              sim_connection_plan_resets(connection->plan));
+    return client->gone && (server->gone || never_accepted);
+}
+
+static bool died(const struct sim_side *side)
+{
+    return side->error != 0 || (side->closed && sim_connection_plan_resets(side->connection->plan));
+}
+
+bool sim_connection_give_up(struct sim_connection *connection)
+{
+    bool any = false;
+    for (unsigned role = 0; role < 2; role++) {
+        struct sim_side *side = &connection->sides[role];
+        if (!side->opened || side->closed || !died(&connection->sides[1 - role]))
+            continue;
+        connection->given_up = true;
+        sim_side_abort(side);
+        any = true;
+    }
+    return any;
+}
+
+static void check_side_end(const struct sim_side *side)
+{
+    const struct sim_side *peer = &side->connection->sides[1 - side->role];
+    bool wants_end = side->plan->ending == SIM_ENDING_HALF_CLOSE;
+    if (side->sent != side->plan->bytes || side->received != peer->plan->bytes)
+        sim_side_complain(side, "sent %llu of %llu, received %llu of %llu",
+                          (unsigned long long)side->sent, (unsigned long long)side->plan->bytes,
+                          (unsigned long long)side->received,
+                          (unsigned long long)peer->plan->bytes);
+    if (wants_end && !side->ended)
+        sim_side_complain(side, "never saw the end of the stream of %llu bytes",
+                          (unsigned long long)side->received);
+}
+
+void sim_connection_check_end(const struct sim_connection *connection)
+{
+    const struct sim_side *client = &connection->sides[SIM_CLIENT];
+    const struct sim_side *server = &connection->sides[SIM_SERVER];
+    if (connection->plan->refused && client->error == 0)
+        sim_side_complain(client, "was not refused (%d)", client->error);
+    if (sim_connection_plan_resets(connection->plan) || client->error != 0 || server->error != 0)
+        return;
+    check_side_end(client);
+    check_side_end(server);
+}

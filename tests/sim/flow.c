@@ -1,0 +1,357 @@
+#include "tests/sim/flow.h"
+#include "tests/sim/invariant.h"
+#include "tests/sim/stream.h"
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct sim_flow **bucket_of(struct sim_flows *flows, uint16_t port0, uint16_t port1)
+{
+    return &flows->buckets[sim_mix((uint64_t)port0 << 16 | port1) % SIM_FLOW_BUCKETS];
+}
+
+struct sim_flow *sim_flow_find(const struct sim_flows *flows, uint16_t port0, uint16_t port1)
+{
+    uint64_t bucket = sim_mix((uint64_t)port0 << 16 | port1) % SIM_FLOW_BUCKETS;
+    struct sim_flow *flow = flows->buckets[bucket];
+    while (flow != NULL && (flow->ports[0] != port0 || flow->ports[1] != port1))
+        flow = flow->next;
+    return flow;
+}
+
+/* The connection whose client chose this port, or whose two ends cross on it. */
+static struct sim_connection *connection_of(struct sim_world *world, uint16_t port0, uint16_t port1)
+{
+    for (unsigned i = 0; i < world->scenario->connection_count; i++) {
+        struct sim_connection *connection = &world->connections[i];
+        uint16_t port = connection->plan->client == 0 ? port0 : port1;
+        if (connection->client_port != 0 && connection->client_port == port)
+            return connection;
+    }
+    return NULL;
+}
+
+static struct sim_flow *flow_new(struct sim_world *world, uint16_t port0, uint16_t port1)
+{
+    struct sim_flow *flow = calloc(1, sizeof *flow);
+    assert(flow != NULL);
+    struct sim_flow **bucket = bucket_of(&world->flows, port0, port1);
+    flow->next = *bucket;
+    flow->ports[0] = port0;
+    flow->ports[1] = port1;
+    flow->heard[0] = flow->heard[1] = world->now;
+    *bucket = flow;
+    return flow;
+}
+
+void sim_flows_release(struct sim_flows *flows)
+{
+    for (unsigned i = 0; i < SIM_FLOW_BUCKETS; i++)
+        for (struct sim_flow *flow = flows->buckets[i], *next; flow != NULL; flow = next) {
+            next = flow->next;
+            free(flow->directions[0].arrived);
+            free(flow->directions[1].arrived);
+            free(flow);
+        }
+    memset(flows, 0, sizeof *flows);
+}
+
+/* ---------------------------------------------------------------- what has arrived */
+
+static void arrived_insert(struct sim_direction *direction, uint32_t at, struct sim_range range)
+{
+    if (direction->arrived_count == direction->arrived_capacity) {
+        direction->arrived_capacity = direction->arrived_capacity * 2 + 8;
+        direction->arrived =
+            realloc(direction->arrived, direction->arrived_capacity * sizeof range);
+        assert(direction->arrived != NULL);
+    }
+    memmove(direction->arrived + at + 1, direction->arrived + at,
+            (direction->arrived_count - at) * sizeof range);
+    direction->arrived[at] = range;
+    direction->arrived_count++;
+}
+
+static void arrived_add(struct sim_direction *direction, uint32_t start, uint32_t end)
+{
+    uint32_t first = 0;
+    while (first < direction->arrived_count && direction->arrived[first].end < start)
+        first++;
+    uint32_t beyond = first;
+    for (; beyond < direction->arrived_count && direction->arrived[beyond].start <= end; beyond++) {
+        if (direction->arrived[beyond].start < start)
+            start = direction->arrived[beyond].start;
+        if (direction->arrived[beyond].end > end)
+            end = direction->arrived[beyond].end;
+    }
+    struct sim_range range = {start, end};
+    if (beyond == first) {
+        arrived_insert(direction, first, range);
+        return;
+    }
+    direction->arrived[first] = range;
+    memmove(direction->arrived + first + 1, direction->arrived + beyond,
+            (direction->arrived_count - beyond) * sizeof range);
+    direction->arrived_count -= beyond - first - 1;
+}
+
+static bool arrived_holds(const struct sim_direction *direction, uint32_t start, uint32_t end)
+{
+    for (uint32_t i = 0; i < direction->arrived_count; i++)
+        if (direction->arrived[i].start <= start && end <= direction->arrived[i].end)
+            return true;
+    return false;
+}
+
+/* One past the last byte before the first gap. */
+static uint32_t arrived_in_order(const struct sim_direction *direction)
+{
+    bool any = direction->arrived_count > 0 && direction->arrived[0].start == 0;
+    return any ? direction->arrived[0].end : 0;
+}
+
+static bool scales(const struct sim_flow *flow)
+{
+    return flow->directions[0].window_scale >= 0 && flow->directions[1].window_scale >= 0;
+}
+
+static uint32_t window_bytes(const struct sim_flow *flow, unsigned host, uint16_t window,
+                             uint8_t flags)
+{
+    if ((flags & SIM_SYN) != 0 || !scales(flow))
+        return window;
+    return (uint32_t)window << flow->directions[host].window_scale;
+}
+
+void sim_flow_arrived(struct sim_world *world, const struct sim_packet *packet)
+{
+    const struct sim_mark *mark = &packet->mark;
+    struct sim_flow *flow = mark->flow;
+    if (flow == NULL || !packet->intact)
+        return;
+    struct sim_direction *from = &flow->directions[mark->from];
+    struct sim_direction *to = &flow->directions[1 - mark->from];
+    flow->heard[1 - mark->from] = world->now;
+    if (mark->incarnation != from->incarnation || (mark->flags & SIM_RST) != 0)
+        return;
+    if (mark->end != mark->seq)
+        arrived_add(from, mark->seq - from->isn, mark->end - from->isn);
+    if (!from->timestamp_seen_known || (int32_t)(mark->timestamp - from->timestamp_seen) > 0)
+        from->timestamp_seen = mark->timestamp;
+    from->timestamp_seen_known = true;
+    if ((mark->flags & SIM_ACK) == 0 || !to->known)
+        return;
+    uint32_t edge = mark->ack - to->isn + window_bytes(flow, mark->from, mark->window, mark->flags);
+    if (edge > to->right_edge)
+        to->right_edge = edge;
+}
+
+/* ---------------------------------------------------------------- what is sent */
+
+struct judgement {
+    struct sim_world *world;
+    struct sim_flow *flow;
+    unsigned host;
+    const struct sim_segment *segment;
+    struct sim_direction *mine, *theirs;
+    uint32_t start, end; /* relative to mine->isn */
+};
+
+#define COMPLAIN(judgement, format, ...)                                                           \
+    sim_fail((judgement)->world, "host %u port %u sends " format, (judgement)->host,               \
+             (judgement)->segment->source_port, __VA_ARGS__)
+
+/* A SYN begins a direction; with another number than before it begins a new connection. */
+static void begin_direction(struct sim_flow *flow, unsigned host, const struct sim_segment *segment)
+{
+    struct sim_direction *mine = &flow->directions[host];
+    if (mine->known && mine->isn == segment->seq)
+        return;
+    flow->reused = flow->reused || (mine->known && (segment->flags & SIM_ACK) == 0);
+    struct sim_direction fresh = {.known = true,
+                                  .incarnation = mine->incarnation + 1,
+                                  .isn = segment->seq,
+                                  .window_scale = segment->window_scale,
+                                  .sack_permitted = segment->sack_permitted,
+                                  .mss = segment->mss == 0 ? 536 : segment->mss,
+                                  .arrived = mine->arrived,
+                                  .arrived_capacity = mine->arrived_capacity};
+    *mine = fresh;
+}
+
+static void judge_payload(const struct judgement *j)
+{
+    const struct sim_connection *connection = j->flow->connection;
+    const struct sim_segment *segment = j->segment;
+    uint32_t length = segment->payload_length;
+    bool fin = (segment->flags & SIM_FIN) != 0;
+    if (connection == NULL || (length == 0 && !fin))
+        return;
+    unsigned role = connection->plan->client == j->host ? SIM_CLIENT : SIM_SERVER;
+    uint64_t written = connection->sides[role].sent, offset = j->start - 1;
+    if (offset + length > written)
+        COMPLAIN(j, "bytes %llu..%llu but only %llu were written", (unsigned long long)offset,
+                 (unsigned long long)offset + length, (unsigned long long)written);
+    size_t right = sim_stream_match(connection->keys[role], offset, segment->payload, length);
+    if (right != length)
+        COMPLAIN(j, "a wrong byte at stream offset %llu", (unsigned long long)offset + right);
+    if (fin && offset + length != written)
+        COMPLAIN(j, "FIN at offset %llu of %llu", (unsigned long long)offset + length,
+                 (unsigned long long)written);
+}
+
+/* RFC 9293 section 3.8.6: nothing beyond the peer's window, except a probe of one byte or a FIN
+ * on its edge. */
+static void judge_window(const struct judgement *j)
+{
+    uint32_t length = j->segment->payload_length;
+    uint32_t beyond =
+        j->start + length > j->mine->right_edge ? j->start + length - j->mine->right_edge : 0;
+    if (length > 0 && beyond > 1)
+        COMPLAIN(j, "%u bytes beyond the peer's window", beyond);
+    bool super = j->world->scenario->offload;
+    uint32_t options = j->segment->has_timestamps ? 12 : 0;
+    if (!super && length + options > j->theirs->mss)
+        COMPLAIN(j, "%u bytes above the peer's MSS of %u", length, j->theirs->mss);
+}
+
+static void judge_acknowledgement(const struct judgement *j)
+{
+    const struct sim_segment *segment = j->segment;
+    if ((segment->flags & SIM_ACK) == 0)
+        return;
+    if (!j->theirs->known) {
+        COMPLAIN(j, "an acknowledgement of nothing (%u)", segment->ack);
+        return;
+    }
+    uint32_t ack = segment->ack - j->theirs->isn;
+    uint32_t edge = ack + window_bytes(j->flow, j->host, segment->window, segment->flags);
+    uint32_t slack = scales(j->flow) ? 1u << j->mine->window_scale : 1;
+    if (ack > arrived_in_order(j->theirs))
+        COMPLAIN(j, "ack %u but only %u arrived", ack, arrived_in_order(j->theirs));
+    if (ack < j->mine->acked)
+        COMPLAIN(j, "ack %u after ack %u", ack, j->mine->acked);
+    if (edge + slack < j->mine->promised + 1)
+        COMPLAIN(j, "a right window edge of %u after %u", edge, j->mine->promised);
+    j->mine->acked = ack;
+    if (edge > j->mine->promised)
+        j->mine->promised = edge;
+}
+
+/* RFC 2018 section 4: blocks tell of bytes that are here. */
+static void judge_sacks(const struct judgement *j)
+{
+    for (unsigned i = 0; i < j->segment->sack_count; i++) {
+        uint32_t left = j->segment->sacks[i].left - j->theirs->isn;
+        uint32_t right = j->segment->sacks[i].right - j->theirs->isn;
+        if (!j->theirs->sack_permitted)
+            COMPLAIN(j, "SACK block %u that was not permitted", i);
+        else if (left >= right || !arrived_holds(j->theirs, left, right))
+            COMPLAIN(j, "SACK block %u..%u of bytes that did not arrive", left, right);
+    }
+}
+
+/* RFC 7323 section 3. */
+static void judge_timestamps(const struct judgement *j)
+{
+    const struct sim_segment *segment = j->segment;
+    if (!segment->has_timestamps)
+        return;
+    if (j->mine->timestamp_known && (int32_t)(segment->timestamp - j->mine->timestamp) < 0)
+        COMPLAIN(j, "timestamp %u after %u", segment->timestamp, j->mine->timestamp);
+    j->mine->timestamp = segment->timestamp;
+    j->mine->timestamp_known = true;
+    if ((segment->flags & SIM_ACK) != 0 &&
+        (!j->theirs->timestamp_seen_known ||
+         (int32_t)(segment->timestamp_echo - j->theirs->timestamp_seen) > 0))
+        COMPLAIN(j, "an echo of timestamp %u that did not arrive", segment->timestamp_echo);
+}
+
+static void judge(const struct judgement *j)
+{
+    if (j->end - j->start > 0x7fffffffu || j->start > 0x7fffffffu) {
+        COMPLAIN(j, "sequence number %u before its first one", j->segment->seq);
+        return;
+    }
+    judge_payload(j);
+    judge_window(j);
+    judge_acknowledgement(j);
+    judge_sacks(j);
+    judge_timestamps(j);
+    bool new_data = j->segment->payload_length > 0 && j->end > j->mine->sent_end;
+    if (j->end > j->mine->sent_end)
+        j->mine->sent_end = j->end;
+    if (new_data && j->flow->connection != NULL) {
+        unsigned role = j->flow->connection->plan->client == j->host ? SIM_CLIENT : SIM_SERVER;
+        sim_invariant_sent_new(j->world, &j->flow->connection->sides[role]);
+    }
+}
+
+static struct sim_mark mark_of(struct sim_flow *flow, unsigned host,
+                               const struct sim_segment *segment)
+{
+    uint32_t length = segment->payload_length + ((segment->flags & SIM_SYN) != 0) +
+                      ((segment->flags & SIM_FIN) != 0);
+    return (struct sim_mark){.flow = flow,
+                             .incarnation = flow->directions[host].incarnation,
+                             .from = host,
+                             .seq = segment->seq,
+                             .end = segment->seq + length,
+                             .ack = segment->ack,
+                             .timestamp = segment->timestamp,
+                             .window = segment->window,
+                             .flags = segment->flags};
+}
+
+/* Addresses, ports and length; NULL when the packet is none of a connection's. */
+static struct sim_flow *flow_of(struct sim_world *world, unsigned host,
+                                const struct sim_packet *packet, const struct sim_segment *segment)
+{
+    struct daytona_address mine = sim_host_address(host), other = sim_host_address(1 - host);
+    if (segment->source != daytona_address_to_ipv4(&mine) ||
+        segment->destination != daytona_address_to_ipv4(&other))
+        sim_fail(world, "host %u sends from or to a wrong address", host);
+    if (!world->scenario->offload && packet->length > world->hosts[host].plan->path_mtu)
+        sim_fail(world, "host %u sends %u bytes on a path of %u", host, packet->length,
+                 world->hosts[host].plan->path_mtu);
+    uint16_t port0 = host == 0 ? segment->source_port : segment->destination_port;
+    uint16_t port1 = host == 0 ? segment->destination_port : segment->source_port;
+    struct sim_flow *flow = sim_flow_find(&world->flows, port0, port1);
+    if (flow == NULL && (segment->flags & SIM_SYN) == 0)
+        sim_fail(world, "host %u port %u sends on a connection that never began", host,
+                 segment->source_port);
+    if (flow == NULL)
+        flow = flow_new(world, port0, port1);
+    return flow;
+}
+
+void sim_flow_sent(struct sim_world *world, unsigned host, struct sim_packet *packet)
+{
+    struct sim_segment segment;
+    const char *wrong = sim_packet_read(packet, &segment);
+    if (wrong != NULL) {
+        sim_fail(world, "host %u sends a malformed packet: %s", host, wrong);
+        return;
+    }
+    struct sim_flow *flow = flow_of(world, host, packet, &segment);
+    bool reset = (segment.flags & SIM_RST) != 0;
+    if ((segment.flags & SIM_SYN) != 0) {
+        begin_direction(flow, host, &segment);
+        if ((segment.flags & SIM_ACK) == 0)
+            flow->connection = connection_of(world, flow->ports[0], flow->ports[1]);
+    }
+    packet->mark = mark_of(flow, host, &segment);
+    if (reset)
+        sim_invariant_reset(world, host, flow);
+    if (reset || flow->reused || !flow->directions[host].known)
+        return;
+    struct judgement judgement = {.world = world,
+                                  .flow = flow,
+                                  .host = host,
+                                  .segment = &segment,
+                                  .mine = &flow->directions[host],
+                                  .theirs = &flow->directions[1 - host],
+                                  .start = segment.seq - flow->directions[host].isn,
+                                  .end = packet->mark.end - flow->directions[host].isn};
+    judge(&judgement);
+}

@@ -1,0 +1,57 @@
+/*
+ * host.h - one stack with its memory and the driver that pumps it: packets in, packets out,
+ * readiness to the applications.
+ */
+#ifndef SIM_HOST_H
+#define SIM_HOST_H
+
+#include "tests/sim/scenario.h"
+
+struct sim_world;
+
+#define SIM_SOCKETS_WATCHED 4096 /* socket indexes whose states are followed */
+
+/** The last state that the observer told of a socket. */
+struct sim_watch {
+    uint32_t generation;
+    uint8_t state; /**< enum daytona_tcp_state; 0: none yet */
+};
+
+struct sim_host {
+    struct sim_world *world; /**< borrowed */
+    unsigned number;
+    const struct sim_host_plan *plan; /**< borrowed */
+    struct daytona_stack *stack;      /**< lives in `region` */
+    struct daytona_room region;
+    struct sim_random random;
+    struct daytona_socket_id listener;
+    bool listening, accept_waits;
+    struct daytona_instant wake; /**< when the driver serves the stack next */
+    uint64_t lateness_us;        /**< how late it will serve the next deadline */
+    uint64_t packets_given, packets_taken, resets_taken;
+    size_t memory_at_rest;
+    struct sim_watch watches[SIM_SOCKETS_WATCHED];
+};
+
+/** The address of host 0 or 1. */
+struct daytona_address sim_host_address(unsigned number);
+
+void sim_host_init(struct sim_host *host, struct sim_world *world, unsigned number);
+void sim_host_release(struct sim_host *host);
+
+/** Hands a packet to the stack; the driver goes on at once or a little later. */
+void sim_host_input(struct sim_host *host, const struct sim_packet *packet);
+
+/** The application called the stack outside the pump: serve it soon. */
+void sim_host_touch(struct sim_host *host);
+
+/** When the driver wants to run: `wake` or the stack's deadline. */
+struct daytona_instant sim_host_next(const struct sim_host *host);
+
+/** Runs the stack until it has nothing to do at this instant. */
+void sim_host_pump(struct sim_host *host);
+
+/** Stops listening; connections that wait for accept are reset. */
+void sim_host_stop_listening(struct sim_host *host);
+
+#endif

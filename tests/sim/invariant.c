@@ -1,0 +1,251 @@
+#include "tests/sim/invariant.h"
+#include <string.h>
+
+#define BIT(state) (1u << DAYTONA_TCP_##state)
+
+/* RFC 9293 figure 5, with CLOSED reachable from everywhere (abort, timeout, reset). A socket made
+ * by a listener is born in SYN-RECEIVED. */
+static const unsigned legal_next[DAYTONA_TCP_CLOSING + 1] = {
+    [DAYTONA_TCP_CLOSED] = BIT(LISTEN) | BIT(SYN_SENT) | BIT(SYN_RECEIVED),
+    [DAYTONA_TCP_LISTEN] = BIT(SYN_RECEIVED) | BIT(SYN_SENT) | BIT(CLOSED),
+    [DAYTONA_TCP_SYN_SENT] = BIT(ESTABLISHED) | BIT(SYN_RECEIVED) | BIT(CLOSED),
+    [DAYTONA_TCP_SYN_RECEIVED] =
+        BIT(ESTABLISHED) | BIT(FIN_WAIT_1) | BIT(CLOSE_WAIT) | BIT(LISTEN) | BIT(CLOSED),
+    [DAYTONA_TCP_ESTABLISHED] = BIT(FIN_WAIT_1) | BIT(CLOSE_WAIT) | BIT(CLOSED),
+    [DAYTONA_TCP_FIN_WAIT_1] = BIT(FIN_WAIT_2) | BIT(CLOSING) | BIT(TIME_WAIT) | BIT(CLOSED),
+    [DAYTONA_TCP_FIN_WAIT_2] = BIT(TIME_WAIT) | BIT(CLOSED),
+    [DAYTONA_TCP_CLOSING] = BIT(TIME_WAIT) | BIT(CLOSED),
+    [DAYTONA_TCP_TIME_WAIT] = BIT(CLOSED),
+    [DAYTONA_TCP_CLOSE_WAIT] = BIT(LAST_ACK) | BIT(CLOSED),
+    [DAYTONA_TCP_LAST_ACK] = BIT(CLOSED),
+};
+
+#define SYNCHRONIZED                                                                               \
+    (BIT(ESTABLISHED) | BIT(FIN_WAIT_1) | BIT(FIN_WAIT_2) | BIT(CLOSE_WAIT) | BIT(CLOSING) |       \
+     BIT(LAST_ACK))
+
+bool sim_state_edge_is_legal(enum daytona_tcp_state from, enum daytona_tcp_state to)
+{
+    return from >= DAYTONA_TCP_ESTABLISHED && from <= DAYTONA_TCP_CLOSING &&
+           (legal_next[from] >> to & 1) != 0;
+}
+
+static void follow_state(struct sim_host *host, const struct daytona_event *event)
+{
+    enum daytona_tcp_state from = (enum daytona_tcp_state)event->a;
+    enum daytona_tcp_state to = (enum daytona_tcp_state)event->b;
+    if (!sim_state_edge_is_legal(from, to))
+        sim_fail(host->world, "host %u socket %u goes from %s to %s", host->number,
+                 event->socket_index, daytona_tcp_state_name(from), daytona_tcp_state_name(to));
+    if (event->socket_index >= SIM_SOCKETS_WATCHED)
+        return;
+    struct sim_watch *watch = &host->watches[event->socket_index];
+    bool same = watch->generation == event->socket_generation;
+    if (same && watch->state != 0 && watch->state != (uint8_t)from)
+        sim_fail(host->world, "host %u socket %u leaves %s but was in %s", host->number,
+                 event->socket_index, daytona_tcp_state_name(from),
+                 daytona_tcp_state_name((enum daytona_tcp_state)watch->state));
+    *watch = (struct sim_watch){event->socket_generation, (uint8_t)to};
+}
+
+void sim_invariant_event(void *context, const struct daytona_event *event)
+{
+    struct sim_host *host = context;
+    struct sim_world *world = host->world;
+    if (world->log)
+        sim_log(world, "host %u socket %u event %s a %llu b %llu cwnd %u ssthresh %u (%s)",
+                host->number, event->socket_index, daytona_event_name(event->type),
+                (unsigned long long)event->a, (unsigned long long)event->b, event->cwnd_bytes,
+                event->ssthresh_bytes, event->reason == NULL ? "" : event->reason);
+    if (event->at.ns > world->now.ns)
+        sim_fail(world, "host %u tells of an event in the future", host->number);
+    if (event->type == DAYTONA_EVENT_STATE)
+        follow_state(host, event);
+}
+
+#define CHECK(side, condition)                                                                     \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            sim_side_complain(side, "not true: %s", #condition);                                   \
+    } while (0)
+
+/* Numbers that contradict each other whatever the state. */
+static void check_info(const struct sim_side *side)
+{
+    struct daytona_connection_info info;
+    const struct sim_world *world = side->host->world;
+    int result = daytona_stack_info(side->host->stack, world->now, side->id, &info);
+    if (result != 0) {
+        sim_side_complain(side, "no information on an open socket: %s", strerror(-result));
+        return;
+    }
+    if (info.state == DAYTONA_TCP_CLOSED)
+        return;
+    CHECK(side, info.not_sent <= info.send_queued);
+    CHECK(side, info.in_flight_bytes <= info.send_queued + 1);
+    CHECK(side, info.sacked_bytes <= info.send_queued);
+    CHECK(side, info.lost_bytes <= info.send_queued + 1);
+    CHECK(side, info.bytes_acked <= info.bytes_sent);
+    CHECK(side, info.segments_retransmitted <= info.segments_out);
+    CHECK(side, info.data_segments_out <= info.segments_out);
+    CHECK(side, info.data_segments_in <= info.segments_in);
+    CHECK(side, info.rtt_min_us <= info.srtt_us || info.srtt_us == 0);
+    CHECK(side, info.rto_us <= 120000000);
+    CHECK(side, info.state == DAYTONA_TCP_SYN_SENT || info.cwnd_bytes >= info.send_mss);
+    CHECK(side, info.send_mss + 40 <= info.path_mtu);
+    /* What was acknowledged is what the peer's stack has, at least what its reader has. */
+    const struct sim_side *peer = &side->connection->sides[1 - side->role];
+    CHECK(side, side->sent - info.send_queued <= side->sent);
+    CHECK(side, side->received + info.receive_queued <= peer->sent);
+}
+
+void sim_invariant_rest(struct sim_host *host)
+{
+    struct sim_world *world = host->world;
+    struct daytona_instant deadline = daytona_stack_deadline(host->stack);
+    if (deadline.ns <= world->now.ns)
+        sim_fail(world, "host %u has nothing to do, but its deadline is %llu ns ago", host->number,
+                 (unsigned long long)(world->now.ns - deadline.ns));
+    struct daytona_memory_use memory;
+    daytona_stack_memory(host->stack, &memory);
+    if (memory.used_bytes > memory.peak_bytes || memory.peak_bytes > memory.region_bytes)
+        sim_fail(world, "host %u memory: used %zu, peak %zu, region %zu", host->number,
+                 memory.used_bytes, memory.peak_bytes, memory.region_bytes);
+    for (unsigned i = 0; i < world->scenario->connection_count; i++)
+        for (unsigned role = 0; role < 2; role++) {
+            const struct sim_side *side = &world->connections[i].sides[role];
+            if (side->host != host || !side->opened || side->closed)
+                continue;
+            sim_side_check_edges(side);
+            check_info(side);
+        }
+}
+
+/* RFC 5681 with the two exceptions of RFC 3042 (limited transmit): new data leaves only within
+ * cwnd + 2 segments. */
+void sim_invariant_sent_new(struct sim_world *world, struct sim_side *side)
+{
+    struct daytona_connection_info info;
+    if (!side->opened || side->closed ||
+        daytona_stack_info(side->host->stack, world->now, side->id, &info) != 0)
+        return;
+    uint32_t allowed = info.cwnd_bytes;
+    if (info.sacked_bytes > 0 || info.in_recovery || !info.sack_on || info.in_loss)
+        allowed += 2 * info.send_mss;
+    if (info.in_flight_bytes > allowed)
+        sim_side_complain(side, "in flight %u with cwnd %u, MSS %u", info.in_flight_bytes,
+                          info.cwnd_bytes, info.send_mss);
+}
+
+static bool is_of_flow(const struct daytona_connection_info *info, const struct sim_flow *flow,
+                       unsigned host)
+{
+    return info->local.port == flow->ports[host] && info->remote.port == flow->ports[1 - host];
+}
+
+static bool reset_is_planned(const struct sim_flow *flow)
+{
+    const struct sim_connection *connection = flow->connection;
+    return connection != NULL &&
+           (sim_connection_plan_resets(connection->plan) || connection->plan->refused ||
+            connection->given_up || connection->sides[0].error != 0 ||
+            connection->sides[1].error != 0);
+}
+
+void sim_invariant_reset(struct sim_world *world, unsigned number, const struct sim_flow *flow)
+{
+    struct sim_host *host = &world->hosts[number];
+    host->resets_taken++;
+    if (reset_is_planned(flow))
+        return;
+    if (sim_link_is_clean(&world->scenario->links[0]) &&
+        sim_link_is_clean(&world->scenario->links[1]) && !flow->reused)
+        sim_fail(world, "host %u port %u sends RST although nothing went wrong", number,
+                 flow->ports[number]);
+    struct daytona_socket_id id = {0, 0};
+    while (daytona_stack_next(host->stack, &id)) {
+        struct daytona_connection_info info;
+        if (daytona_stack_info(host->stack, world->now, id, &info) == 0 &&
+            is_of_flow(&info, flow, number) && (SYNCHRONIZED >> info.state & 1) != 0)
+            sim_fail(world, "host %u port %u sends RST in %s", number, flow->ports[number],
+                     daytona_tcp_state_name(info.state));
+    }
+}
+
+/* ---------------------------------------------------------------- the end */
+
+static void check_link(struct sim_world *world, unsigned number)
+{
+    const struct sim_link_counters *c = &world->links[number].counters;
+    uint64_t entered = c->offered + c->duplicates + c->fragments;
+    uint64_t left =
+        c->scheduled + c->lost + c->lost_in_outage + c->queue_full + c->too_big + c->undetectable;
+    if (entered != left)
+        sim_fail(world, "link %u: %llu packets entered, %llu left", number,
+                 (unsigned long long)entered, (unsigned long long)left);
+}
+
+static void check_counters(struct sim_world *world, const struct sim_host *host)
+{
+    const struct daytona_counters *counters = daytona_stack_counters(host->stack);
+    const struct sim_link_counters *in = &world->links[1 - host->number].counters;
+    const struct sim_link_counters *out = &world->links[host->number].counters;
+    uint64_t judged = 0;
+    for (int i = 0; i < DAYTONA_VERDICT_COUNT; i++)
+        judged += counters->verdicts[i];
+    if (host->packets_given != in->scheduled + out->errors)
+        sim_fail(world, "host %u: a packet was lost inside the simulator", host->number);
+    if (counters->packets_in != host->packets_given || judged != host->packets_given)
+        sim_fail(world, "host %u was given %llu packets, counted %llu, judged %llu", host->number,
+                 (unsigned long long)host->packets_given, (unsigned long long)counters->packets_in,
+                 (unsigned long long)judged);
+    if (counters->packets_out != host->packets_taken || out->offered != host->packets_taken)
+        sim_fail(world, "host %u gave %llu packets, counted %llu", host->number,
+                 (unsigned long long)host->packets_taken,
+                 (unsigned long long)counters->packets_out);
+    if (counters->resets_sent != host->resets_taken)
+        sim_fail(world, "host %u sent %llu RST, counted %llu", host->number,
+                 (unsigned long long)host->resets_taken, (unsigned long long)counters->resets_sent);
+}
+
+static void check_memory(struct sim_world *world, const struct sim_host *host)
+{
+    struct daytona_memory_use memory;
+    daytona_stack_memory(host->stack, &memory);
+    if (memory.used_bytes != 0)
+        sim_fail(world, "host %u still uses %zu bytes after the end", host->number,
+                 memory.used_bytes);
+    struct daytona_socket_id id = {0, 0};
+    if (daytona_stack_next(host->stack, &id))
+        sim_fail(world, "host %u still has socket %u/%u", host->number, id.index, id.generation);
+}
+
+/* Without loss, jitter and lateness no clock of TCP may run out: a retransmission would be
+ * spurious. */
+static void check_patience(struct sim_world *world, const struct sim_host *host)
+{
+    const struct sim_scenario *scenario = world->scenario;
+    for (unsigned i = 0; i < 2; i++)
+        if (!sim_link_is_clean(&scenario->links[i]) || scenario->links[i].jitter_us > 20000 ||
+            scenario->links[i].bytes_per_second != 0 || scenario->links[i].delay_us > 20000 ||
+            scenario->links[i].mtu < scenario->hosts[i].path_mtu ||
+            scenario->hosts[i].late_us > 20000 || scenario->hosts[i].accept_pause_us > 0)
+            return;
+    for (unsigned i = 0; i < scenario->connection_count; i++)
+        if (scenario->connections[i].refused)
+            return;
+    const struct daytona_counters *counters = daytona_stack_counters(host->stack);
+    if (counters->segments_retransmitted != 0 && counters->allocation_failures == 0)
+        sim_fail(world, "host %u retransmitted %llu segments although none was lost", host->number,
+                 (unsigned long long)counters->segments_retransmitted);
+}
+
+void sim_invariant_end(struct sim_world *world)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        check_link(world, i);
+        check_counters(world, &world->hosts[i]);
+        check_memory(world, &world->hosts[i]);
+        check_patience(world, &world->hosts[i]);
+    }
+}

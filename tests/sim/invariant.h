@@ -1,0 +1,27 @@
+/*
+ * invariant.h - promises of a stack that hold at every step, and those that hold at the end.
+ */
+#ifndef SIM_INVARIANT_H
+#define SIM_INVARIANT_H
+
+#include "tests/sim/world.h"
+
+/** daytona_observer.event: follows the states of every socket of a host (context). */
+void sim_invariant_event(void *host, const struct daytona_event *event);
+
+/** The edges of RFC 9293 figure 5, and of abort and failure. */
+bool sim_state_edge_is_legal(enum daytona_tcp_state from, enum daytona_tcp_state to);
+
+/** A stack came to rest at this instant. */
+void sim_invariant_rest(struct sim_host *host);
+
+/** A connection's numbers right after it sent data that it had never sent before. */
+void sim_invariant_sent_new(struct sim_world *world, struct sim_side *side);
+
+/** A RST left `host` on `flow`: no living connection may say that by itself. */
+void sim_invariant_reset(struct sim_world *world, unsigned host, const struct sim_flow *flow);
+
+/** Everything is closed and over: memory, counters, links. */
+void sim_invariant_end(struct sim_world *world);
+
+#endif

@@ -1,0 +1,91 @@
+/*
+ * packet.h - an IPv4 packet on the simulated wire. The simulator reads headers and sums with
+ * code of its own, so that a mistake in stack/wire/ is not checked against itself.
+ */
+#ifndef SIM_PACKET_H
+#define SIM_PACKET_H
+
+#include "tests/sim/random.h"
+#include <daytona/stack.h>
+
+struct sim_flow;
+
+/** What a TCP packet means for its flow, noted when it was sent: a fragment or a damaged copy
+ *  cannot be read any more. */
+struct sim_mark {
+    struct sim_flow *flow; /**< borrowed; NULL: none (ICMP) */
+    uint32_t incarnation;  /**< of the sending direction */
+    unsigned from;         /**< the sender's host number */
+    uint32_t seq, end;     /**< sequence space taken: SYN and FIN count one each */
+    uint32_t ack, timestamp;
+    uint16_t window;
+    uint8_t flags;
+};
+
+/** One packet; made with malloc, owned by the event that delivers it. */
+struct sim_packet {
+    struct sim_mark mark;
+    uint32_t length;   /**< bytes on the wire */
+    uint32_t captured; /**< bytes that reach the stack: fewer when the capture cuts */
+    bool intact;       /**< arrives as it was sent: not corrupted, not cut */
+    uint8_t bytes[];
+};
+
+struct sim_sack {
+    uint32_t left, right;
+};
+
+/** What the simulator reads from a TCP packet, host byte order. */
+struct sim_segment {
+    uint32_t source, destination; /**< IPv4 addresses */
+    uint16_t source_port, destination_port;
+    uint32_t seq, ack;
+    uint8_t flags; /**< SIM_FIN | ... */
+    uint16_t window, urgent_pointer, mss;
+    int window_scale; /**< -1: option absent */
+    bool sack_permitted, has_timestamps;
+    uint32_t timestamp, timestamp_echo;
+    unsigned sack_count;
+    struct sim_sack sacks[4];
+    const uint8_t *payload; /**< borrowed from the packet */
+    uint32_t payload_length;
+};
+
+enum { SIM_FIN = 1, SIM_SYN = 2, SIM_RST = 4, SIM_PSH = 8, SIM_ACK = 16, SIM_URG = 32 };
+
+/** Room for `length` bytes, undefined; intact, without a mark. */
+struct sim_packet *sim_packet_new(uint32_t length);
+
+struct sim_packet *sim_packet_copy(const struct sim_packet *packet);
+
+/** Gathers what daytona_stack_output() wrote. */
+struct sim_packet *sim_packet_gather(const struct daytona_packet_out *out);
+
+/** Reads an IPv4 TCP packet; NULL, or in words what is malformed: header lengths, IP checksum,
+ *  TCP checksum, options. Never reads beyond packet->length. */
+const char *sim_packet_read(const struct sim_packet *packet, struct sim_segment *out);
+
+/** A stack that trusts checksums would take this packet for a good one: what the IP header
+ *  and the TCP checksum protect is consistent. */
+bool sim_packet_sums_hold(const struct sim_packet *packet);
+
+/** Replaces the TCP checksum by the pseudo-header sum alone, as a local sender that offloads. */
+void sim_packet_make_partial(struct sim_packet *packet);
+
+/** Flips one to four bits anywhere. */
+void sim_packet_corrupt(struct sim_packet *packet, struct sim_random *random);
+
+bool sim_packet_may_fragment(const struct sim_packet *packet);
+
+/** The fragment of an IPv4 packet that starts `offset` payload bytes in, in a packet of at most
+ *  `mtu` bytes; `*next` gets the offset of the one after it, 0 when this is the last. A packet
+ *  that forbids fragments may have any identification (RFC 6864), so its fragments get the one
+ *  given here. */
+struct sim_packet *sim_packet_fragment(const struct sim_packet *packet, uint32_t mtu,
+                                       uint32_t offset, uint16_t identification, uint32_t *next);
+
+/** The ICMP error "fragmentation needed" (RFC 1191) about a packet, from a router. */
+struct sim_packet *sim_packet_too_big(const struct sim_packet *packet, uint32_t router,
+                                      uint32_t mtu);
+
+#endif

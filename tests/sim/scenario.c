@@ -1,0 +1,369 @@
+#include "tests/sim/scenario.h"
+#include <stdio.h>
+#include <string.h>
+
+#define MILLION   1000000u
+#define REGION    ((size_t)64 << 20) /* pages that are not used cost nothing */
+#define SUPER_MTU 65535u
+
+struct sim_side_plan sim_side_plan_plain(uint64_t bytes)
+{
+    struct sim_side_plan plan = {.bytes = bytes,
+                                 .pace = SIM_PACE_FREE,
+                                 .write_max = 16384,
+                                 .read_max = 65536,
+                                 .ending = SIM_ENDING_HALF_CLOSE};
+    for (int option = 0; option < DAYTONA_OPTION_COUNT; option++)
+        plan.options[option] = SIM_OPTION_UNSET;
+    return plan;
+}
+
+void sim_scenario_plain(struct sim_scenario *scenario, uint64_t seed)
+{
+    memset(scenario, 0, sizeof *scenario);
+    scenario->seed = seed;
+    struct sim_random random = sim_random_from(seed, 1);
+    for (unsigned i = 0; i < 2; i++) {
+        scenario->links[i] = (struct sim_link_config){.delay_us = 1000, .mtu = 1500};
+        scenario->hosts[i] = (struct sim_host_plan){.config = {.owns_every_port = true},
+                                                    .region_bytes = REGION,
+                                                    .path_mtu = 1500,
+                                                    .batch = 1,
+                                                    .backlog = 128};
+        for (unsigned byte = 0; byte < 16; byte++)
+            scenario->hosts[i].config.secret[byte] = (uint8_t)sim_random_next(&random);
+    }
+}
+
+bool sim_connection_plan_resets(const struct sim_connection_plan *plan)
+{
+    return plan->sides[0].ending >= SIM_ENDING_UNREAD || plan->sides[1].ending >= SIM_ENDING_UNREAD;
+}
+
+/* ---------------------------------------------------------------- links */
+
+/* Half of the scenarios have a given trouble not at all. */
+static uint32_t trouble(struct sim_random *random, uint32_t high)
+{
+    return sim_random_once_in(random, 2) ? 0 : (uint32_t)sim_random_skewed(random, 100, high);
+}
+
+static void draw_troubles(struct sim_random *random, struct sim_link_config *link)
+{
+    link->loss = trouble(random, sim_random_once_in(random, 8) ? 200000 : 60000);
+    link->burst_start = trouble(random, 4000) / 2;
+    link->burst_packets = (uint32_t)sim_random_skewed(random, 1, 60);
+    link->reorder = trouble(random, 250000);
+    link->reorder_us = (uint32_t)sim_random_skewed(random, 10, 100000);
+    link->duplicate = trouble(random, 100000);
+    link->corrupt = trouble(random, 50000);
+    link->cut = trouble(random, 20000);
+    link->fragment = trouble(random, 100000);
+    link->jitter_reorders = sim_random_once_in(random, 4);
+    if (sim_random_once_in(random, 8)) {
+        link->outage_start.ns = sim_random_between(random, 1000, 6000) * MILLION;
+        link->outage_end.ns =
+            link->outage_start.ns + sim_random_skewed(random, 10, 100000) * MILLION;
+    }
+}
+
+static void draw_link(struct sim_random *random, struct sim_link_config *link, bool clean)
+{
+    *link = (struct sim_link_config){.mtu = 1500};
+    link->delay_us = (uint32_t)sim_random_skewed(random, 10, 300000);
+    if (sim_random_once_in(random, 2))
+        link->jitter_us = (uint32_t)sim_random_between(random, 0, link->delay_us);
+    if (!sim_random_once_in(random, 3))
+        link->bytes_per_second = sim_random_skewed(random, 20000, 125000000);
+    if (clean)
+        return;
+    if (!sim_random_once_in(random, 3))
+        link->queue_bytes = (uint32_t)sim_random_skewed(random, 3000, MILLION);
+    draw_troubles(random, link);
+}
+
+static void draw_mtu(struct sim_random *random, struct sim_scenario *scenario, bool clean)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        uint32_t mtu = 1500;
+        if (sim_random_once_in(random, 4))
+            mtu = (uint32_t)sim_random_between(random, 296, 9000);
+        if (sim_random_once_in(random, 40))
+            mtu = (uint32_t)sim_random_between(random, 88, 296);
+        scenario->hosts[i].path_mtu = mtu;
+        scenario->links[i].mtu = mtu;
+        if (!clean && sim_random_once_in(random, 8))
+            scenario->links[i].mtu = (uint32_t)sim_random_between(random, 88, mtu);
+    }
+}
+
+/* As between two hosts of which both leave sums and segmentation to the device: nothing guards
+ * the bytes on the way, so nothing may damage them. */
+static void draw_offload(struct sim_random *random, struct sim_scenario *scenario)
+{
+    scenario->offload = sim_random_once_in(random, 8);
+    if (!scenario->offload)
+        return;
+    for (unsigned i = 0; i < 2; i++) {
+        struct sim_link_config *link = &scenario->links[i];
+        link->mtu = SUPER_MTU;
+        link->corrupt = link->fragment = 0;
+        link->partial_checksums = sim_random_once_in(random, 2);
+        scenario->hosts[i].config.accept_partial_checksum = true;
+        scenario->hosts[i].config.super_segment_bytes_max =
+            (uint32_t)sim_random_between(random, 2000, 64280);
+    }
+}
+
+/* ---------------------------------------------------------------- hosts */
+
+static uint32_t or_default(struct sim_random *random, uint32_t low, uint32_t high)
+{
+    return sim_random_once_in(random, 2) ? 0 : (uint32_t)sim_random_skewed(random, low, high);
+}
+
+static void draw_host(struct sim_random *random, struct sim_host_plan *host)
+{
+    struct daytona_stack_config *config = &host->config;
+    config->congestion = sim_random_once_in(random, 3) ? "reno" : "cubic";
+    config->receive_buffer_bytes = or_default(random, 2000, 1000000);
+    config->receive_buffer_max = or_default(random, 65536, 6291456);
+    if (config->receive_buffer_max < config->receive_buffer_bytes)
+        config->receive_buffer_max = 0;
+    config->send_buffer_bytes = or_default(random, 2304, 1000000);
+    config->time_wait_us = or_default(random, 1000000, 60000000);
+    config->rto_min_us = sim_random_once_in(random, 4) ? 1000000 : 0;
+    config->reassembly_bytes_max = or_default(random, 65536, 1000000);
+    if (sim_random_once_in(random, 8)) {
+        host->dirty_region = true;
+        host->region_bytes = (size_t)8 << 20;
+        config->send_buffer_bytes = 65536;
+    }
+    if (sim_random_once_in(random, 3))
+        host->late_us = (uint32_t)sim_random_skewed(random, 10, 50000);
+    if (sim_random_once_in(random, 2))
+        host->batch = (uint32_t)sim_random_between(random, 1, 16);
+    host->backlog = (int)sim_random_skewed(random, 1, 128);
+    if (sim_random_once_in(random, 6))
+        host->accept_pause_us = (uint32_t)sim_random_skewed(random, 10, 2000000);
+}
+
+/* ---------------------------------------------------------------- applications */
+
+static void draw_options(struct sim_random *random, struct sim_side_plan *side)
+{
+    int64_t *options = side->options;
+    if (sim_random_once_in(random, 3))
+        options[DAYTONA_OPTION_NO_DELAY] = 1;
+    if (sim_random_once_in(random, 12))
+        options[DAYTONA_OPTION_CORK] = 1;
+    if (sim_random_once_in(random, 8)) {
+        options[DAYTONA_OPTION_KEEP_ALIVE] = 1;
+        options[DAYTONA_OPTION_KEEP_IDLE_US] = (int64_t)sim_random_between(random, 1, 20) * MILLION;
+        options[DAYTONA_OPTION_KEEP_INTERVAL_US] =
+            (int64_t)sim_random_between(random, 1, 20) * MILLION;
+    }
+    if (sim_random_once_in(random, 5))
+        options[DAYTONA_OPTION_RECEIVE_BUFFER] = (int64_t)sim_random_skewed(random, 1152, 262144);
+    if (sim_random_once_in(random, 5))
+        options[DAYTONA_OPTION_SEND_BUFFER] = (int64_t)sim_random_skewed(random, 2304, 262144);
+    if (sim_random_once_in(random, 8))
+        options[DAYTONA_OPTION_QUICK_ACK] = (int64_t)sim_random_between(random, 0, 1);
+    if (sim_random_once_in(random, 10))
+        options[DAYTONA_OPTION_MAXIMUM_SEGMENT] = (int64_t)sim_random_between(random, 88, 1460);
+    if (sim_random_once_in(random, 16))
+        options[DAYTONA_OPTION_WINDOW_CLAMP] = (int64_t)sim_random_skewed(random, 1000, 65536);
+    if (sim_random_once_in(random, 6))
+        side->congestion = sim_random_once_in(random, 2) ? "reno" : "cubic";
+}
+
+/* Sizes of calls are bounded from below so that a run takes some thousand calls, not a million. */
+static void draw_calls(struct sim_random *random, struct sim_side_plan *side, uint64_t reads)
+{
+    uint64_t least = side->bytes / 2000 + 1;
+    side->write_max = (uint32_t)sim_random_skewed(random, least, 65536);
+    side->read_max = (uint32_t)sim_random_skewed(random, reads / 2000 + 1, 65536);
+    bool long_pauses = sim_random_once_in(random, 12);
+    side->pause_us = (uint32_t)sim_random_skewed(random, 10, long_pauses ? 100000000 : 200000);
+    if (sim_random_once_in(random, 3))
+        side->read_pause = (uint32_t)sim_random_skewed(random, 1000, long_pauses ? 10000 : 300000);
+    if (sim_random_once_in(random, 3))
+        side->write_pause = (uint32_t)sim_random_skewed(random, 1000, long_pauses ? 10000 : 300000);
+    side->short_count_means_blocked = sim_random_once_in(random, 2);
+    side->peeks = sim_random_once_in(random, 8);
+    side->uses_more = sim_random_once_in(random, 10);
+}
+
+static void draw_pace(struct sim_random *random, struct sim_connection_plan *plan, uint64_t volume)
+{
+    struct sim_side_plan *client = &plan->sides[SIM_CLIENT], *server = &plan->sides[SIM_SERVER];
+    uint64_t bytes = sim_random_skewed(random, 1, volume);
+    switch (sim_random_between(random, 0, 5)) {
+    case 0: /* upload */
+        client->bytes = bytes;
+        break;
+    case 1: /* download */
+        server->bytes = bytes;
+        break;
+    case 2: /* both ways, unrelated */
+        client->bytes = bytes;
+        server->bytes = sim_random_skewed(random, 1, volume);
+        break;
+    case 3:
+        client->bytes = server->bytes = bytes;
+        server->pace = SIM_PACE_ECHO;
+        break;
+    case 4: {
+        uint64_t rounds = sim_random_skewed(random, 1, 200);
+        client->pace = server->pace = SIM_PACE_REQUEST;
+        client->request = server->request = sim_random_skewed(random, 1, 3000);
+        client->reply = server->reply = sim_random_skewed(random, 1, 10000);
+        client->bytes = rounds * client->request;
+        server->bytes = rounds * client->reply;
+        break;
+    }
+    case 5: /* nothing at all */
+        break;
+    }
+    if (client->pace == SIM_PACE_FREE && server->pace == SIM_PACE_FREE &&
+        sim_random_once_in(random, 10))
+        client->options[DAYTONA_OPTION_RECEIVE_LOW_WATER] =
+            (int64_t)sim_random_between(random, 2, 500);
+}
+
+static void draw_endings(struct sim_random *random, struct sim_connection_plan *plan)
+{
+    struct sim_side_plan *one = &plan->sides[sim_random_between(random, 0, 1)];
+    struct sim_side_plan *other = one == &plan->sides[0] ? &plan->sides[1] : &plan->sides[0];
+    if (sim_random_once_in(random, 7)) {
+        one->ending =
+            (enum sim_ending)sim_random_between(random, SIM_ENDING_UNREAD, SIM_ENDING_LINGER_ZERO);
+        one->ending_after = sim_random_between(random, 0, one->bytes + other->bytes);
+        return;
+    }
+    if (other->bytes == 0 && sim_random_once_in(random, 2))
+        one->ending = SIM_ENDING_CLOSE_EARLY;
+    else if (sim_random_once_in(random, 2))
+        one->ending = SIM_ENDING_CLOSE;
+    if (sim_random_once_in(random, 4))
+        other->ending = SIM_ENDING_CLOSE;
+}
+
+static void draw_connection(struct sim_random *random, struct sim_connection_plan *plan,
+                            uint64_t volume)
+{
+    plan->client = (unsigned)sim_random_between(random, 0, 1);
+    plan->start.ns =
+        sim_random_between(random, 1000, sim_random_once_in(random, 2) ? 1000 : 4000) * MILLION;
+    plan->sides[0] = plan->sides[1] = sim_side_plan_plain(0);
+    draw_pace(random, plan, volume);
+    bool urgent = sim_random_once_in(random, 16);
+    for (unsigned role = 0; role < 2; role++) {
+        draw_options(random, &plan->sides[role]);
+        draw_calls(random, &plan->sides[role], plan->sides[1 - role].bytes);
+        plan->sides[role].urgent = urgent;
+        if (urgent)
+            plan->sides[role].options[DAYTONA_OPTION_URGENT_INLINE] = 1;
+    }
+    draw_endings(random, plan);
+    plan->refused = sim_random_once_in(random, 24);
+    plan->crossing = !plan->refused && sim_random_once_in(random, 12);
+}
+
+static unsigned draw_count(struct sim_random *random)
+{
+    switch (sim_random_between(random, 0, 9)) {
+    case 0:
+        return (unsigned)sim_random_between(random, 6, SIM_CONNECTIONS_MAX);
+    case 1:
+    case 2:
+    case 3:
+    case 4:
+        return (unsigned)sim_random_between(random, 2, 6);
+    }
+    return 1;
+}
+
+void sim_scenario_from_seed(struct sim_scenario *scenario, uint64_t seed)
+{
+    sim_scenario_plain(scenario, seed);
+    struct sim_random random = sim_random_from(seed, 2);
+    bool clean = sim_random_once_in(&random, 5);
+    bool alike = sim_random_once_in(&random, 2);
+    draw_link(&random, &scenario->links[0], clean);
+    draw_link(&random, &scenario->links[1], clean);
+    if (alike)
+        scenario->links[1] = scenario->links[0];
+    draw_host(&random, &scenario->hosts[0]);
+    draw_host(&random, &scenario->hosts[1]);
+    draw_mtu(&random, scenario, clean);
+    draw_offload(&random, scenario);
+    scenario->connection_count = draw_count(&random);
+    uint64_t volume = 1000000 / scenario->connection_count;
+    for (unsigned i = 0; i < scenario->connection_count; i++)
+        draw_connection(&random, &scenario->connections[i], volume);
+}
+
+/* ---------------------------------------------------------------- for people */
+
+static void print_link(const struct sim_link_config *link, unsigned from)
+{
+    printf("  link %u->%u: %llu B/s, delay %u us, jitter %u us%s, queue %u B, mtu %u\n", from,
+           1 - from, (unsigned long long)link->bytes_per_second, link->delay_us, link->jitter_us,
+           link->jitter_reorders ? " (reorders)" : "", link->queue_bytes, link->mtu);
+    printf("    ppm: loss %u, bursts %u of %u, reorder %u by %u us, duplicate %u, corrupt %u, "
+           "cut %u, fragment %u; outage %llu..%llu ms%s\n",
+           link->loss, link->burst_start, link->burst_packets, link->reorder, link->reorder_us,
+           link->duplicate, link->corrupt, link->cut, link->fragment,
+           (unsigned long long)link->outage_start.ns / MILLION,
+           (unsigned long long)link->outage_end.ns / MILLION,
+           link->partial_checksums ? "; partial checksums" : "");
+}
+
+static void print_host(const struct sim_host_plan *host, unsigned number)
+{
+    printf("  host %u: %s, receive %u..%u B, send %u B, path mtu %u, late %u us, batch %u, backlog "
+           "%d, accept pause %u us, super %u%s\n",
+           number, host->config.congestion == NULL ? "default" : host->config.congestion,
+           host->config.receive_buffer_bytes, host->config.receive_buffer_max,
+           host->config.send_buffer_bytes, host->path_mtu, host->late_us, host->batch,
+           host->backlog, host->accept_pause_us, host->config.super_segment_bytes_max,
+           host->dirty_region ? ", dirty memory" : "");
+}
+
+static void print_side(const struct sim_side_plan *side, const char *name)
+{
+    static const char *const paces[SIM_PACE_COUNT] = {"free", "echo", "request"};
+    static const char *const endings[SIM_ENDING_COUNT] = {"half-close",   "close", "close-early",
+                                                          "close-unread", "abort", "linger-zero"};
+    printf("    %s: %llu bytes (%s), writes to %u, reads to %u, pauses %u/%u ppm to %u us, "
+           "ends by %s after %llu%s%s%s%s",
+           name, (unsigned long long)side->bytes, paces[side->pace], side->write_max,
+           side->read_max, side->write_pause, side->read_pause, side->pause_us,
+           endings[side->ending], (unsigned long long)side->ending_after,
+           side->short_count_means_blocked ? ", trusts short counts" : "",
+           side->peeks ? ", peeks" : "", side->uses_more ? ", MORE" : "",
+           side->urgent ? ", urgent" : "");
+    for (int option = 0; option < DAYTONA_OPTION_COUNT; option++)
+        if (side->options[option] != SIM_OPTION_UNSET)
+            printf(", option %d = %lld", option, (long long)side->options[option]);
+    putchar('\n');
+}
+
+void sim_scenario_print(const struct sim_scenario *scenario)
+{
+    printf("seed %llu: %u connections%s\n", (unsigned long long)scenario->seed,
+           scenario->connection_count, scenario->offload ? ", offloads" : "");
+    for (unsigned i = 0; i < 2; i++) {
+        print_link(&scenario->links[i], i);
+        print_host(&scenario->hosts[i], i);
+    }
+    for (unsigned i = 0; i < scenario->connection_count; i++) {
+        const struct sim_connection_plan *plan = &scenario->connections[i];
+        printf("  connection %u from host %u at %llu ms%s%s\n", i, plan->client,
+               (unsigned long long)plan->start.ns / MILLION, plan->refused ? ", refused" : "",
+               plan->crossing ? ", crossing" : "");
+        print_side(&plan->sides[SIM_CLIENT], "client");
+        print_side(&plan->sides[SIM_SERVER], "server");
+    }
+}
