@@ -9,6 +9,7 @@
  */
 #include "capture/filter.h"
 #include "capture/link_layer.h"
+#include "capture/local_addresses.h"
 #include "capture/pcap_library.h"
 #include "capture/source.h"
 
@@ -28,6 +29,7 @@
 #define RING_BYTES_DEFAULT     (64u << 20)
 #define RING_BYTES_MIN         (4u << 20)
 #define SNAPSHOT_BYTES_DEFAULT 65568u
+#define IPV4_DESTINATION       16 /* offset in the IP header */
 #define ALL_INTERFACES         "any"
 
 /* Packets that one call looks at beyond those it hands over, so that a flood of unwanted ones
@@ -47,6 +49,7 @@ struct live_capture {
     const struct pcap_library *library;
     uint32_t snapshot_bytes;
     struct filter_ports ports;
+    struct local_addresses local_addresses;
     uint8_t *kept; /* snapshot_bytes of the packet that next() has returned */
     size_t turn;   /* the handle to begin with, so that none is starved */
     size_t handle_count;
@@ -64,6 +67,18 @@ struct live_pass {
     size_t taken;
 };
 
+/* Some packets come here only to be passed on. */
+static bool live_is_for_this_host(struct live_capture *capture,
+                                  const struct daytona_captured *packet)
+{
+    if (packet->ip.length < IPV4_DESTINATION + 4)
+        return false;
+    const uint8_t *at = packet->ip.data + IPV4_DESTINATION;
+    uint32_t destination =
+        (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+    return local_addresses_have(&capture->local_addresses, destination, packet->stamp_ns);
+}
+
 static void live_take(u_char *user, const struct pcap_pkthdr *header, const u_char *bytes)
 {
     struct live_pass *pass = (struct live_pass *)(void *)user;
@@ -74,7 +89,8 @@ static void live_take(u_char *user, const struct pcap_pkthdr *header, const u_ch
         .stamp_ns = (uint64_t)header->ts.tv_sec * 1000000000u + (uint64_t)header->ts.tv_usec,
     };
     struct daytona_span frame = {bytes, header->caplen};
-    if (!link_layer_find_ipv4(pass->handle->datalink, frame, header->len, &packet)) {
+    if (!link_layer_find_ipv4(pass->handle->datalink, frame, header->len, &packet) ||
+        !live_is_for_this_host(capture, &packet)) {
         capture->base.counters.ignored++;
         return;
     }
@@ -192,6 +208,8 @@ static size_t live_descriptors(const struct daytona_capture *base, int *out, siz
     size_t count = 0;
     for (size_t i = 0; i < capture->handle_count && count < max; i++)
         out[count++] = capture->handles[i].descriptor;
+    if (count < max)
+        out[count++] = capture->local_addresses.descriptor;
     if (capture->handle_count > 1 && count < max)
         out[count++] = base->descriptor;
     return count;
@@ -219,6 +237,7 @@ static void live_close(struct daytona_capture *base)
         capture->library->close(capture->handles[i].pcap);
     if (capture->handle_count > 1 && base->descriptor >= 0)
         close(base->descriptor);
+    local_addresses_release(&capture->local_addresses);
     free(capture->kept);
     free(capture);
 }
@@ -400,7 +419,9 @@ static int open_handles(struct live_capture *capture, const struct daytona_captu
         error = open_handle(capture, names[i], ring_bytes, why);
     if (error != 0)
         return error;
-    error = gather_descriptors(capture);
+    error = local_addresses_init(&capture->local_addresses);
+    if (error == 0)
+        error = gather_descriptors(capture);
     if (error != 0)
         snprintf(why.text, why.size, "cannot wait for packets: %s", strerror(-error));
     return error;
@@ -415,6 +436,7 @@ static struct live_capture *live_allocate(const struct daytona_capture_config *c
         return NULL;
     capture->base.operations = &live_operations;
     capture->base.descriptor = -1;
+    capture->local_addresses.descriptor = -1;
     capture->snapshot_bytes =
         config->snapshot_bytes > 0 ? config->snapshot_bytes : SNAPSHOT_BYTES_DEFAULT;
     capture->kept = malloc(capture->snapshot_bytes);
