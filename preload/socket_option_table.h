@@ -1,0 +1,66 @@
+/*
+ * socket_option_table.h - one row per socket option that Daytona answers for: what shape its bytes
+ * have, and what it is to the stack. For socket_options.c and socket_carry.c.
+ */
+#ifndef DAYTONA_PRELOAD_SOCKET_OPTION_TABLE_H
+#define DAYTONA_PRELOAD_SOCKET_OPTION_TABLE_H
+
+#include <daytona/stack.h>
+
+/** How an option's bytes and Daytona's value belong together. */
+enum socket_option_shape {
+    /* An int that is one of the stack's options. */
+    SHAPE_FLAG,         /**< 0 or not 0 */
+    SHAPE_NUMBER,       /**< between the row's bounds, else EINVAL */
+    SHAPE_SECONDS,      /**< the same, in seconds; the stack's in microseconds */
+    SHAPE_MILLISECONDS, /**< the same, in milliseconds */
+    SHAPE_BUFFER,       /**< SO_RCVBUF, SO_SNDBUF: bounded silently, told doubled */
+    SHAPE_BUFFER_FORCE, /**< beyond that bound, for the privileged; cannot be read */
+    SHAPE_LOW_WATER,    /**< 0 means 1, less means all there can be */
+    SHAPE_QUICK_ACK,    /**< the lowest bit */
+    SHAPE_CLAMP,        /**< 0, or bounded from below silently */
+    SHAPE_SEGMENT,      /**< TCP_MAXSEG: told as the size in use */
+    SHAPE_SERVICE,      /**< IP_TOS: the ECN bits are TCP's */
+    SHAPE_HOPS,         /**< IP_TTL: -1 for the default */
+    SHAPE_LINGER,       /**< struct linger */
+
+    /* Something else. */
+    SHAPE_TIMEOUT,    /**< struct timeval, kept by the file */
+    SHAPE_CONTROLLER, /**< TCP_CONGESTION: a name */
+    SHAPE_INFO,       /**< TCP_INFO */
+    SHAPE_ERROR,      /**< SO_ERROR */
+    SHAPE_LISTENER,   /**< SO_ACCEPTCONN */
+    SHAPE_DOMAIN,     /**< SO_DOMAIN */
+    SHAPE_PATH_MTU,   /**< IP_MTU */
+    SHAPE_NO_EFFECT,  /**< Linux's TCP keeps it and does nothing with it: so does the twin */
+    SHAPE_IGNORED,    /**< Linux's TCP takes 0 and 1 and forgets it */
+    SHAPE_CONSTANT,   /**< cannot be set, not even to what it is */
+    SHAPE_FIXED,      /**< Daytona has it at one value only; any other is refused */
+};
+
+struct socket_option_row {
+    int level, name;
+    const char *word; /**< its name in C */
+    enum socket_option_shape shape;
+    enum daytona_option option; /**< of the shapes that are one of the stack's */
+    int minimum, maximum;       /**< of the number in the application's units */
+    int value;                  /**< of CONSTANT and FIXED; TIMEOUT: enum file_direction */
+};
+
+/** NULL: Daytona does not have it. */
+const struct socket_option_row *socket_option_find(int level, int name);
+
+/** The index-th row; NULL past the end. */
+const struct socket_option_row *socket_option_row(size_t index);
+
+/** Whether the row is one of the stack's options and its bytes are an int. */
+bool socket_option_is_number(const struct socket_option_row *row);
+
+/** The stack's value for the int that an application sets; 0 or -EINVAL, -EPERM. Only for
+ *  socket_option_is_number(). */
+int socket_option_to_stack(const struct socket_option_row *row, int given, int64_t *out);
+
+/** The int that an application is told for the stack's value. */
+int socket_option_from_stack(const struct socket_option_row *row, int64_t value);
+
+#endif

@@ -1,0 +1,109 @@
+#include "preload/tcp_info.h"
+
+#include <assert.h>
+#include <linux/tcp.h>
+#include <string.h>
+
+#define SSTHRESH_INFINITE   0x7fffffff
+#define REORDERING_STANDARD 3 /* net.ipv4.tcp_reordering */
+
+static uint32_t segments(uint32_t bytes, uint32_t mss)
+{
+    return mss == 0 ? 0 : (bytes + mss - 1) / mss;
+}
+
+static uint32_t milliseconds(uint64_t us)
+{
+    return us / 1000 > UINT32_MAX ? UINT32_MAX : (uint32_t)(us / 1000);
+}
+
+static uint8_t recovery_state(const struct daytona_connection_info *info)
+{
+    if (info->in_loss)
+        return TCP_CA_Loss;
+    if (info->in_recovery)
+        return TCP_CA_Recovery;
+    return info->sacked_bytes > 0 ? TCP_CA_Disorder : TCP_CA_Open;
+}
+
+static void write_state(const struct daytona_connection_info *info, struct tcp_info *out)
+{
+    out->tcpi_state = (uint8_t)info->state;
+    out->tcpi_ca_state = recovery_state(info);
+    out->tcpi_retransmits = info->retransmit_tries;
+    out->tcpi_probes = info->probes;
+    out->tcpi_backoff = info->backoff;
+    out->tcpi_options = (uint8_t)((info->timestamps_on ? TCPI_OPT_TIMESTAMPS : 0) |
+                                  (info->sack_on ? TCPI_OPT_SACK : 0) |
+                                  (info->window_scaling_on ? TCPI_OPT_WSCALE : 0));
+    out->tcpi_snd_wscale = (uint8_t)(info->send_window_scale & 0xf);
+    out->tcpi_rcv_wscale = (uint8_t)(info->receive_window_scale & 0xf);
+    out->tcpi_snd_mss = info->send_mss;
+    out->tcpi_rcv_mss = info->receive_mss;
+    out->tcpi_advmss = info->advertised_mss;
+    out->tcpi_pmtu = info->path_mtu;
+}
+
+static void write_times(const struct daytona_connection_info *info, struct tcp_info *out)
+{
+    out->tcpi_rto = info->rto_us;
+    out->tcpi_ato = info->delayed_ack_us;
+    out->tcpi_rtt = info->srtt_us;
+    out->tcpi_rttvar = info->rttvar_us;
+    out->tcpi_min_rtt = info->rtt_min_us == 0 ? UINT32_MAX : info->rtt_min_us;
+    out->tcpi_last_data_sent = milliseconds(info->last_data_sent_us);
+    out->tcpi_last_data_recv = milliseconds(info->last_data_received_us);
+    out->tcpi_last_ack_recv = milliseconds(info->last_ack_received_us);
+}
+
+static void write_windows(const struct daytona_connection_info *info, struct tcp_info *out)
+{
+    uint32_t mss = info->send_mss;
+    out->tcpi_snd_cwnd = segments(info->cwnd_bytes, mss);
+    out->tcpi_snd_ssthresh = info->ssthresh_bytes == UINT32_MAX
+                                 ? SSTHRESH_INFINITE
+                                 : segments(info->ssthresh_bytes, mss);
+    out->tcpi_unacked = segments(info->send_queued - info->not_sent, mss);
+    out->tcpi_sacked = segments(info->sacked_bytes, mss);
+    out->tcpi_lost = segments(info->lost_bytes, mss);
+    out->tcpi_retrans = segments(info->retransmitted_out_bytes, mss);
+    out->tcpi_reordering = REORDERING_STANDARD;
+    out->tcpi_rcv_ssthresh = info->receive_window;
+    out->tcpi_rcv_space = info->receive_window;
+    out->tcpi_snd_wnd = info->send_window;
+    out->tcpi_notsent_bytes = info->not_sent;
+    if (info->state == DAYTONA_TCP_LISTEN) {
+        out->tcpi_unacked = info->accept_queued;
+        out->tcpi_sacked = info->backlog_max;
+    }
+}
+
+static void write_counts(const struct daytona_connection_info *info, struct tcp_info *out)
+{
+    out->tcpi_total_retrans = info->segments_retransmitted;
+    out->tcpi_pacing_rate = UINT64_MAX;
+    out->tcpi_max_pacing_rate = UINT64_MAX;
+    out->tcpi_bytes_acked = info->bytes_acked;
+    out->tcpi_bytes_received = info->bytes_received;
+    out->tcpi_bytes_sent = info->bytes_sent;
+    out->tcpi_bytes_retrans = info->bytes_retransmitted;
+    out->tcpi_segs_out = info->segments_out;
+    out->tcpi_segs_in = info->segments_in;
+    out->tcpi_data_segs_out = info->data_segments_out;
+    out->tcpi_data_segs_in = info->data_segments_in;
+    out->tcpi_rcv_ooopack = info->out_of_order_in;
+    out->tcpi_delivered = segments((uint32_t)info->bytes_acked, info->send_mss);
+}
+
+size_t tcp_info_write(const struct daytona_connection_info *info, uint8_t *out)
+{
+    struct tcp_info layout;
+    static_assert(sizeof layout <= TCP_INFO_BYTES_MAX, "the bytes of TCP_INFO have room");
+    memset(&layout, 0, sizeof layout);
+    write_state(info, &layout);
+    write_times(info, &layout);
+    write_windows(info, &layout);
+    write_counts(info, &layout);
+    memcpy(out, &layout, sizeof layout);
+    return sizeof layout;
+}
