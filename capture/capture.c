@@ -1,9 +1,11 @@
 #include "capture/source.h"
 
+#include <limits.h>
+
 int daytona_capture_drain(struct daytona_capture *capture, size_t max, daytona_capture_take *take,
                           void *context)
 {
-    return capture->operations->drain(capture, max, take, context);
+    return capture->operations->drain(capture, max < INT_MAX ? max : INT_MAX, take, context);
 }
 
 int daytona_capture_next(struct daytona_capture *capture, struct daytona_captured *out)

@@ -179,7 +179,7 @@ bool filter_wants(const struct filter_ports *ports, struct daytona_span ip)
         return false;
     size_t header_length = (size_t)(ip.data[0] & 0xf) * 4;
     if (header_length > ip.length)
-        return false;
+        header_length = ip.length; /* then nothing is behind it */
     struct daytona_span behind = {ip.data + header_length, ip.length - header_length};
 
     if (ip.data[IP_PROTOCOL] == PROTOCOL_ICMP)
