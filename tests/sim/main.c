@@ -1,12 +1,13 @@
 /*
  * daytona-sim - runs simulations by their seed.
  *
- *     daytona-sim SEED [COUNT]     seeds SEED .. SEED + COUNT - 1
- *     daytona-sim --seeds FILE     the seeds that the lines of a file begin with
- *     daytona-sim --goodput        the table of tests/sim/goodput.txt
- *     --log    before SEED: every packet and event on standard output
- *     --plan   before SEED: what the seed means
- *     --twice  before SEED: each seed twice, both runs must be the same
+ *     daytona-sim [--seed] SEED [COUNT]   seeds SEED .. SEED + COUNT - 1
+ *     daytona-sim --seeds FIRST-LAST      the same
+ *     daytona-sim --seeds FILE            the seeds that the lines of a file begin with
+ *     daytona-sim --goodput               the table of tests/sim/goodput.txt
+ *     --log    first: every packet and event on standard output
+ *     --plan   first: what the seed means
+ *     --twice  first: each seed twice, both runs must be the same
  *
  * A failing seed says what broke and when, and leaves its packets in sim-SEED.pcap beside this
  * program. The exit status is 1 when a seed failed.
@@ -129,28 +130,10 @@ static void run_seed(const struct command *command, uint64_t seed, struct totals
         run_once(command, seed, true);
 }
 
-static int run_file(const struct command *command, const char *path, struct totals *totals)
-{
-    FILE *file = fopen(path, "r");
-    if (file == NULL) {
-        fprintf(stderr, "%s: %s\n", path, strerror(errno));
-        return -1;
-    }
-    char line[512];
-    while (fgets(line, sizeof line, file) != NULL) {
-        char *end;
-        uint64_t seed = strtoull(line, &end, 10);
-        if (end != line)
-            run_seed(command, seed, totals);
-    }
-    fclose(file);
-    return 0;
-}
-
 static int usage(void)
 {
-    fprintf(stderr, "usage: daytona-sim [--log] [--plan] [--twice] SEED [COUNT]\n"
-                    "       daytona-sim [--twice] --seeds FILE\n"
+    fprintf(stderr, "usage: daytona-sim [--log] [--plan] [--twice] [--seed] SEED [COUNT]\n"
+                    "       daytona-sim [--twice] --seeds FIRST-LAST | FILE\n"
                     "       daytona-sim --goodput\n");
     return 2;
 }
@@ -163,6 +146,45 @@ static int finish(const struct totals *totals)
     return totals->failed == 0 ? 0 : 1;
 }
 
+static void run_span(const struct command *command, uint64_t first, uint64_t count,
+                     struct totals *totals)
+{
+    for (uint64_t i = 0; i < count; i++)
+        run_seed(command, first + i, totals);
+}
+
+static int run_file(const struct command *command, const char *path, struct totals *totals)
+{
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        fprintf(stderr, "%s: %s\n", path, strerror(errno));
+        return 2;
+    }
+    char line[512];
+    while (fgets(line, sizeof line, file) != NULL) {
+        char *end;
+        uint64_t seed = strtoull(line, &end, 10);
+        if (end != line)
+            run_seed(command, seed, totals);
+    }
+    fclose(file);
+    return finish(totals);
+}
+
+/* "FIRST-LAST" or the name of a file. */
+static int run_many(const struct command *command, const char *words, struct totals *totals)
+{
+    char *dash, *end;
+    uint64_t first = strtoull(words, &dash, 10);
+    if (dash == words || *dash != '-')
+        return run_file(command, words, totals);
+    uint64_t last = strtoull(dash + 1, &end, 10);
+    if (*end != '\0' || last < first)
+        return usage();
+    run_span(command, first, last - first + 1, totals);
+    return finish(totals);
+}
+
 int main(int count, char **arguments)
 {
     struct command command = {.program = arguments[0]};
@@ -173,22 +195,20 @@ int main(int count, char **arguments)
         if (strcmp(word, "--goodput") == 0)
             return sim_goodput_print();
         if (strcmp(word, "--seeds") == 0 && at + 1 < count)
-            return run_file(&command, arguments[at + 1], &totals) < 0 ? 2 : finish(&totals);
+            return run_many(&command, arguments[at + 1], &totals);
         if (strcmp(word, "--log") == 0)
             command.log = true;
         else if (strcmp(word, "--plan") == 0)
             command.plan = true;
         else if (strcmp(word, "--twice") == 0)
             command.twice = true;
-        else
+        else if (strcmp(word, "--seed") != 0)
             return usage();
     }
     if (at == count || at + 2 < count)
         return usage();
-    uint64_t first = strtoull(arguments[at], NULL, 10);
     uint64_t seeds = at + 1 < count ? strtoull(arguments[at + 1], NULL, 10) : 1;
     command.single = seeds == 1;
-    for (uint64_t i = 0; i < seeds; i++)
-        run_seed(&command, first + i, &totals);
+    run_span(&command, strtoull(arguments[at], NULL, 10), seeds, &totals);
     return finish(&totals);
 }

@@ -185,6 +185,26 @@ bool sim_packet_sums_hold(const struct sim_packet *packet)
     return fold(add_bytes(pseudo_sum(ip, tcp_length), ip + header_length, tcp_length)) == 0xffff;
 }
 
+static void store_ip_checksum(uint8_t *ip)
+{
+    put16(ip + 10, 0);
+    put16(ip + 10, (uint16_t)~fold(add_bytes(0, ip, (ip[0] & 15u) * 4)));
+}
+
+void sim_packet_store_sums(struct sim_packet *packet)
+{
+    uint8_t *ip = packet->bytes;
+    uint32_t header = (ip[0] & 15u) * 4;
+    uint32_t field = ip[9] == PROTOCOL_ICMP ? 2 : 16;
+    if (header < IP_HEADER || header + field + 2 > packet->length)
+        return;
+    uint32_t length = packet->length - header;
+    uint64_t sum = ip[9] == PROTOCOL_ICMP ? 0 : pseudo_sum(ip, length);
+    put16(ip + header + field, 0);
+    put16(ip + header + field, (uint16_t)~fold(add_bytes(sum, ip + header, length)));
+    store_ip_checksum(ip);
+}
+
 void sim_packet_make_partial(struct sim_packet *packet)
 {
     uint32_t ip_length = (packet->bytes[0] & 15u) * 4;
@@ -204,12 +224,6 @@ void sim_packet_corrupt(struct sim_packet *packet, struct sim_random *random)
 bool sim_packet_may_fragment(const struct sim_packet *packet)
 {
     return (packet->bytes[6] & 0x40) == 0;
-}
-
-static void store_ip_checksum(uint8_t *ip)
-{
-    put16(ip + 10, 0);
-    put16(ip + 10, (uint16_t)~fold(add_bytes(0, ip, (ip[0] & 15u) * 4)));
 }
 
 struct sim_packet *sim_packet_fragment(const struct sim_packet *packet, uint32_t mtu,

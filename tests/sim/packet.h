@@ -69,6 +69,10 @@ const char *sim_packet_read(const struct sim_packet *packet, struct sim_segment 
  *  and the TCP checksum protect is consistent. */
 bool sim_packet_sums_hold(const struct sim_packet *packet);
 
+/** Computes the IP header checksum and that of TCP or ICMP anew. Header lengths that lead out of
+ *  the packet leave the latter as it is. */
+void sim_packet_store_sums(struct sim_packet *packet);
+
 /** Replaces the TCP checksum by the pseudo-header sum alone, as a local sender that offloads. */
 void sim_packet_make_partial(struct sim_packet *packet);
 

@@ -1,0 +1,257 @@
+#include "tests/fuzz/subject.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OUTPUTS_MAX 100000u /* at one instant: more is a stack that spins */
+
+static _Alignas(64) uint8_t region[2 << 20];
+
+void fuzz_demand(bool holds, const char *promise)
+{
+    if (holds)
+        return;
+    fprintf(stderr, "broken promise: %s\n", promise);
+    abort();
+}
+
+static void put16(uint8_t *at, uint32_t value)
+{
+    at[0] = (uint8_t)(value >> 8);
+    at[1] = (uint8_t)value;
+}
+
+static void put32(uint8_t *at, uint32_t value)
+{
+    put16(at, value >> 16);
+    put16(at + 2, value);
+}
+
+static void put_ip_header(uint8_t *ip, uint32_t length)
+{
+    memset(ip, 0, 20);
+    ip[0] = 0x45;
+    put16(ip + 2, length);
+    ip[6] = 0x40;
+    ip[8] = 64;
+    ip[9] = 6;
+    put32(ip + 12, FUZZ_PEER_ADDRESS);
+    put32(ip + 16, FUZZ_STACK_ADDRESS);
+}
+
+struct sim_packet *fuzz_segment_packet(const struct fuzz_segment *segment)
+{
+    uint32_t header = 20 + (segment->options_length + 3) / 4 * 4;
+    struct sim_packet *packet = sim_packet_new(20 + header + segment->payload_length);
+    uint8_t *tcp = packet->bytes + 20;
+    memset(packet->bytes, 0, packet->length);
+    put_ip_header(packet->bytes, packet->length);
+    put16(tcp, segment->peer->remote_port);
+    put16(tcp + 2, segment->peer->local_port);
+    put32(tcp + 4, segment->seq);
+    put32(tcp + 8, segment->ack);
+    tcp[12] = (uint8_t)(header / 4 << 4);
+    tcp[13] = segment->flags;
+    put16(tcp + 14, segment->window);
+    put16(tcp + 18, segment->urgent_pointer);
+    if (segment->options_length > 0)
+        memcpy(tcp + 20, segment->options, segment->options_length);
+    memset(tcp + header, 'x', segment->payload_length);
+    sim_packet_store_sums(packet);
+    if (segment->sum == FUZZ_SUM_PARTIAL)
+        sim_packet_make_partial(packet);
+    if (segment->sum == FUZZ_SUM_WRONG)
+        tcp[16] ^= 0x5a;
+    return packet;
+}
+
+void fuzz_input(struct fuzz_subject *subject, const uint8_t *bytes, size_t length,
+                size_t wire_length)
+{
+    /* A copy of exactly this size: reading beyond it is seen by AddressSanitizer. */
+    uint8_t *copy = malloc(length == 0 ? 1 : length);
+    fuzz_demand(copy != NULL, "memory for the fuzzer");
+    if (length > 0)
+        memcpy(copy, bytes, length);
+    struct daytona_packet_in in = {{copy, length}, wire_length};
+    enum daytona_verdict verdict = daytona_stack_input(subject->stack, subject->now, &in);
+    fuzz_demand((unsigned)verdict < DAYTONA_VERDICT_COUNT, "a verdict");
+    subject->packets_in++;
+    free(copy);
+}
+
+static void send_segment(struct fuzz_subject *subject, const struct fuzz_segment *segment)
+{
+    struct sim_packet *packet = fuzz_segment_packet(segment);
+    fuzz_input(subject, packet->bytes, packet->length, packet->length);
+    free(packet);
+}
+
+/* ---------------------------------------------------------------- what the stack sends */
+
+static void learn(struct fuzz_subject *subject, const struct sim_segment *segment)
+{
+    uint32_t length = segment->payload_length + ((segment->flags & SIM_SYN) != 0) +
+                      ((segment->flags & SIM_FIN) != 0);
+    for (unsigned i = 0; i < FUZZ_PEERS_MAX; i++) {
+        struct fuzz_peer *peer = &subject->peers[i];
+        if (peer->local_port != segment->source_port ||
+            peer->remote_port != segment->destination_port || (segment->flags & SIM_RST) != 0)
+            continue;
+        bool first = peer->ack == 0 || (segment->flags & SIM_SYN) != 0;
+        if (first || (int32_t)(segment->seq + length - peer->ack) > 0)
+            peer->ack = segment->seq + length;
+        if ((segment->flags & SIM_ACK) != 0)
+            peer->next = segment->ack;
+        if (segment->has_timestamps)
+            peer->timestamp = segment->timestamp;
+    }
+}
+
+void fuzz_drain(struct fuzz_subject *subject)
+{
+    struct daytona_packet_out out;
+    for (unsigned taken = 0; daytona_stack_output(subject->stack, subject->now, &out); taken++) {
+        fuzz_demand(taken < OUTPUTS_MAX, "output comes to an end at one instant");
+        struct sim_packet *packet = sim_packet_gather(&out);
+        struct sim_segment segment;
+        const char *wrong = sim_packet_read(packet, &segment);
+        fuzz_demand(wrong == NULL, wrong);
+        learn(subject, &segment);
+        subject->packets_out++;
+        free(packet);
+    }
+    struct daytona_instant deadline = daytona_stack_deadline(subject->stack);
+    fuzz_demand(daytona_instant_before(subject->now, deadline),
+                "the deadline lies ahead when there is no output");
+}
+
+static void forget(struct fuzz_subject *subject, struct daytona_socket_id id)
+{
+    for (unsigned i = 0; i < subject->socket_count; i++)
+        if (subject->sockets[i].index == id.index &&
+            subject->sockets[i].generation == id.generation)
+            subject->sockets[i] = subject->sockets[--subject->socket_count];
+}
+
+void fuzz_take_ready(struct fuzz_subject *subject)
+{
+    struct daytona_ready ready;
+    for (unsigned taken = 0; daytona_stack_take_ready(subject->stack, &ready); taken++) {
+        fuzz_demand(taken < OUTPUTS_MAX, "reports come to an end at one instant");
+        if ((ready.edges & DAYTONA_READY_GONE) != 0)
+            forget(subject, ready.id);
+    }
+}
+
+/* ---------------------------------------------------------------- situations */
+
+static void make_listener(struct fuzz_subject *subject)
+{
+    struct daytona_endpoint local = {daytona_address_from_ipv4(FUZZ_STACK_ADDRESS), 80};
+    fuzz_demand(daytona_stack_open(subject->stack, &subject->listener) == 0 &&
+                    daytona_stack_bind(subject->stack, subject->listener, &local) == 0 &&
+                    daytona_stack_listen(subject->stack, subject->listener, 4) == 0,
+                "a listener");
+}
+
+static const uint8_t syn_options[] = {2, 4, 5, 180, 4, 2, 8, 10, 0, 0,
+                                      0, 1, 0, 0,   0, 0, 1, 3,  3, 7};
+
+static void make_established(struct fuzz_subject *subject)
+{
+    struct fuzz_peer *peer = &subject->peers[FUZZ_ESTABLISHED];
+    *peer = (struct fuzz_peer){.local_port = 80, .remote_port = 1000};
+    struct fuzz_segment segment = {.peer = peer,
+                                   .seq = 0xfffff000u, /* wraps soon */
+                                   .flags = SIM_SYN,
+                                   .window = 65535,
+                                   .options = syn_options,
+                                   .options_length = sizeof syn_options};
+    send_segment(subject, &segment);
+    fuzz_drain(subject);
+    uint8_t stamps[] = {1, 1, 8, 10, 0, 0, 0, 2, 0, 0, 0, 0};
+    put32(stamps + 8, peer->timestamp);
+    segment = (struct fuzz_segment){.peer = peer,
+                                    .seq = peer->next,
+                                    .ack = peer->ack,
+                                    .flags = SIM_ACK,
+                                    .window = 512,
+                                    .options = stamps,
+                                    .options_length = sizeof stamps};
+    send_segment(subject, &segment);
+    struct daytona_socket_id *id = &subject->sockets[subject->socket_count++];
+    fuzz_demand(daytona_stack_accept(subject->stack, subject->listener, id) == 0,
+                "the handshake gives a connection to accept");
+}
+
+static void make_syn_sent(struct fuzz_subject *subject)
+{
+    struct daytona_address mine = daytona_address_from_ipv4(FUZZ_STACK_ADDRESS);
+    struct daytona_endpoint local = {mine, 5000};
+    struct daytona_endpoint remote = {daytona_address_from_ipv4(FUZZ_PEER_ADDRESS), 9};
+    subject->peers[FUZZ_SYN_SENT] = (struct fuzz_peer){.local_port = 5000, .remote_port = 9};
+    struct daytona_socket_id *id = &subject->sockets[subject->socket_count++];
+    fuzz_demand(daytona_stack_open(subject->stack, id) == 0 &&
+                    daytona_stack_bind(subject->stack, *id, &local) == 0 &&
+                    daytona_stack_connect(subject->stack, subject->now, *id, &mine, &remote) ==
+                        -EINPROGRESS,
+                "a connection attempt");
+}
+
+void fuzz_subject_prepare(struct fuzz_subject *subject, bool own_every_port)
+{
+    *subject = (struct fuzz_subject){.now = {1000000000}};
+    struct daytona_stack_config config = {.secret = {1, 2, 3},
+                                          .owns_every_port = own_every_port,
+                                          .accept_partial_checksum = own_every_port,
+                                          .receive_buffer_bytes = 65536,
+                                          .send_buffer_bytes = 65536,
+                                          .reassembly_bytes_max = 65536};
+    int result = daytona_stack_init((struct daytona_room){region, sizeof region}, &config, NULL,
+                                    &subject->stack);
+    fuzz_demand(result == 0, "a stack");
+    make_listener(subject);
+    make_established(subject);
+    make_syn_sent(subject);
+    fuzz_drain(subject);
+    for (unsigned i = FUZZ_FIRST_NEW; i < FUZZ_PEERS_MAX; i++)
+        subject->peers[i] = (struct fuzz_peer){.local_port = i == FUZZ_PEERS_MAX - 1 ? 81 : 80,
+                                               .remote_port = (uint16_t)(2000 + i)};
+}
+
+/* ---------------------------------------------------------------- the end */
+
+static void let_time_pass(struct fuzz_subject *subject)
+{
+    for (unsigned turns = 0; turns < 10000; turns++) {
+        fuzz_drain(subject);
+        fuzz_take_ready(subject);
+        struct daytona_instant deadline = daytona_stack_deadline(subject->stack);
+        if (deadline.ns == UINT64_MAX)
+            return;
+        subject->now = deadline;
+    }
+    fuzz_demand(false, "the stack comes to rest after everything was aborted");
+}
+
+void fuzz_subject_finish(struct fuzz_subject *subject)
+{
+    struct daytona_socket_id id = {0, 0};
+    while (daytona_stack_next(subject->stack, &id))
+        daytona_stack_abort(subject->stack, subject->now, id);
+    let_time_pass(subject);
+    const struct daytona_counters *counters = daytona_stack_counters(subject->stack);
+    uint64_t judged = 0;
+    for (unsigned i = 0; i < DAYTONA_VERDICT_COUNT; i++)
+        judged += counters->verdicts[i];
+    fuzz_demand(judged == subject->packets_in, "one verdict for each packet");
+    fuzz_demand(counters->packets_in == subject->packets_in, "every packet in is counted");
+    fuzz_demand(counters->packets_out == subject->packets_out, "every packet out is counted");
+    struct daytona_memory_use memory;
+    daytona_stack_memory(subject->stack, &memory);
+    id = (struct daytona_socket_id){0, 0};
+    fuzz_demand(!daytona_stack_next(subject->stack, &id), "no socket is left at the end");
+    fuzz_demand(memory.used_bytes == 0, "no memory is in use at the end");
+}
