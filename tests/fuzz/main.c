@@ -30,9 +30,11 @@ static struct input corpus[CORPUS_MAX]; /* what later inputs are mutated from */
 static void keep_crash(int signal_number)
 {
     signal(signal_number, SIG_DFL);
+    static const char words[] = "the input is in fuzz-crash\n";
     int file = open("fuzz-crash", O_CREAT | O_TRUNC | O_WRONLY, 0644);
-    if (file >= 0 && write(file, current.bytes, current.length) == (ssize_t)current.length)
-        dprintf(STDERR_FILENO, "the input is in fuzz-crash\n");
+    if (file >= 0 && write(file, current.bytes, current.length) == (ssize_t)current.length &&
+        write(STDERR_FILENO, words, sizeof words - 1) > 0)
+        close(file);
     raise(signal_number);
 }
 

@@ -71,10 +71,7 @@ static bool corrupt(struct sim_link *link, struct sim_packet *packet)
         return true;
     sim_packet_corrupt(packet, &link->random);
     link->counters.corrupted++;
-    if (!sim_packet_sums_hold(packet))
-        return true;
-    link->counters.undetectable++;
-    return false;
+    return !sim_packet_sums_hold(packet);
 }
 
 static void cut(struct sim_link *link, struct sim_packet *packet)
