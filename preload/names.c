@@ -37,6 +37,8 @@
     void names_##name parameters                                                                   \
     {                                                                                              \
         daytona_##name arguments;                                                                  \
+        for (;;)                                                                                   \
+            ;                                                                                      \
     }
 #define CALL_VARIADIC(family, type, name, parameters, last, arguments)                             \
     ATTRIBUTE_PUBLIC type names_##name parameters ATTRIBUTE_SYMBOL(#name);                         \

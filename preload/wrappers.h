@@ -8,12 +8,14 @@
 #include "preload/attributes.h"
 #include "preload/real.h"
 
+#include <daytona/sockets.h>
+
 #define CALL(family, type, name, parameters, arguments)                                            \
     ATTRIBUTE_PUBLIC type daytona_##name parameters;
 #define CALL_VOID(family, name, parameters, arguments)                                             \
     ATTRIBUTE_PUBLIC void daytona_##name parameters;
 #define CALL_NO_RETURN(family, name, parameters, arguments)                                        \
-    ATTRIBUTE_PUBLIC _Noreturn void daytona_##name parameters;
+    ATTRIBUTE_PUBLIC void daytona_##name parameters;
 #define CALL_VARIADIC(family, type, name, parameters, last, arguments)                             \
     ATTRIBUTE_PUBLIC type daytona_##name parameters;
 #define CALL_CHECKED(type, name, parameters, arguments, fits, plain, plain_arguments)

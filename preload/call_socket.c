@@ -1,0 +1,148 @@
+/*
+ * call_socket.c - the calls that make connections and tell their ends.
+ */
+#include "preload/address.h"
+#include "preload/decide.h"
+#include "preload/result.h"
+#include "preload/wrappers.h"
+
+#include <stddef.h>
+
+/* A socket is the kernel's until listen() or connect() decides. */
+int daytona_socket(int domain, int type, int protocol)
+{
+    return real.socket(domain, type, protocol);
+}
+
+/* A Daytona socket is bound already: by bind() before the decision, or by the decision. */
+int daytona_bind(int descriptor, const struct sockaddr *address, socklen_t length)
+{
+    int before = errno;
+    struct file *file = file_get(descriptor);
+    if (file == NULL)
+        return real.bind(descriptor, address, length);
+    return (int)result_finish(file, -EINVAL, before);
+}
+
+static int listen_by(int descriptor, int backlog, bool always)
+{
+    int before = errno;
+    struct file *file = file_get(descriptor);
+    if (file != NULL)
+        return (int)result_finish(file, file_listen(file, backlog), before);
+    int result = decide_listen(descriptor, backlog, always);
+    if (result != DECIDE_KERNEL)
+        return (int)result_give(result, before);
+    errno = before;
+    return real.listen(descriptor, backlog);
+}
+
+int daytona_listen(int descriptor, int backlog)
+{
+    return listen_by(descriptor, backlog, true);
+}
+
+int ruled_listen(int descriptor, int backlog)
+{
+    return listen_by(descriptor, backlog, false);
+}
+
+static int connect_file(struct file *file, const struct sockaddr *address, socklen_t length)
+{
+    struct daytona_endpoint remote;
+    int result = address_read(address, length, file_domain(file), &remote);
+    return result < 0 ? result : file_connect(file, &remote);
+}
+
+static int connect_by(int descriptor, const struct sockaddr *address, socklen_t length, bool always)
+{
+    int before = errno;
+    struct file *file = file_get(descriptor);
+    if (file != NULL)
+        return (int)result_finish(file, connect_file(file, address, length), before);
+    int result = decide_connect(descriptor, address, length, always);
+    if (result != DECIDE_KERNEL)
+        return (int)result_give(result, before);
+    errno = before;
+    return real.connect(descriptor, address, length);
+}
+
+int daytona_connect(int descriptor, const struct sockaddr *address, socklen_t length)
+{
+    return connect_by(descriptor, address, length, true);
+}
+
+int ruled_connect(int descriptor, const struct sockaddr *address, socklen_t length)
+{
+    return connect_by(descriptor, address, length, false);
+}
+
+static int accept_file(struct file *file, int descriptor, struct sockaddr *address,
+                       socklen_t *length, int flags)
+{
+    struct daytona_endpoint remote;
+    if ((flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != 0)
+        return -EINVAL;
+    int result = address_check_room(address, length, true);
+    if (result == 0)
+        result = file_accept(file, descriptor, flags, &remote);
+    if (result >= 0)
+        address_write(&remote, file_domain(file), address, length);
+    return result;
+}
+
+int daytona_accept(int descriptor, struct sockaddr *address, socklen_t *length)
+{
+    int before = errno;
+    struct file *file = file_get(descriptor);
+    if (file == NULL)
+        return real.accept(descriptor, address, length);
+    return (int)result_finish(file, accept_file(file, descriptor, address, length, 0), before);
+}
+
+int daytona_accept4(int descriptor, struct sockaddr *address, socklen_t *length, int flags)
+{
+    int before = errno;
+    struct file *file = file_get(descriptor);
+    if (file == NULL)
+        return real.accept4(descriptor, address, length, flags);
+    return (int)result_finish(file, accept_file(file, descriptor, address, length, flags), before);
+}
+
+int daytona_shutdown(int descriptor, int how)
+{
+    int before = errno;
+    struct file *file = file_get(descriptor);
+    if (file == NULL)
+        return real.shutdown(descriptor, how);
+    return (int)result_finish(file, file_shutdown(file, how), before);
+}
+
+static int tell_end(struct file *file, bool remote, struct sockaddr *address, socklen_t *length)
+{
+    struct daytona_endpoint end;
+    int result = file_endpoints(file, remote ? NULL : &end, remote ? &end : NULL);
+    if (result >= 0)
+        result = address_check_room(address, length, false);
+    if (result >= 0)
+        address_write(&end, file_domain(file), address, length);
+    return result;
+}
+
+int daytona_getsockname(int descriptor, struct sockaddr *address, socklen_t *length)
+{
+    int before = errno;
+    struct file *file = file_get(descriptor);
+    if (file == NULL)
+        return real.getsockname(descriptor, address, length);
+    return (int)result_finish(file, tell_end(file, false, address, length), before);
+}
+
+int daytona_getpeername(int descriptor, struct sockaddr *address, socklen_t *length)
+{
+    int before = errno;
+    struct file *file = file_get(descriptor);
+    if (file == NULL)
+        return real.getpeername(descriptor, address, length);
+    return (int)result_finish(file, tell_end(file, true, address, length), before);
+}
