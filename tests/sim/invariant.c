@@ -48,6 +48,20 @@ static void follow_state(struct sim_host *host, const struct daytona_event *even
     *watch = (struct sim_watch){event->socket_generation, (uint8_t)to};
 }
 
+/* A closed socket whose connection ends by itself: in order after the peer's last ACK, after a
+ * reset, or after a long silence, when the stack may give up what it still had to say. */
+static void follow_orphan(struct sim_host *host, const struct daytona_event *event)
+{
+    struct sim_world *world = host->world;
+    for (unsigned i = 0; i < 2 * world->scenario->connection_count; i++) {
+        struct sim_side *side = &world->connections[i / 2].sides[i % 2];
+        if (side->host == host && side->opened && side->closed && !side->gone &&
+            side->id.index == event->socket_index &&
+            side->id.generation == event->socket_generation)
+            sim_side_orphan_ended(side, (enum daytona_tcp_state)event->a);
+    }
+}
+
 void sim_invariant_event(void *context, const struct daytona_event *event)
 {
     struct sim_host *host = context;
@@ -61,6 +75,8 @@ void sim_invariant_event(void *context, const struct daytona_event *event)
         sim_fail(world, "host %u tells of an event in the future", host->number);
     if (event->type == DAYTONA_EVENT_STATE)
         follow_state(host, event);
+    if (event->type == DAYTONA_EVENT_STATE && event->b == DAYTONA_TCP_CLOSED)
+        follow_orphan(host, event);
 }
 
 #define CHECK(side, condition)                                                                     \

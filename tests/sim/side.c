@@ -86,6 +86,16 @@ void sim_side_failed(struct sim_side *side, int error)
         let_go(side);
 }
 
+void sim_side_orphan_ended(struct sim_side *side, enum daytona_tcp_state from)
+{
+    if (from == DAYTONA_TCP_TIME_WAIT || side->error != 0 || peer_died(side))
+        return;
+    if (was_silent(side))
+        side->error = ETIMEDOUT;
+    else if (from != DAYTONA_TCP_LAST_ACK)
+        sim_side_complain(side, "goes from %s to CLOSED by itself", daytona_tcp_state_name(from));
+}
+
 /* ---------------------------------------------------------------- writing */
 
 static uint64_t allowed_to_send(const struct sim_side *side)

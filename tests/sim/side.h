@@ -44,6 +44,9 @@ void sim_side_run(struct sim_side *side);
 /** The stack told of an error (positive errno): judges it and closes the socket. */
 void sim_side_failed(struct sim_side *side, int error);
 
+/** The connection of a closed side went from `from` to CLOSED. */
+void sim_side_orphan_ended(struct sim_side *side, enum daytona_tcp_state from);
+
 /** Aborts the connection. */
 void sim_side_abort(struct sim_side *side);
 
