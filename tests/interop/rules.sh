@@ -1,0 +1,175 @@
+#!/usr/bin/env bash
+# Firewall rules and reserved ports: exactly the ports claimed, on both kinds of iptables; shared
+# between owners, swept after SIGKILL, found again without the state directory; IPv6 untouched; and
+# the plain words when something is missing. The owners are `daytona run`s of programs that sleep.
+# seconds-max: 200
+# shellcheck source=tests/interop/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# run NAME OPTIONS -- COMMAND...: `daytona run` in the server's namespace, in the background, with
+# the state directory of this test. Sets `started`.
+run() {
+    local name=$1
+    shift
+    exec_in_ns "$SERVER" "$B/daytona-run" --state "$WORK/state" --iptables "$iptables" "$@" \
+        >"$WORK/$name.log" 2>&1 </dev/null &
+    started=$!
+}
+
+rules() {
+    in_ns "$SERVER" "$B/daytona-rules" "$@" --state "$WORK/state"
+}
+
+# The rules there are, as "tcp dpt:80 tcp dpts:90:99", sorted.
+ports_in_kernel() {
+    # shellcheck disable=SC2046 # words on one line
+    echo $(in_ns "$SERVER" "$iptables" -t raw -S PREROUTING |
+        sed -n 's/.*--dport \([0-9:]*\) .*daytona:.* -j DROP/\1/p' | sort -n)
+}
+kernel_has() {
+    [ "$(ports_in_kernel)" = "$1" ]
+}
+
+reserved() {
+    in_ns "$SERVER" cat /proc/sys/net/ipv4/ip_local_reserved_ports
+}
+reserved_is() {
+    [ "$(reserved)" = "$1" ]
+}
+
+# The keeper of a `daytona run`: its child while the program runs.
+keeper_of() {
+    cat "/proc/$1/task/$1/children"
+}
+has_started() {
+    grep -q started "$WORK/$1.log"
+}
+
+# connect_says ADDRESS PORT: how the kernel answers a connection: refused, silent or accepted.
+connect_says() {
+    in_ns "$CLIENT" "$python" - "$1" "$2" <<'PYTHON'
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=0.7)
+    print("accepted")
+except ConnectionRefusedError:
+    print("refused")
+except TimeoutError:
+    print("silent")
+PYTHON
+}
+
+lab_up
+for iptables in iptables-nft iptables-legacy; do
+    section "$iptables"
+    if ! words=$(in_ns "$SERVER" "$iptables" -t raw -S 2>&1); then
+        skip 'firewall rules' "$words"
+        continue
+    fi
+
+    before=$(in_ns "$SERVER" "$iptables-save" -t raw | grep -v '^#')
+    equal 'without a rule the kernel refuses' "$(connect_says "$SERVER_IP" 8000)" refused
+    run one --listen 8000,8002-8004,8003-8009 -- sh -c 'echo started; read x </dev/tty; sleep 1000'
+    first=$started
+    check 'rules are there' wait_until 10 kernel_has '8000 8002:8009'
+    check 'the program starts' wait_until 10 has_started one
+    equal 'the kernel is silent on a port claimed' "$(connect_says "$SERVER_IP" 8000)" silent
+    equal 'and at the end of a range' "$(connect_says "$SERVER_IP" 8009)" silent
+    equal 'and refuses before it' "$(connect_says "$SERVER_IP" 8001)" refused
+    equal 'and behind it' "$(connect_says "$SERVER_IP" 8010)" refused
+
+    run two --listen 8000 --connect 80 -- sh -c 'echo started; exec sleep 1000'
+    second=$started
+    check 'a second owner has its own rule' wait_until 10 kernel_has '8000 8000 8002:8009 61000:64999'
+    check 'local ports are reserved' reserved_is 61000-64999
+    rules list --iptables "$iptables" >"$WORK/list"
+    equal 'both are listed' "$(grep -c alive "$WORK/list")" 2
+    check 'with their ports' grep -q '8000,8002-8009' "$WORK/list"
+    check 'also as JSON' sh -c '"$@" | "$0" -c "import json, sys
+claims = json.load(sys.stdin)
+assert sorted(c[\"ports\"][0][0] for c in claims) == [8000, 8000]
+assert [61000, 64999] in [c[\"reserved\"] for c in claims]"' "$python" \
+        ip netns exec "$SERVER" "$B/daytona-rules" list --json --state "$WORK/state" --iptables "$iptables"
+    stop "$first"
+    check 'the first one leaves the rest' wait_until 10 kernel_has '8000 61000:64999'
+    equal 'and the kernel silent' "$(connect_says "$SERVER_IP" 8000)" silent
+    stop "$second"
+    check 'the second one leaves nothing' wait_until 10 kernel_has ''
+    check 'reserved neither' wait_until 5 reserved_is ''
+    equal 'the kernel refuses again' "$(connect_says "$SERVER_IP" 8000)" refused
+    equal 'the table is as before' "$(in_ns "$SERVER" "$iptables-save" -t raw | grep -v '^#')" "$before"
+
+    section "$iptables, the keeper is killed"
+    in_ns "$SERVER" sh -c 'echo 8080,61500 >/proc/sys/net/ipv4/ip_local_reserved_ports'
+    for loss in 'with its claim' 'and the claim is lost'; do
+        run three --listen 9000 --connect 80 -- sh -c 'echo started; exec sleep 1000'
+        check "it runs, $loss" wait_until 10 has_started three
+        keeper=$(keeper_of "$started")
+        program=$(cat "/proc/${keeper% }/task/${keeper% }/children")
+        # shellcheck disable=SC2086 # pids
+        kill -KILL $started $keeper $program
+        wait "$started" 2>/dev/null
+        check "its rules are left, $loss" kernel_has '9000 61000:64999'
+        [ "$loss" = 'with its claim' ] || rm -rf "$WORK/state"/[0-9]*/[0-9]*
+        equal "sweep takes them, $loss" "$(rules sweep --iptables "$iptables")" '1 dead owner swept'
+        check "none is left, $loss" kernel_has ''
+        equal "others' reserved ports are kept, $loss" "$(reserved)" '8080,61500'
+    done
+    run four --listen 9000 -- sh -c 'echo started; exec sleep 1000'
+    check 'another one runs' wait_until 10 has_started four
+    # shellcheck disable=SC2086
+    kill -KILL $started "$(keeper_of "$started" | tr -d ' ')"
+    wait "$started" 2>/dev/null
+    run five --listen 9001 -- true
+    wait "$started"
+    equal 'the next run ends well' $? 0
+    check 'and has swept the dead one' kernel_has ''
+    for pid in $(ip netns pids "$SERVER"); do
+        kill -KILL "$pid"
+    done
+    in_ns "$SERVER" sh -c 'echo >/proc/sys/net/ipv4/ip_local_reserved_ports'
+done
+
+section 'IPv6'
+iptables=iptables
+in_ns "$SERVER" sysctl -qw net.ipv6.conf.lo.disable_ipv6=0
+exec_in_ns "$SERVER" "$python" -m http.server --bind ::1 --directory "$WORK" 8000 >/dev/null 2>&1 &
+server=$!
+check 'a kernel server listens on ::1' wait_until 15 listens "$SERVER" 8000
+run six --listen 8000 -- sh -c 'echo started; exec sleep 1000'
+check 'the port is claimed' wait_until 10 has_started six
+check 'and goes on over IPv6' in_ns "$SERVER" curl --silent --max-time 5 --output /dev/null 'http://[::1]:8000/'
+stop "$started"
+stop "$server"
+
+section 'plain words'
+mkdir "$WORK/tools"
+cp "$B/daytona-run" "$B/daytona-rules" "$B/daytona-check" "$B/libdaytona.so" "$WORK/tools"
+chmod 755 "$WORK" "$WORK/tools"
+as_nobody() {
+    in_ns "$SERVER" setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all \
+        "$WORK/tools/$@" 2>&1
+}
+words=$(as_nobody daytona-run --listen 80 -- true)
+equal 'run without root does not start' $? 125
+check 'and names what is missing' grep -q 'not root: CAP_NET_ADMIN.*CAP_NET_RAW' <<<"$words"
+words=$(as_nobody daytona-run --listen 80 --rules off -- sh -c 'exit 7')
+equal 'without rules it runs' "$?:$words" 7:
+words=$(as_nobody daytona-rules sweep)
+equal 'sweep without root fails' $? 1
+check 'and says why' grep -q 'need root (CAP_NET_ADMIN)' <<<"$words"
+words=$(in_ns "$SERVER" "$B/daytona-run" --state "$WORK/state" --iptables /nowhere/iptables --listen 80 -- true 2>&1)
+equal 'run without iptables does not start' $? 125
+check 'and names it' grep -q '/nowhere/iptables-save' <<<"$words"
+words=$(in_ns "$SERVER" "$B/daytona-run" --listen 8O80 -- true 2>&1)
+equal 'a typo in the ports does not start' $? 125
+check 'and is shown' grep -q "DAYTONA_LISTEN=8O80: character 2, 'O'" <<<"$words"
+equal 'in one line' "$(wc -l <<<"$words")" 1
+words=$(in_ns "$SERVER" "$B/daytona-run" --state "$WORK/state" --listen all -- true 2>&1)
+equal 'all ports run without a rule' $? 0
+check 'and say so' grep -q 'no firewall rule for' <<<"$words"
+kernel_has ''
+equal 'there is none' $? 0
+equal 'the state directory holds no claim' "$(find "$WORK/state" -mindepth 1 -not -name lock)" ''
+
+lab_done
