@@ -1,11 +1,20 @@
 /* SipHash-2-4 as in Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012). */
 #include "stack/base/siphash.h"
 
-static uint64_t load_little_endian(const uint8_t *bytes, size_t count)
+/* Little endian. Compilers make one load of it. */
+static uint64_t load_word(const uint8_t *at)
+{
+    return (uint64_t)at[0] | (uint64_t)at[1] << 8 | (uint64_t)at[2] << 16 | (uint64_t)at[3] << 24 |
+           (uint64_t)at[4] << 32 | (uint64_t)at[5] << 40 | (uint64_t)at[6] << 48 |
+           (uint64_t)at[7] << 56;
+}
+
+/* The same of fewer than eight bytes. */
+static uint64_t load_rest(const uint8_t *at, size_t count)
 {
     uint64_t word = 0;
     for (size_t i = 0; i < count; i++)
-        word |= (uint64_t)bytes[i] << (8 * i);
+        word |= (uint64_t)at[i] << (8 * i);
     return word;
 }
 
@@ -39,16 +48,16 @@ static void sip_word(uint64_t v[4], uint64_t word)
 
 uint64_t siphash(const uint8_t key[16], const void *bytes, size_t length)
 {
-    uint64_t k0 = load_little_endian(key, 8);
-    uint64_t k1 = load_little_endian(key + 8, 8);
+    uint64_t k0 = load_word(key);
+    uint64_t k1 = load_word(key + 8);
     /* The constants spell "somepseudorandomlygeneratedbytes". */
     uint64_t v[4] = {k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d, k0 ^ 0x6c7967656e657261,
                      k1 ^ 0x7465646279746573};
     const uint8_t *in = bytes;
     size_t whole = length - length % 8;
     for (size_t i = 0; i < whole; i += 8)
-        sip_word(v, load_little_endian(in + i, 8));
-    sip_word(v, (uint64_t)length << 56 | load_little_endian(in + whole, length % 8));
+        sip_word(v, load_word(in + i));
+    sip_word(v, (uint64_t)length << 56 | load_rest(in + whole, length % 8));
     v[2] ^= 0xff;
     sip_rounds(v, 4);
     return v[0] ^ v[1] ^ v[2] ^ v[3];

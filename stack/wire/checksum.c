@@ -15,13 +15,6 @@ static uint64_t load_word(const uint8_t *bytes)
     return word;
 }
 
-/* One's complement addition: the carry comes back in at the bottom. */
-static uint64_t add_word(uint64_t sum, uint64_t word)
-{
-    sum += word;
-    return sum + (sum < word);
-}
-
 static uint16_t fold(uint64_t sum)
 {
     sum = (sum & 0xffffffff) + (sum >> 32);
@@ -31,38 +24,52 @@ static uint16_t fold(uint64_t sum)
     return (uint16_t)sum;
 }
 
-/* The halves of two independent chains of additions keep the processor's adders busy. */
+/* The sum of `length` bytes, a multiple of 32. The low and high halves of the words are summed
+ * apart, so that 64 bits hold every carry; four sums keep the processor's adders busy. */
+static uint64_t sum_blocks(const uint8_t *bytes, size_t length)
+{
+    uint64_t low_a = 0, high_a = 0, low_b = 0, high_b = 0;
+    for (const uint8_t *end = bytes + length; bytes != end; bytes += 32) {
+        uint64_t a = load_word(bytes), b = load_word(bytes + 8);
+        uint64_t c = load_word(bytes + 16), d = load_word(bytes + 24);
+        low_a += (uint32_t)a;
+        high_a += a >> 32;
+        low_b += (uint32_t)b;
+        high_b += b >> 32;
+        low_a += (uint32_t)c;
+        high_a += c >> 32;
+        low_b += (uint32_t)d;
+        high_b += d >> 32;
+    }
+    /* A half's place does not matter modulo 2^16 - 1. */
+    return low_a + high_a + low_b + high_b;
+}
+
 static uint64_t sum_bytes(const uint8_t *bytes, size_t length)
 {
-    uint64_t even = 0, odd = 0;
-    while (length >= 32) {
-        even = add_word(even, load_word(bytes));
-        odd = add_word(odd, load_word(bytes + 8));
-        even = add_word(even, load_word(bytes + 16));
-        odd = add_word(odd, load_word(bytes + 24));
-        bytes += 32;
-        length -= 32;
+    uint64_t sum = 0;
+    if (length >= 32) {
+        size_t blocks = length & ~(size_t)31;
+        sum = sum_blocks(bytes, blocks);
+        bytes += blocks;
+        length -= blocks;
     }
-    while (length >= 8) {
-        even = add_word(even, load_word(bytes));
-        bytes += 8;
-        length -= 8;
-    }
-    uint64_t rest = 0;
-    if (length > 0)
+    for (; length >= 8; bytes += 8, length -= 8)
+        sum += (load_word(bytes) >> 32) + (uint32_t)load_word(bytes);
+    if (length > 0) {
+        uint64_t rest = 0;
         memcpy(&rest, bytes, length);
-    return add_word(add_word(even, odd), rest);
+        sum += (rest >> 32) + (uint32_t)rest;
+    }
+    return sum;
 }
 
 void checksum_add(struct checksum *checksum, struct daytona_span bytes)
 {
-    uint64_t sum = sum_bytes(bytes.data, bytes.length);
-    if (checksum->odd) {
-        /* Every byte stands in the other half of its 16-bit word. */
-        uint16_t folded = fold(sum);
-        sum = (uint64_t)(folded >> 8 | (folded & 0xff) << 8);
-    }
-    checksum->sum = add_word(checksum->sum, sum);
+    uint16_t sum = fold(sum_bytes(bytes.data, bytes.length));
+    if (checksum->odd) /* every byte stands in the other half of its 16-bit word */
+        sum = (uint16_t)(sum >> 8 | sum << 8);
+    checksum->sum += sum;
     checksum->odd ^= bytes.length % 2 == 1;
 }
 
