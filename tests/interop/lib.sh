@@ -243,7 +243,7 @@ with_tcp() {
     shift
     case $tcp in
     kernel) exec "$@" ;;
-    daytona) exec "$ROOT/scripts/daytona" run "${options[@]}" -- "$@" ;;
+    daytona) exec "$B/daytona-run" "${options[@]}" -- "$@" ;;
     *) lab_die "no TCP called $tcp" ;;
     esac
 }
@@ -352,12 +352,28 @@ no_kernel_reset() {
     fi
 }
 
-# no_rule_left: no firewall rule of ours is left in either namespace.
+# no_rule_left: neither host has a firewall rule or reserved ports, now or within a few seconds
+# (a program's connections may end after it).
 no_rule_left() {
-    ! { rules_of "$CLIENT"; rules_of "$SERVER"; } | grep .
+    wait_until 10 no_rules || {
+        note "$(rules_of "$CLIENT")" "$(rules_of "$SERVER")"
+        return 1
+    }
+}
+no_rules() {
+    [ -z "$(rules_of "$CLIENT")$(rules_of "$SERVER")" ]
 }
 rules_of() {
     in_ns "$1" iptables -t raw -S 2>/dev/null | grep -e '^-A'
+    in_ns "$1" sed -n '/./s/^/reserved ports /p' /proc/sys/net/ipv4/ip_local_reserved_ports
+}
+
+# pid_of NAMESPACE NAME: the process of that name in a namespace.
+pid_of() {
+    local pid
+    for pid in $(ip netns pids "$1"); do
+        [ "$(cat "/proc/$pid/comm" 2>/dev/null)" != "$2" ] || echo "$pid"
+    done
 }
 
 # no_process_left NAMESPACE: nothing runs there any more, within SECONDS (default 10).
