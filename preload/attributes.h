@@ -20,6 +20,9 @@
 /** Runs when the library is loaded, before constructors without a number. */
 #define ATTRIBUTE_CONSTRUCTOR __attribute__((constructor(101)))
 
+/** Runs when the program exits, after the destructors without a number. */
+#define ATTRIBUTE_DESTRUCTOR __attribute__((destructor(101)))
+
 /** Arguments are checked like printf's: `text` and `first` count from 1. */
 #define ATTRIBUTE_PRINTF(text, first) __attribute__((format(printf, text, first)))
 

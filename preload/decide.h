@@ -3,8 +3,8 @@
  * port the settings name. Until then nothing is recorded about it; all there is to know is read
  * back from the kernel socket, so that inherited and dup'ed ones are decided alike.
  */
-#ifndef PRELOAD_DECIDE_H
-#define PRELOAD_DECIDE_H
+#ifndef DAYTONA_PRELOAD_DECIDE_H
+#define DAYTONA_PRELOAD_DECIDE_H
 
 #include <stdbool.h>
 #include <sys/socket.h>

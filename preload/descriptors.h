@@ -5,8 +5,8 @@
  *
  * Each is the whole call: it also does the real one. 0 or more, or -errno.
  */
-#ifndef PRELOAD_DESCRIPTORS_H
-#define PRELOAD_DESCRIPTORS_H
+#ifndef DAYTONA_PRELOAD_DESCRIPTORS_H
+#define DAYTONA_PRELOAD_DESCRIPTORS_H
 
 #include <stdbool.h>
 

@@ -8,8 +8,8 @@
  * lock the engine themselves; none may be called with the engine locked. In a process that was
  * forked away from the engine they fail with -EOPNOTSUPP and say so once in the log.
  */
-#ifndef PRELOAD_FILE_H
-#define PRELOAD_FILE_H
+#ifndef DAYTONA_PRELOAD_FILE_H
+#define DAYTONA_PRELOAD_FILE_H
 
 #include <daytona/stack.h>
 #include <stdatomic.h>

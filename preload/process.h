@@ -2,8 +2,8 @@
  * process.h - the ends and the splits of the process: what was written is delivered after an
  * exit, and a forked child neither drives nor harms its parent's connections.
  */
-#ifndef PRELOAD_PROCESS_H
-#define PRELOAD_PROCESS_H
+#ifndef DAYTONA_PRELOAD_PROCESS_H
+#define DAYTONA_PRELOAD_PROCESS_H
 
 /** Before the process ends (_exit, _Exit, quick_exit; exit() and the return from main come here
  *  by the library's destructor): hands unfinished connections to a child that finishes them.

@@ -3,8 +3,8 @@
  * kernel's own; a Daytona descriptor in them is its twin, which mirrors readiness while it is
  * watched.
  */
-#ifndef PRELOAD_READY_H
-#define PRELOAD_READY_H
+#ifndef DAYTONA_PRELOAD_READY_H
+#define DAYTONA_PRELOAD_READY_H
 
 #include <poll.h>
 #include <signal.h>

@@ -1,0 +1,160 @@
+#include "preload/descriptors.h"
+
+#include "preload/engine.h"
+#include "preload/engine_table.h"
+#include "preload/file_record.h"
+#include "preload/pump.h"
+#include "preload/real.h"
+#include "preload/wait.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <unistd.h>
+
+bool descriptors_protected(int fd)
+{
+    return engine_table_protects(fd) && !engine_is_thread();
+}
+
+static int result_of(int result)
+{
+    return result < 0 ? -errno : result;
+}
+
+/* The child of a vfork() shares our memory but not our descriptors: what it closes is its own
+ * affair. */
+static bool books_are_ours(void)
+{
+    return !engine_alive() || engine.pid == getpid();
+}
+
+/* Whether the peer has everything, our FIN included. */
+static bool is_delivered(void *context)
+{
+    const struct file *file = context;
+    struct daytona_connection_info info;
+    if (file->gone || daytona_stack_info(engine.stack, engine_now(), file->id, &info) < 0)
+        return true;
+    return info.state == DAYTONA_TCP_FIN_WAIT_2 || info.state == DAYTONA_TCP_TIME_WAIT ||
+           info.state == DAYTONA_TCP_CLOSED;
+}
+
+/* The table forgets `fd`; with the last one the connection ends. Who calls then makes the kernel
+ * forget it too. */
+static void forget(struct file *file, int fd)
+{
+    int64_t linger_us = -1;
+    if (file->epoch != engine.epoch || engine_enter() < 0) {
+        file_abandon(fd);
+        return;
+    }
+    bool last = file_detach(file, fd);
+    if (last && !file->shared) {
+        daytona_stack_get_option(engine.stack, file->id, DAYTONA_OPTION_LINGER_US, &linger_us);
+        file_end(file);
+        pump_output();
+        if (linger_us > 0 && file->kind == FILE_KIND_CONNECTION)
+            wait_condition(file, is_delivered, file, ~0u,
+                           daytona_instant_after_us(engine_now(), (uint64_t)linger_us));
+    }
+    engine_leave();
+    if (last)
+        file_put(file);
+}
+
+int descriptors_close(int fd)
+{
+    if (descriptors_protected(fd))
+        return -EBADF;
+    struct file *file = file_get(fd);
+    if (file != NULL && books_are_ours())
+        forget(file, fd);
+    file_put(file);
+    return result_of(real.close(fd));
+}
+
+static int attach_copy(struct file *file, int fd)
+{
+    if (fd < 0 || !books_are_ours() || file->epoch != engine.epoch || engine_enter() < 0)
+        return fd;
+    file_attach(file, fd);
+    engine_leave();
+    return fd;
+}
+
+int descriptors_dup(int fd)
+{
+    struct file *file = file_get(fd);
+    int copy = descriptors_protected(fd) ? -EBADF : result_of(real.dup(fd));
+    if (file != NULL)
+        attach_copy(file, copy);
+    file_put(file);
+    return copy;
+}
+
+int descriptors_dup_above(int fd, int command, int lowest)
+{
+    struct file *file = file_get(fd);
+    int copy = descriptors_protected(fd) ? -EBADF : result_of(real.fcntl(fd, command, lowest));
+    if (file != NULL)
+        attach_copy(file, copy);
+    file_put(file);
+    return copy;
+}
+
+int descriptors_dup3(int old, int new, int flags, bool same_allowed)
+{
+    if (descriptors_protected(old) || descriptors_protected(new))
+        return -EBADF;
+    if (old == new || (flags & ~O_CLOEXEC) != 0 || real.fcntl(old, F_GETFD) < 0)
+        return result_of(same_allowed ? real.dup2(old, new) : real.dup3(old, new, flags));
+    struct file *source = file_get(old), *target = file_get(new);
+    if (target != NULL && books_are_ours())
+        forget(target, new);
+    int copy = result_of(same_allowed ? real.dup2(old, new) : real.dup3(old, new, flags));
+    if (source != NULL)
+        attach_copy(source, copy);
+    file_put(source);
+    file_put(target);
+    return copy;
+}
+
+/* ------------------------------------------------------------------ ranges */
+
+static void forget_range(unsigned first, unsigned last)
+{
+    int highest = file_highest_descriptor();
+    for (unsigned fd = first; fd <= last && fd <= (unsigned)highest; fd++) {
+        struct file *file = file_get((int)fd);
+        if (file != NULL)
+            forget(file, (int)fd);
+        file_put(file);
+    }
+}
+
+/* Closes what lies between the protected numbers. */
+static int close_around(unsigned first, unsigned last, unsigned flags)
+{
+    int run, end, result = 0;
+    engine_table_protected_run(&run, &end);
+    for (int fd = run; fd < end && result == 0; fd++) {
+        if (!descriptors_protected(fd) || (unsigned)fd < first || (unsigned)fd > last)
+            continue;
+        if ((unsigned)fd > first)
+            result = real.close_range(first, (unsigned)fd - 1, (int)flags);
+        first = (unsigned)fd + 1;
+        flags &= ~(unsigned)CLOSE_RANGE_UNSHARE;
+    }
+    return result == 0 && first <= last ? real.close_range(first, last, (int)flags) : result;
+}
+
+int descriptors_close_range(unsigned first, unsigned last, unsigned flags)
+{
+    bool only_marks = (flags & CLOSE_RANGE_CLOEXEC) != 0;
+    if (first > last || only_marks || !books_are_ours())
+        return result_of(real.close_range(first, last, (int)flags));
+    if (atomic_load(&file_count) > 0)
+        forget_range(first, last);
+    return result_of(close_around(first, last, flags));
+}

@@ -1,0 +1,319 @@
+#include "preload/engine_thread.h"
+
+#include "preload/engine.h"
+#include "preload/engine_table.h"
+#include "preload/file_record.h"
+#include "preload/linger.h"
+#include "preload/log.h"
+#include "preload/port_claims.h"
+#include "preload/pump.h"
+#include "preload/real.h"
+#include "preload/settings.h"
+#include "preload/twin.h"
+#include "preload/wait.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* How long an application thread must have left the pump alone before the engine's thread takes
+ * it, and how long one must have been at it before the engine's thread stops looking. */
+#define TICK_US  ((uint64_t)2 * 1000)
+#define TRUST_US ((uint64_t)10 * 1000)
+
+static int control = -1; /* the engine's end */
+static int ends = -1;    /* epoll: the engine's ends of twins, for the application's last close */
+
+/* ------------------------------------------------------------------ files */
+
+static void watch_end(struct file *file)
+{
+    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET};
+    event.data.u64 = (uint64_t)file->generation << 32 | file_index(file);
+    real.epoll_ctl(ends, EPOLL_CTL_ADD, file->engine_end, &event);
+}
+
+static void close_number(int *fd)
+{
+    if (*fd >= 0)
+        real.close(*fd);
+    *fd = -1;
+}
+
+void engine_thread_release(struct file *file)
+{
+    close_number(&file->engine_end);
+    close_number(&file->reservation);
+    file_put(file);
+}
+
+/* The application has sent the descriptors of a socket that has become Daytona's. */
+static void attach(void)
+{
+    uint32_t index;
+    int received[2];
+    size_t count;
+    while (engine_table_receive(control, &index, received, &count)) {
+        struct file *file = file_by_number(index);
+        file->reservation = count > 0 ? received[0] : -1;
+        file->engine_end = count > 1 ? received[1] : -1;
+        file->attached = true;
+        if (file->gone) {
+            engine_thread_release(file);
+            continue;
+        }
+        if (file->engine_end >= 0)
+            watch_end(file);
+        engine_add_work(file, FILE_WORK_MIRROR);
+    }
+}
+
+/* Somebody outside our sight has closed the last descriptor, or only a forked child had it. */
+static void notice_ends(void)
+{
+    struct epoll_event events[16];
+    int count = real.epoll_wait(ends, events, 16, 0);
+    for (int i = 0; i < count; i++) {
+        uint32_t index = (uint32_t)events[i].data.u64;
+        struct file *file = file_by_index(index, (uint32_t)(events[i].data.u64 >> 32));
+        if (file != NULL && !file->closed && !file->mirror.hung_up)
+            file_end(file);
+    }
+}
+
+/* The next connection a listener has: one that found no room before, or one the stack has. */
+static struct file *next_accepted(struct file *listener)
+{
+    struct daytona_socket_id id;
+    struct file *file = listener->held;
+    listener->held = NULL;
+    if (file != NULL || daytona_stack_accept(engine.stack, listener->id, &id) < 0)
+        return file;
+    file = file_make(FILE_KIND_CONNECTION, listener->domain, id);
+    if (file == NULL) {
+        daytona_stack_abort(engine.stack, engine_now(), id);
+        return NULL;
+    }
+    daytona_stack_set_user(engine.stack, id, file);
+    file->attached = file->connected = true;
+    return file;
+}
+
+static void join_accepted(struct file *listener)
+{
+    struct file *file;
+    while (!listener->closed && (file = next_accepted(listener)) != NULL) {
+        int end = twin_join(file, listener);
+        if (end == -EMFILE) {
+            engine_table_raise_limit();
+            end = twin_join(file, listener);
+            engine_table_restore_limit();
+        }
+        if (end == -EAGAIN) {
+            listener->held = file;
+            return;
+        }
+        if (end < 0) {
+            daytona_stack_abort(engine.stack, engine_now(), file->id);
+            file->closed = file->gone = true;
+            engine_thread_release(file);
+            continue;
+        }
+        file->engine_end = end;
+        file->mirror.early = listener->mirror.watchers > 0;
+        watch_end(file);
+        mirror_update(file);
+    }
+}
+
+static void do_work(void)
+{
+    while (engine.work != NULL) {
+        struct file *file = engine.work;
+        unsigned work = file->work;
+        engine.work = file->next_work;
+        file->next_work = NULL;
+        file->work = 0;
+        if ((work & FILE_WORK_ACCEPT) != 0)
+            join_accepted(file);
+        if ((work & FILE_WORK_MIRROR) != 0)
+            mirror_update(file);
+        if ((work & FILE_WORK_GONE) != 0 && file->attached)
+            engine_thread_release(file);
+        file_put(file);
+    }
+    atomic_fetch_add(&engine.rounds, 1);
+    syscall(SYS_futex, &engine.rounds, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+/* ------------------------------------------------------------------ the loop */
+
+/* Decides how to wait, after pumping if nobody else does; returns until when. */
+static struct daytona_instant settle_down(void)
+{
+    struct daytona_instant now = engine_now();
+    if (engine.runner == ENGINE_RUNNER_APPLICATION) {
+        bool trusted = daytona_instant_since_us(now, engine.runner_since) > TRUST_US;
+        engine.rest = trusted ? ENGINE_REST_LONG : ENGINE_REST_TICK;
+        return trusted ? DAYTONA_NEVER : daytona_instant_after_us(now, TICK_US);
+    }
+    uint64_t left = daytona_instant_since_us(now, engine.runner_left);
+    if (engine.runner_left.ns != 0 && left < TICK_US) {
+        engine.rest = ENGINE_REST_TICK;
+        engine.sleeps_until = daytona_instant_after_us(now, TICK_US - left);
+        return engine.sleeps_until;
+    }
+    bool more = pump();
+    engine.rest = ENGINE_REST_CAPTURE;
+    engine.sleeps_until = more || engine.work != NULL ? now : wait_until(now, DAYTONA_NEVER);
+    return engine.sleeps_until;
+}
+
+static void rest(struct daytona_instant until)
+{
+    struct daytona_instant now = engine_now();
+    uint64_t ns = daytona_instant_before(now, until) ? until.ns - now.ns : 0;
+    struct timespec timeout = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+    bool receives = engine.rest == ENGINE_REST_CAPTURE;
+    struct pollfd entries[] = {
+        {.fd = engine.thread_wake, .events = POLLIN},
+        {.fd = control, .events = POLLIN},
+        {.fd = ends, .events = POLLIN},
+        {.fd = receives ? engine.capture_descriptor : -1, .events = POLLIN},
+    };
+    engine_thread_unlock();
+    real.ppoll(entries, 4, until.ns == DAYTONA_NEVER.ns ? NULL : &timeout, NULL);
+    engine_thread_lock();
+    engine.rest = ENGINE_REST_NONE;
+    if (entries[0].revents != 0) {
+        uint64_t count;
+        ssize_t got = real.read(engine.thread_wake, &count, sizeof count);
+        (void)got;
+    }
+}
+
+/* The engine's table has no standard error; the application's, as it is now, is lent for a line. */
+static void say(enum log_level level, const char *line)
+{
+    int lent = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
+    if (lent < 0)
+        return;
+    real.dup3(lent, STDERR_FILENO, O_CLOEXEC);
+    real.close(lent);
+    log_line(level, "%s", line);
+    real.dup3(STDIN_FILENO, STDERR_FILENO, O_CLOEXEC); /* the empty device again */
+}
+
+static void report_drops(void)
+{
+    static bool said;
+    struct daytona_capture_counters counters;
+    if (said)
+        return;
+    daytona_capture_counters(engine.capture, &counters);
+    said = counters.dropped_by_ring > 0;
+    if (said)
+        say(LOG_LEVEL_WARNING,
+            "the capture ring was full and packets were lost: the program is too "
+            "slow for what arrives");
+}
+
+static void loop(void)
+{
+    struct daytona_instant looked = engine_now();
+    engine_thread_lock();
+    for (;;) {
+        attach();
+        notice_ends();
+        struct daytona_instant until = settle_down();
+        if (engine.work != NULL)
+            until = (struct daytona_instant){0};
+        do_work();
+        if (engine.exit_wanted)
+            linger_fork();
+        if (daytona_instant_since_us(engine_now(), looked) > 1000000) {
+            looked = engine_now();
+            report_drops();
+        }
+        rest(until);
+    }
+}
+
+/* ------------------------------------------------------------------ the beginning */
+
+static int open_floor_2(const struct engine_birth *birth, char *message, size_t size)
+{
+    const char *names[SETTINGS_NAMES_MAX];
+    for (size_t i = 0; i < settings.interfaces.count; i++)
+        names[i] = settings.interfaces.names[i];
+    const struct daytona_capture_config config = {
+        .interfaces = names,
+        .interface_count = settings.interfaces.count,
+        .ports = birth->ports,
+        .port_count = birth->port_count,
+    };
+    int status = daytona_capture_open(&config, &engine.capture, message, size);
+    if (status == 0) {
+        status = daytona_rawtx_open(&engine.sink, message, size);
+        if (status < 0)
+            daytona_capture_close(engine.capture);
+    }
+    return status;
+}
+
+static int open_all(const struct engine_birth *birth, int *shared, size_t *count,
+                    struct engine_answer *answer)
+{
+    int status = open_floor_2(birth, answer->message, sizeof answer->message);
+    if (status < 0)
+        return status;
+    answer->capture_descriptor = daytona_capture_descriptor(engine.capture);
+    answer->runner_wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    answer->thread_wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    *count = daytona_capture_descriptors(engine.capture, shared, ENGINE_SHARED_MAX - 3);
+    shared[(*count)++] = daytona_rawtx_descriptor(engine.sink);
+    shared[(*count)++] = answer->runner_wake;
+    shared[(*count)++] = answer->thread_wake;
+    return 0;
+}
+
+static int begin(const struct engine_birth *birth, int *shared, size_t *count,
+                 struct engine_answer *answer)
+{
+    control = birth->control;
+    int status = engine_table_leave(&control, birth->first);
+    if (status < 0)
+        snprintf(answer->message, sizeof answer->message, "no descriptor table of its own: %s",
+                 strerror(-status));
+    else
+        status = open_all(birth, shared, count, answer);
+    engine_table_settle(control, birth->first);
+    if (status == 0) {
+        ends = epoll_create1(EPOLL_CLOEXEC);
+        engine.thread_wake = answer->thread_wake;
+        engine.capture_descriptor = answer->capture_descriptor;
+    }
+    return status;
+}
+
+void *engine_thread_main(void *birth)
+{
+    struct engine_answer answer = {0};
+    int shared[ENGINE_SHARED_MAX];
+    size_t count = 0;
+    engine_become_thread();
+    prctl(PR_SET_NAME, "daytona");
+    answer.status = begin(birth, shared, &count, &answer);
+    bool failed = answer.status < 0;
+    if (engine_table_share(control, shared, count, &answer, sizeof answer) < 0 || failed)
+        return NULL;
+    loop();
+    return NULL;
+}

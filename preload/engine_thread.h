@@ -1,0 +1,34 @@
+/*
+ * engine_thread.h - the engine's own thread: what it does for files, and its loop.
+ */
+#ifndef DAYTONA_PRELOAD_ENGINE_THREAD_H
+#define DAYTONA_PRELOAD_ENGINE_THREAD_H
+
+#include <daytona/capture.h>
+
+#define ENGINE_MESSAGE_MAX 400
+
+/** What the starter tells the new thread. */
+struct engine_birth {
+    int control; /**< the engine's end, in the application's table */
+    int first;   /**< where shared descriptors begin */
+    const struct daytona_port_span *ports;
+    size_t port_count;
+};
+
+/** What the thread answers, together with the descriptors to share. */
+struct engine_answer {
+    int status; /**< 0 or -errno */
+    int capture_descriptor, runner_wake, thread_wake;
+    char message[ENGINE_MESSAGE_MAX]; /**< with a status: what is wrong and what to do */
+};
+
+/** The thread's function; `birth` is a struct engine_birth that outlives the answer. Engine not
+ *  locked; opens engine.capture and engine.sink. */
+void *engine_thread_main(void *birth);
+
+/** Closes what the engine's table holds for `file` and gives back the engine's reference. */
+struct file;
+void engine_thread_release(struct file *file);
+
+#endif

@@ -1,0 +1,230 @@
+#include "preload/engine.h"
+#include "preload/file_record.h"
+#include "preload/log.h"
+#include "preload/port_claims.h"
+#include "preload/pump.h"
+#include "preload/real.h"
+#include "preload/summary.h"
+#include "preload/twin.h"
+#include "preload/wait.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sys/socket.h>
+
+/* ------------------------------------------------------------------ life */
+
+int file_enter(struct file *file)
+{
+    int status = file->epoch == engine.epoch ? engine_enter() : -EOPNOTSUPP;
+    if (status == -EOPNOTSUPP)
+        log_once(LOG_LEVEL_WARNING,
+                 "a connection of the parent process was used after fork(): Daytona cannot do "
+                 "that yet, the call fails");
+    if (status == 0 && file->closed) {
+        engine_leave();
+        status = -EBADF;
+    }
+    return status;
+}
+
+void file_changed(struct file *file, unsigned now, unsigned edges)
+{
+    file->edges |= edges;
+    if ((now & DAYTONA_READY_GONE) != 0) {
+        file->gone = true;
+        summary_write(file);
+        engine_add_work(file, FILE_WORK_GONE);
+        return;
+    }
+    wait_wake(file, now | edges);
+    if (file->kind == FILE_KIND_LISTENER) {
+        if ((now & DAYTONA_READY_IN) != 0)
+            engine_add_work(file, FILE_WORK_ACCEPT);
+    } else if (file->mirror.watchers > 0 || file->mirror.early) {
+        engine_add_work(file, FILE_WORK_MIRROR);
+    }
+}
+
+void file_end(struct file *file)
+{
+    struct daytona_endpoint local;
+    if (file->closed)
+        return;
+    if (file->kind == FILE_KIND_LISTENER &&
+        daytona_stack_endpoints(engine.stack, file->id, &local, NULL) == 0)
+        port_claims_remove(local.port);
+    summary_note(file);
+    file->closed = true;
+    if (file->held != NULL) {
+        struct file *held = file->held;
+        file->held = NULL;
+        file_end(held);
+    }
+    daytona_stack_close(engine.stack, engine_now(), file->id);
+    wait_wake(file, ~0u);
+}
+
+/* ------------------------------------------------------------------ listen, accept */
+
+int file_listen(struct file *file, int backlog)
+{
+    int status = file_enter(file);
+    if (status < 0)
+        return status;
+    status = daytona_stack_listen(engine.stack, file->id, backlog < 0 ? 0 : backlog);
+    if (status == 0 && file->descriptor >= 0)
+        real.listen(file->descriptor, backlog);
+    engine_leave();
+    return status;
+}
+
+/* What accept() on the twin returned is the end of a pair; the name of the other end says which
+ * connection it is. */
+static int attach_accepted(int fd, int flags, struct twin_name name,
+                           struct daytona_endpoint *remote)
+{
+    int status = engine_enter();
+    if (status < 0)
+        return status;
+    struct file *file = file_by_index(name.index, name.generation);
+    status = -EPROTO;
+    if (file != NULL && !file->accepted && file_attach(file, fd)) {
+        file->accepted = true;
+        atomic_store(&file->nonblocking, (flags & SOCK_NONBLOCK) != 0);
+        struct daytona_endpoint nobody;
+        /* A connection that was reset while it waited is handed out, as the kernel does; its
+         * address is no longer known then. */
+        if (daytona_stack_endpoints(engine.stack, file->id, NULL, remote ? remote : &nobody) < 0 &&
+            remote != NULL)
+            *remote = (struct daytona_endpoint){0};
+        status = 0;
+    }
+    engine_leave();
+    return status;
+}
+
+int file_accept(struct file *file, int fd, int flags, struct daytona_endpoint *remote)
+{
+    if (file->kind != FILE_KIND_LISTENER)
+        return -EINVAL;
+    if (file->epoch != engine.epoch || !engine_alive())
+        return -EOPNOTSUPP;
+    for (;;) {
+        struct twin_name name;
+        int accepted = twin_accept(fd, flags, &name);
+        if (accepted < 0)
+            return accepted;
+        int status = attach_accepted(accepted, flags, name, remote);
+        if (status < 0)
+            real.close(accepted); /* a stranger found the abstract name */
+        if (status == 0 && file_enter(file) == 0) {
+            if (file->held != NULL)
+                engine_add_work(file, FILE_WORK_ACCEPT);
+            engine_leave();
+        }
+        if (status != -EPROTO)
+            return status < 0 ? status : accepted;
+    }
+}
+
+/* ------------------------------------------------------------------ connect */
+
+/* The outcome of a connection attempt that is over: 0 or the error, told once. */
+static int outcome(struct file *file)
+{
+    int error = daytona_stack_take_error(engine.stack, file->id);
+    file->connecting = false;
+    file->connected = error == 0;
+    return error > 0 ? -error : error;
+}
+
+static bool attempt_is_over(const struct file *file)
+{
+    return (daytona_stack_readiness(engine.stack, file->id) &
+            (DAYTONA_READY_OUT | DAYTONA_READY_HUP | DAYTONA_READY_ERROR)) != 0;
+}
+
+int file_wait_connected(struct file *file)
+{
+    uint64_t us = atomic_load(&file->timeout_us[FILE_SEND]);
+    struct daytona_instant deadline =
+        us == 0 ? DAYTONA_NEVER : daytona_instant_after_us(engine_now(), us);
+    int status = wait_file(file, DAYTONA_READY_OUT, deadline);
+    if (status == -EAGAIN)
+        return -EINPROGRESS; /* SO_SNDTIMEO, as in Linux */
+    return status < 0 ? status : outcome(file);
+}
+
+static int try_again(struct file *file, const struct daytona_endpoint *remote)
+{
+    int status = daytona_stack_connect(engine.stack, engine_now(), file->id, NULL, remote);
+    file->connecting = status == -EINPROGRESS;
+    pump_output();
+    return status;
+}
+
+static int connect_locked(struct file *file, const struct daytona_endpoint *remote)
+{
+    bool waits = !atomic_load(&file->nonblocking);
+    if (file->kind == FILE_KIND_LISTENER || file->connected)
+        return -EISCONN;
+    if (file->connecting && attempt_is_over(file))
+        return outcome(file);
+    if (file->connecting)
+        return waits ? file_wait_connected(file) : -EALREADY;
+    int status = try_again(file, remote);
+    return status == -EINPROGRESS && waits ? file_wait_connected(file) : status;
+}
+
+int file_connect(struct file *file, const struct daytona_endpoint *remote)
+{
+    pthread_testcancel();
+    int status = file_enter(file);
+    if (status < 0)
+        return status;
+    status = connect_locked(file, remote);
+    engine_leave();
+    return status;
+}
+
+/* ------------------------------------------------------------------ the rest */
+
+int file_shutdown(struct file *file, int how)
+{
+    if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
+        return -EINVAL;
+    int status = file_enter(file);
+    if (status < 0)
+        return status;
+    enum daytona_shutdown direction = how == SHUT_RD   ? DAYTONA_SHUTDOWN_READ
+                                      : how == SHUT_WR ? DAYTONA_SHUTDOWN_WRITE
+                                                       : DAYTONA_SHUTDOWN_BOTH;
+    status = daytona_stack_shutdown(engine.stack, engine_now(), file->id, direction);
+    if (file->kind == FILE_KIND_LISTENER && status == 0 && file->descriptor >= 0)
+        real.shutdown(file->descriptor, how); /* ends an accept() that waits there */
+    pump_output();
+    engine_leave();
+    return status;
+}
+
+int file_endpoints(struct file *file, struct daytona_endpoint *local,
+                   struct daytona_endpoint *remote)
+{
+    int status = file_enter(file);
+    if (status < 0)
+        return status;
+    status = daytona_stack_endpoints(engine.stack, file->id, local, remote);
+    engine_leave();
+    return status;
+}
+
+int file_domain(const struct file *file)
+{
+    return file->domain;
+}
+
+bool file_is_listener(const struct file *file)
+{
+    return file->kind == FILE_KIND_LISTENER;
+}

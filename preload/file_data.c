@@ -1,0 +1,275 @@
+#include "preload/engine.h"
+#include "preload/file_record.h"
+#include "preload/pump.h"
+#include "preload/wait.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PARTS_MAX    64                 /* of one call into the stack */
+#define COPY_AT_ONCE ((size_t)16 << 10) /* on the stack of a thread that may have a small one */
+
+/* ------------------------------------------------------------------ scattered memory */
+
+/* A position in an iovec array. */
+struct cursor {
+    const struct iovec *iov;
+    size_t count;
+    size_t offset; /* into iov[0] */
+};
+
+static size_t cursor_left(const struct cursor *cursor)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < cursor->count; i++)
+        left += cursor->iov[i].iov_len;
+    return left - cursor->offset;
+}
+
+static void cursor_skip(struct cursor *cursor, size_t length)
+{
+    while (cursor->count > 0 && length >= cursor->iov[0].iov_len - cursor->offset) {
+        length -= cursor->iov[0].iov_len - cursor->offset;
+        cursor->iov++;
+        cursor->count--;
+        cursor->offset = 0;
+    }
+    cursor->offset += length;
+}
+
+static size_t cursor_rooms(const struct cursor *cursor, struct daytona_room *rooms)
+{
+    size_t count = 0;
+    for (; count < cursor->count && count < PARTS_MAX; count++) {
+        size_t offset = count == 0 ? cursor->offset : 0;
+        rooms[count] = (struct daytona_room){(uint8_t *)cursor->iov[count].iov_base + offset,
+                                             cursor->iov[count].iov_len - offset};
+    }
+    return count;
+}
+
+static size_t cursor_spans(const struct cursor *cursor, struct daytona_span *spans)
+{
+    struct daytona_room rooms[PARTS_MAX];
+    size_t count = cursor_rooms(cursor, rooms);
+    for (size_t i = 0; i < count; i++)
+        spans[i] = (struct daytona_span){rooms[i].data, rooms[i].length};
+    return count;
+}
+
+/* ------------------------------------------------------------------ when to wait */
+
+/* Whether this call may wait, and until when; asked for once, when it first has to. */
+struct patience {
+    struct file *file;
+    enum file_direction direction;
+    bool never;
+    bool begun;
+    struct daytona_instant deadline;
+};
+
+static int wait_patiently(struct patience *patience)
+{
+    struct file *file = patience->file;
+    if (patience->never || atomic_load(&file->nonblocking))
+        return -EAGAIN;
+    if (!patience->begun) {
+        uint64_t us = atomic_load(&file->timeout_us[patience->direction]);
+        patience->deadline = us == 0 ? DAYTONA_NEVER : daytona_instant_after_us(engine_now(), us);
+        patience->begun = true;
+    }
+    unsigned interest = patience->direction == FILE_RECEIVE ? DAYTONA_READY_IN : DAYTONA_READY_OUT;
+    return wait_file(file, interest, patience->deadline);
+}
+
+/* ------------------------------------------------------------------ receive */
+
+static unsigned receive_flags(int flags)
+{
+    return ((flags & MSG_PEEK) != 0 ? DAYTONA_RECEIVE_PEEK : 0u) |
+           ((flags & MSG_OOB) != 0 ? DAYTONA_RECEIVE_URGENT : 0u) |
+           ((flags & MSG_TRUNC) != 0 ? DAYTONA_RECEIVE_DISCARD : 0u);
+}
+
+/* One attempt, without waiting. `*filled`: everything that was offered has been used. */
+static ptrdiff_t receive_now(struct file *file, const struct cursor *cursor, unsigned flags,
+                             bool *filled)
+{
+    struct daytona_room rooms[PARTS_MAX];
+    size_t count = cursor_rooms(cursor, rooms), offered = 0;
+    for (size_t i = 0; i < count; i++)
+        offered += rooms[i].length;
+    ptrdiff_t got =
+        daytona_stack_receive(engine.stack, engine_now(), file->id, rooms, count, flags);
+    mirror_after_receive(file);
+    *filled = got >= 0 && (size_t)got == offered;
+    return got;
+}
+
+static ssize_t receive_locked(struct file *file, struct cursor *cursor, int flags)
+{
+    struct patience patience = {
+        .file = file, .direction = FILE_RECEIVE, .never = (flags & (MSG_DONTWAIT | MSG_OOB)) != 0};
+    bool once = (flags & (MSG_PEEK | MSG_OOB)) != 0;
+    bool all = (flags & MSG_WAITALL) != 0 && !once;
+    size_t wanted = cursor_left(cursor), total = 0;
+    for (;;) {
+        bool filled;
+        ptrdiff_t got = receive_now(file, cursor, receive_flags(flags), &filled);
+        if (got > 0) {
+            total += (size_t)got;
+            cursor_skip(cursor, (size_t)got);
+            if (total == wanted || once || (!all && !filled))
+                return (ssize_t)total;
+        } else if (got == -EAGAIN && (total == 0 || all)) {
+            int status = wait_patiently(&patience);
+            if (status < 0)
+                return total > 0 ? (ssize_t)total : status;
+        } else {
+            return total > 0 ? (ssize_t)total : got;
+        }
+    }
+}
+
+ssize_t file_receive(struct file *file, const struct iovec *iov, size_t count, int flags,
+                     int *message_flags)
+{
+    struct cursor cursor = {iov, count, 0};
+    if (message_flags != NULL)
+        *message_flags = flags & MSG_OOB;
+    pthread_testcancel();
+    int status = file_enter(file);
+    if (status < 0)
+        return status;
+    ssize_t got = cursor_left(&cursor) == 0 ? 0 : receive_locked(file, &cursor, flags);
+    pump_output();
+    engine_leave();
+    return got;
+}
+
+/* ------------------------------------------------------------------ send */
+
+static ssize_t send_locked(struct file *file, struct cursor *cursor, int flags)
+{
+    struct patience patience = {
+        .file = file, .direction = FILE_SEND, .never = (flags & MSG_DONTWAIT) != 0};
+    unsigned stack_flags = ((flags & MSG_OOB) != 0 ? DAYTONA_SEND_URGENT : 0u) |
+                           ((flags & MSG_MORE) != 0 ? DAYTONA_SEND_MORE : 0u);
+    size_t wanted = cursor_left(cursor), total = 0;
+    for (;;) {
+        struct daytona_span spans[PARTS_MAX];
+        size_t count = cursor_spans(cursor, spans);
+        unsigned more = cursor->count > count ? DAYTONA_SEND_MORE : 0u;
+        ptrdiff_t sent = daytona_stack_send(engine.stack, engine_now(), file->id, spans, count,
+                                            stack_flags | more);
+        pump_output();
+        mirror_after_send(file);
+        if (sent > 0) {
+            total += (size_t)sent;
+            cursor_skip(cursor, (size_t)sent);
+        } else if (sent != -EAGAIN) {
+            return total > 0 ? (ssize_t)total : sent;
+        }
+        if (total == wanted)
+            return (ssize_t)total;
+        int status = sent == -EAGAIN ? wait_patiently(&patience) : 0;
+        if (status < 0)
+            return total > 0 ? (ssize_t)total : status;
+    }
+}
+
+ssize_t file_send(struct file *file, const struct iovec *iov, size_t count, int flags)
+{
+    struct cursor cursor = {iov, count, 0};
+    pthread_testcancel();
+    int status = file_enter(file);
+    if (status < 0)
+        return status;
+    ssize_t sent = send_locked(file, &cursor, flags);
+    engine_leave();
+    if (sent == -EPIPE && (flags & MSG_NOSIGNAL) == 0)
+        pthread_kill(pthread_self(), SIGPIPE);
+    return sent;
+}
+
+/* sendfile's position: the caller's, or the file's own, which then has to be moved. */
+ssize_t file_sendfile(struct file *file, int in, off_t *offset, size_t count)
+{
+    char data[COPY_AT_ONCE];
+    off_t start = offset != NULL ? *offset : lseek(in, 0, SEEK_CUR);
+    size_t total = 0;
+    ssize_t result = 0;
+    if (start < 0)
+        return offset != NULL ? -EINVAL : errno == ESPIPE ? -EINVAL : -errno;
+    while (total < count) {
+        size_t wanted = count - total < sizeof data ? count - total : sizeof data;
+        ssize_t got = pread(in, data, wanted, start + (off_t)total);
+        if (got <= 0) {
+            result = got == 0 ? 0 : errno == ESPIPE ? -EINVAL : -errno;
+            break;
+        }
+        struct iovec part = {data, (size_t)got};
+        result = file_send(file, &part, 1, total + (size_t)got < count ? MSG_MORE : 0);
+        if (result < 0)
+            break;
+        total += (size_t)result;
+        if (result < got)
+            break;
+    }
+    if (offset != NULL)
+        *offset = start + (off_t)total;
+    else if (total > 0)
+        lseek(in, start + (off_t)total, SEEK_SET);
+    return total > 0 ? (ssize_t)total : result;
+}
+
+/* ------------------------------------------------------------------ amounts */
+
+static int amount(struct file *file, uint32_t (*of)(const struct daytona_connection_info *))
+{
+    struct daytona_connection_info info;
+    if (file->kind == FILE_KIND_LISTENER)
+        return -EINVAL;
+    int status = file_info(file, &info);
+    return status < 0 ? status : (int)of(&info);
+}
+
+static uint32_t received(const struct daytona_connection_info *info)
+{
+    return info->receive_queued;
+}
+
+static uint32_t unacknowledged(const struct daytona_connection_info *info)
+{
+    return info->send_queued;
+}
+
+static uint32_t unsent(const struct daytona_connection_info *info)
+{
+    return info->not_sent;
+}
+
+int file_bytes_readable(struct file *file)
+{
+    return amount(file, received);
+}
+
+int file_bytes_unacknowledged(struct file *file)
+{
+    return amount(file, unacknowledged);
+}
+
+int file_bytes_unsent(struct file *file)
+{
+    return amount(file, unsent);
+}
+
+int file_at_mark(struct file *file)
+{
+    int64_t value;
+    int status = file_get_option(file, DAYTONA_OPTION_AT_MARK, &value);
+    return status < 0 ? status : value != 0;
+}

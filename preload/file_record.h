@@ -1,0 +1,106 @@
+/*
+ * file_record.h - the record behind a Daytona descriptor, and the table that finds it. For the
+ * core of preload/ only; wrappers see file.h.
+ *
+ * Records live in memory that is never given back, so a look-up may read one that is just being
+ * reused and find out afterwards. Everything without another remark belongs to who holds the
+ * engine's lock.
+ */
+#ifndef DAYTONA_PRELOAD_FILE_RECORD_H
+#define DAYTONA_PRELOAD_FILE_RECORD_H
+
+#include "preload/file.h"
+#include "preload/mirror.h"
+
+struct wait_follower;
+
+enum file_kind { FILE_KIND_FREE, FILE_KIND_CONNECTION, FILE_KIND_LISTENER };
+
+/** What the engine's thread shall do for a file; a set of bits. */
+enum file_work {
+    FILE_WORK_MIRROR = 1 << 0, /**< bring the twin up to date */
+    FILE_WORK_ACCEPT = 1 << 1, /**< join accepted connections to the listener's twin */
+    FILE_WORK_GONE = 1 << 2,   /**< close what the engine's table holds for it */
+};
+
+struct file {
+    atomic_uint references;  /**< lock-free: 1 for the application's descriptors, 1 for the engine,
+                                  and one for each look-up in progress */
+    atomic_bool nonblocking; /**< lock-free */
+    _Atomic uint64_t timeout_us[2]; /**< lock-free, by enum file_direction */
+    uint32_t generation;            /**< of this record: differs when it is used again */
+    uint32_t epoch;                 /**< engine.epoch of its engine */
+    enum file_kind kind;
+    int domain;
+    struct daytona_socket_id id;
+    struct file *next_free;
+
+    int descriptors; /**< of this process that name it */
+    int descriptor;  /**< one of them, -1 none */
+    bool shared;     /**< a forked child may hold it too: only the kernel knows the last close */
+    bool closed;     /**< daytona_stack_close() was called */
+    bool gone;       /**< the stack has finished with it */
+    bool connecting; /**< connect() was called and its outcome not told yet */
+    bool connected;  /**< connect() was told that it is, or it was accepted */
+    bool attached;   /**< the engine's thread has its ends, or needs none */
+    bool accepted;   /**< a listener's: accept() has handed it out */
+    unsigned edges;  /**< DAYTONA_READY_* that happened again since the mirror was last looked at */
+
+    struct wait_follower *followers; /**< threads that wait for this file */
+    struct mirror mirror;
+
+    unsigned work;          /**< enum file_work */
+    struct file *next_work; /**< in engine.work */
+    struct file *held;      /**< a listener's: joined to its twin as soon as there is room */
+
+    /* The engine's thread's alone, numbers of its table, -1 none. */
+    int engine_end;  /**< of the twin */
+    int reservation; /**< the kernel socket that holds the port */
+};
+
+/** Makes the table; once per process. -ENOMEM. */
+int file_table_init(void);
+
+/** A new record with no descriptor, referenced for the engine. NULL: too many. Engine locked. */
+struct file *file_make(enum file_kind kind, int domain, struct daytona_socket_id id);
+
+/** One more reference for a file that the caller knows to be alive. */
+void file_hold(struct file *file);
+
+/** The record's number, and the record of that number and generation or NULL. Engine locked. */
+uint32_t file_index(const struct file *file);
+struct file *file_by_index(uint32_t index, uint32_t generation);
+/** The record of that number, which is in use. */
+struct file *file_by_number(uint32_t index);
+
+/** Lets `fd` name the file; takes a reference with the first descriptor. Engine locked. False when
+ *  the number is beyond the table. */
+bool file_attach(struct file *file, int fd);
+
+/** Forgets that `fd` names the file; true when it was the last one. The reference is the
+ *  caller's to put. Engine locked. */
+bool file_detach(struct file *file, int fd);
+
+/** In a forked child, whose parent has the engine: `fd` is closed, and names nothing any more. */
+void file_abandon(int fd);
+
+/** No descriptor above this one was ever Daytona's. */
+int file_highest_descriptor(void);
+
+/** Calls `each` for every record with a descriptor. Engine locked. */
+void file_each(void (*each)(struct file *file));
+
+/** Locks the engine for an operation on `file`: 0, or -errno as engine_enter(). */
+int file_enter(struct file *file);
+
+/** A change of readiness reported by the stack. Engine locked. */
+void file_changed(struct file *file, unsigned now, unsigned edges);
+
+/** Waits for the outcome of a connection attempt as connect(2) does. Engine locked; the caller
+ *  holds a reference, which a cancelled thread puts. */
+int file_wait_connected(struct file *file);
+
+/** The application's last descriptor is gone: ends the connection. Engine locked. */
+void file_end(struct file *file);
+
+#endif

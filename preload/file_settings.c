@@ -1,0 +1,98 @@
+#include "preload/engine.h"
+#include "preload/file_record.h"
+#include "preload/pump.h"
+#include "preload/real.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+void file_set_nonblocking(struct file *file, bool nonblocking)
+{
+    atomic_store(&file->nonblocking, nonblocking);
+}
+
+/* accept() waits on the twin itself, so a listener's twin has to know. */
+static void tell_twin(struct file *file, uint64_t us)
+{
+    struct timeval time = {.tv_sec = (time_t)(us / 1000000u),
+                           .tv_usec = (suseconds_t)(us % 1000000u)};
+    if (file_enter(file) < 0)
+        return;
+    if (file->descriptor >= 0)
+        real.setsockopt(file->descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
+    engine_leave();
+}
+
+int file_set_timeout(struct file *file, enum file_direction direction, uint64_t us)
+{
+    atomic_store(&file->timeout_us[direction], us);
+    if (file->kind == FILE_KIND_LISTENER && direction == FILE_RECEIVE)
+        tell_twin(file, us);
+    return 0;
+}
+
+uint64_t file_get_timeout(const struct file *file, enum file_direction direction)
+{
+    return atomic_load(&file->timeout_us[direction]);
+}
+
+int file_set_option(struct file *file, enum daytona_option option, int64_t value)
+{
+    int status = file_enter(file);
+    if (status < 0)
+        return status;
+    status = daytona_stack_set_option(engine.stack, engine_now(), file->id, option, value);
+    pump_output(); /* TCP_NODELAY and TCP_CORK may let something go */
+    engine_leave();
+    return status;
+}
+
+int file_get_option(struct file *file, enum daytona_option option, int64_t *value)
+{
+    int status = file_enter(file);
+    if (status < 0)
+        return status;
+    status = daytona_stack_get_option(engine.stack, file->id, option, value);
+    engine_leave();
+    return status;
+}
+
+int file_set_congestion(struct file *file, const char *name)
+{
+    int status = file_enter(file);
+    if (status < 0)
+        return status;
+    status = daytona_stack_set_congestion(engine.stack, engine_now(), file->id, name);
+    engine_leave();
+    return status;
+}
+
+const char *file_get_congestion(struct file *file)
+{
+    if (file_enter(file) < 0)
+        return NULL;
+    const char *name = daytona_stack_get_congestion(engine.stack, file->id);
+    engine_leave();
+    return name;
+}
+
+int file_take_error(struct file *file)
+{
+    int status = file_enter(file);
+    if (status < 0)
+        return status;
+    status = daytona_stack_take_error(engine.stack, file->id);
+    engine_leave();
+    return status;
+}
+
+int file_info(struct file *file, struct daytona_connection_info *out)
+{
+    int status = file_enter(file);
+    if (status < 0)
+        return status;
+    status = daytona_stack_info(engine.stack, engine_now(), file->id, out);
+    engine_leave();
+    return status;
+}

@@ -1,0 +1,185 @@
+#include "preload/engine.h"
+#include "preload/file_record.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sys/mman.h>
+
+/*
+ * Two arrays of reserved address space, of which only what is used is ever touched: records,
+ * found by their number, and the number of the record behind each descriptor (0: none).
+ */
+#define FILES_MAX       ((uint32_t)1 << 18)
+#define DESCRIPTORS_MAX ((uint32_t)1 << 20)
+
+atomic_int file_count;
+
+static struct file *records;
+static _Atomic uint32_t *record_of;
+static uint32_t records_used = 1; /* number 0 means none */
+static int highest_descriptor;    /* that ever was Daytona's */
+static struct file *free_records;
+
+static void *reserve(size_t bytes)
+{
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+int file_table_init(void)
+{
+    if (records == NULL)
+        records = reserve(FILES_MAX * sizeof *records);
+    if (record_of == NULL)
+        record_of = reserve(DESCRIPTORS_MAX * sizeof *record_of);
+    return records == NULL || record_of == NULL ? -ENOMEM : 0;
+}
+
+uint32_t file_index(const struct file *file)
+{
+    return (uint32_t)(file - records);
+}
+
+struct file *file_by_index(uint32_t index, uint32_t generation)
+{
+    if (index == 0 || index >= records_used)
+        return NULL;
+    struct file *file = records + index;
+    return file->kind != FILE_KIND_FREE && file->generation == generation ? file : NULL;
+}
+
+struct file *file_by_number(uint32_t index)
+{
+    assert(index > 0 && index < records_used);
+    return records + index;
+}
+
+struct file *file_make(enum file_kind kind, int domain, struct daytona_socket_id id)
+{
+    struct file *file = free_records;
+    if (file != NULL)
+        free_records = file->next_free;
+    else if (records_used < FILES_MAX)
+        file = records + records_used++;
+    else
+        return NULL;
+    file->generation++;
+    file->epoch = engine.epoch;
+    file->kind = kind;
+    file->domain = domain;
+    file->id = id;
+    file->next_free = NULL;
+    file->descriptors = 0;
+    file->descriptor = file->engine_end = file->reservation = -1;
+    file->shared = file->closed = file->gone = file->connecting = file->connected = false;
+    file->attached = file->accepted = false;
+    file->edges = file->work = 0;
+    file->followers = NULL;
+    file->next_work = file->held = NULL;
+    file->mirror = (struct mirror){0};
+    atomic_store(&file->nonblocking, false);
+    atomic_store(&file->timeout_us[FILE_RECEIVE], 0);
+    atomic_store(&file->timeout_us[FILE_SEND], 0);
+    atomic_store(&file->references, 1);
+    return file;
+}
+
+void file_hold(struct file *file)
+{
+    unsigned before = atomic_fetch_add(&file->references, 1);
+    assert(before > 0);
+    (void)before;
+}
+
+/* A record that reached 0 may be looked up and let go again before it is made anew; only who
+ * brings it from 1 to 0 while it is in use frees it, and file_find() never goes up from 0. */
+void file_put(struct file *file)
+{
+    if (file == NULL || atomic_fetch_sub(&file->references, 1) != 1)
+        return;
+    bool locked = engine_is_locked();
+    if (!locked && engine_enter() < 0)
+        return; /* a forked child's copy: not worth keeping books about */
+    file->kind = FILE_KIND_FREE;
+    file->next_free = free_records;
+    free_records = file;
+    if (!locked)
+        engine_leave();
+}
+
+struct file *file_find(int fd)
+{
+    if (fd < 0 || (uint32_t)fd >= DESCRIPTORS_MAX || engine_is_thread())
+        return NULL;
+    for (;;) {
+        uint32_t index = atomic_load(&record_of[fd]);
+        if (index == 0)
+            return NULL;
+        struct file *file = records + index;
+        unsigned references = atomic_load(&file->references);
+        while (references != 0 &&
+               !atomic_compare_exchange_weak(&file->references, &references, references + 1))
+            ;
+        if (references == 0)
+            continue; /* on its way out: the table has changed, or is just about to */
+        if (atomic_load(&record_of[fd]) == index)
+            return file;
+        file_put(file);
+    }
+}
+
+bool file_attach(struct file *file, int fd)
+{
+    if (fd < 0 || (uint32_t)fd >= DESCRIPTORS_MAX)
+        return false;
+    if (file->descriptors++ == 0) {
+        file_hold(file);
+        file->descriptor = fd;
+    }
+    if (fd > highest_descriptor)
+        highest_descriptor = fd;
+    atomic_store(&record_of[fd], file_index(file));
+    atomic_fetch_add(&file_count, 1);
+    return true;
+}
+
+/* The other descriptors of a file that has lost its best-known one are not on record: dup is
+ * rare, so they are searched for. */
+static int other_descriptor(const struct file *file)
+{
+    uint32_t index = file_index(file);
+    for (int fd = 0; fd <= highest_descriptor; fd++)
+        if (atomic_load_explicit(&record_of[fd], memory_order_relaxed) == index)
+            return fd;
+    return -1;
+}
+
+bool file_detach(struct file *file, int fd)
+{
+    atomic_store(&record_of[fd], 0);
+    atomic_fetch_sub(&file_count, 1);
+    assert(file->descriptors > 0);
+    file->descriptors--;
+    if (file->descriptor == fd)
+        file->descriptor = file->descriptors > 0 ? other_descriptor(file) : -1;
+    return file->descriptors == 0;
+}
+
+void file_abandon(int fd)
+{
+    if (atomic_exchange(&record_of[fd], 0) != 0)
+        atomic_fetch_sub(&file_count, 1);
+}
+
+int file_highest_descriptor(void)
+{
+    return highest_descriptor;
+}
+
+void file_each(void (*each)(struct file *file))
+{
+    for (uint32_t index = 1; index < records_used; index++)
+        if (records[index].kind != FILE_KIND_FREE && records[index].descriptors > 0)
+            each(records + index);
+}

@@ -1,0 +1,108 @@
+#include "preload/linger.h"
+
+#include "preload/engine.h"
+#include "preload/pump.h"
+#include "preload/real.h"
+
+#include <limits.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* TIME-WAIT protects a later connection of the same pair of ports; the ports are given back
+ * with this process, so only the retransmission of a lost last ACK is worth waiting for. */
+#define TIME_WAIT_US ((uint64_t)1000 * 1000)
+#define PATIENCE_US  ((uint64_t)120 * 1000 * 1000) /* without a packet from any peer */
+
+struct unfinished {
+    bool open;      /* something is still to be delivered or closed */
+    bool time_wait; /* connections that only wait */
+};
+
+static struct unfinished look(void)
+{
+    struct unfinished found = {false, false};
+    struct daytona_socket_id id = {0, 0};
+    struct daytona_connection_info info;
+    while (daytona_stack_next(engine.stack, &id)) {
+        if (daytona_stack_info(engine.stack, engine_now(), id, &info) < 0)
+            continue;
+        if (info.state == DAYTONA_TCP_TIME_WAIT)
+            found.time_wait = true;
+        else if (info.state != DAYTONA_TCP_CLOSED && info.state != DAYTONA_TCP_LISTEN)
+            found.open = true;
+    }
+    return found;
+}
+
+bool linger_needed(void)
+{
+    struct unfinished found = look();
+    return found.open || found.time_wait;
+}
+
+static void wait_for_packets(void)
+{
+    struct daytona_instant now = engine_now();
+    struct daytona_instant until = daytona_instant_after_us(now, TIME_WAIT_US / 4);
+    struct daytona_instant deadline = daytona_stack_deadline(engine.stack);
+    if (daytona_instant_before(deadline, until))
+        until = deadline;
+    uint64_t ns = daytona_instant_before(now, until) ? until.ns - now.ns : 0;
+    struct timespec timeout = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+    struct pollfd entry = {.fd = engine.capture_descriptor, .events = POLLIN};
+    real.ppoll(&entry, 1, &timeout, NULL);
+}
+
+static void finish_connections(void)
+{
+    struct daytona_instant progress = engine_now(), last_open = progress;
+    uint64_t packets = 0;
+    for (;;) {
+        pump();
+        struct daytona_instant now = engine_now();
+        struct unfinished found = look();
+        uint64_t seen = daytona_stack_counters(engine.stack)->packets_in;
+        if (seen != packets)
+            progress = now;
+        packets = seen;
+        if (found.open)
+            last_open = now;
+        bool waits = found.time_wait && daytona_instant_since_us(now, last_open) < TIME_WAIT_US;
+        if ((!found.open && !waits) || daytona_instant_since_us(now, progress) > PATIENCE_US)
+            return;
+        wait_for_packets();
+    }
+}
+
+/* Handlers are the program's, and the program is gone: only its default for SIGTERM is kept, so
+ * that this process can be ended. */
+static _Noreturn void child(void)
+{
+    sigset_t end;
+    prctl(PR_SET_NAME, "daytona-linger");
+    setsid();
+    int ignored = chdir("/");
+    (void)ignored;
+    signal(SIGTERM, SIG_DFL);
+    sigemptyset(&end);
+    sigaddset(&end, SIGTERM);
+    sigprocmask(SIG_UNBLOCK, &end, NULL);
+    finish_connections();
+    real._exit(0);
+    __builtin_unreachable();
+}
+
+void linger_fork(void)
+{
+    madvise(engine.region.data, engine.region.length, MADV_DOFORK);
+    if (_Fork() == 0)
+        child();
+    atomic_store(&engine.exit_done, 1);
+    syscall(SYS_futex, &engine.exit_done, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+    for (;;) /* with the engine locked: two must not drive the same connections */
+        pause();
+}

@@ -1,0 +1,17 @@
+/*
+ * linger.h - what is left of a program that has exited: a process that has the engine's
+ * descriptors and nothing else, and goes on until everything written is delivered and closed.
+ */
+#ifndef DAYTONA_PRELOAD_LINGER_H
+#define DAYTONA_PRELOAD_LINGER_H
+
+#include <stdbool.h>
+
+/** Whether the stack has connections that are not finished. Engine locked. */
+bool linger_needed(void);
+
+/** The engine's thread, engine locked: leaves the child behind, tells who waits on
+ *  engine.exit_done, and does not return: the process is about to end. */
+_Noreturn void linger_fork(void);
+
+#endif

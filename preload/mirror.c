@@ -1,0 +1,170 @@
+#include "preload/mirror.h"
+
+#include "preload/engine.h"
+#include "preload/file_record.h"
+#include "preload/real.h"
+
+#include <limits.h>
+#include <linux/futex.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define TAKEN_AT_ONCE 4096 /* tokens; more than a socket holds of messages of one byte */
+#define SETTLE_ROUNDS 3    /* one is enough unless the connection changes at the same time */
+
+static unsigned readiness(const struct file *file)
+{
+    return daytona_stack_readiness(engine.stack, file->id);
+}
+
+static bool watched(const struct file *file)
+{
+    return file->mirror.watchers > 0 || file->mirror.early;
+}
+
+/* ------------------------------------------------------------------ the application's threads */
+
+static bool put_byte(int end)
+{
+    return real.send(end, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
+}
+
+/* The least the kernel allows: two messages of one byte are then more than a quarter of it, which
+ * is what AF_UNIX calls writable. */
+static bool put_seed(int end)
+{
+    int least = 0;
+    return real.setsockopt(end, SOL_SOCKET, SO_SNDBUF, &least, sizeof least) == 0 && put_byte(end);
+}
+
+static void drain(struct file *file)
+{
+    char tokens[TAKEN_AT_ONCE];
+    if (file->mirror.tokens && file->descriptor >= 0)
+        while (real.recv(file->descriptor, tokens, sizeof tokens, MSG_DONTWAIT) ==
+               (ssize_t)sizeof tokens)
+            ;
+    file->mirror.tokens = false;
+}
+
+static void block(struct file *file)
+{
+    if (file->mirror.seeded && !file->mirror.blocked && file->descriptor >= 0)
+        file->mirror.blocked = put_byte(file->descriptor);
+}
+
+void mirror_start(struct file *file, bool edges)
+{
+    struct mirror *mirror = &file->mirror;
+    mirror->watchers++;
+    mirror->early = false;
+    mirror->edges |= edges;
+    if (file->kind != FILE_KIND_CONNECTION || file->descriptor < 0)
+        return;
+    if (!mirror->seeded)
+        mirror->seeded = put_seed(file->descriptor);
+    unsigned now = readiness(file);
+    if ((now & DAYTONA_READY_IN) == 0)
+        drain(file);
+    if ((now & DAYTONA_READY_OUT) == 0)
+        block(file);
+}
+
+void mirror_stop(struct file *file)
+{
+    if (file->mirror.watchers > 0)
+        file->mirror.watchers--;
+}
+
+void mirror_start_blocked(struct file *file, int end)
+{
+    file->mirror.seeded = put_seed(end);
+    file->mirror.blocked = file->mirror.seeded && put_byte(end);
+}
+
+void mirror_after_receive(struct file *file)
+{
+    if (file->mirror.watchers == 0)
+        file->mirror.early = false;
+    if (file->mirror.tokens && (readiness(file) & DAYTONA_READY_IN) == 0)
+        drain(file);
+}
+
+void mirror_after_send(struct file *file)
+{
+    if (file->mirror.watchers > 0 && (readiness(file) & DAYTONA_READY_OUT) == 0)
+        block(file);
+}
+
+/* Whether the twin tells an observer less than what holds. */
+static bool lags(const struct file *file)
+{
+    const struct mirror *mirror = &file->mirror;
+    unsigned now = readiness(file);
+    if (mirror->dead || file->closed || !watched(file))
+        return false;
+    return ((now & DAYTONA_READY_IN) != 0 && !mirror->tokens && !mirror->read_shut) ||
+           ((now & DAYTONA_READY_OUT) != 0 && mirror->blocked) ||
+           ((now & DAYTONA_READY_RDHUP) != 0 && !mirror->read_shut) ||
+           ((now & DAYTONA_READY_HUP) != 0 && !mirror->hung_up) ||
+           ((now & DAYTONA_READY_ERROR) != 0 && mirror->seeded);
+}
+
+void mirror_settle(struct file *file)
+{
+    for (int i = 0; i < SETTLE_ROUNDS && file->kind == FILE_KIND_CONNECTION && lags(file); i++) {
+        unsigned round = atomic_load(&engine.rounds);
+        engine_add_work(file, FILE_WORK_MIRROR);
+        engine_pause();
+        syscall(SYS_futex, &engine.rounds, FUTEX_WAIT_PRIVATE, round, NULL, NULL, 0);
+        engine_resume();
+    }
+}
+
+/* ------------------------------------------------------------------ the engine's thread */
+
+static void put_token(struct file *file)
+{
+    if (put_byte(file->engine_end))
+        file->mirror.tokens = true;
+}
+
+static void unblock(struct file *file)
+{
+    char junk;
+    if (real.recv(file->engine_end, &junk, 1, MSG_DONTWAIT) == 1)
+        file->mirror.blocked = false;
+}
+
+static void hang_up(struct file *file, unsigned now)
+{
+    if ((now & DAYTONA_READY_ERROR) != 0 && file->mirror.seeded) {
+        real.close(file->engine_end); /* with the seed unread: the other end sees an error */
+        file->engine_end = -1;
+        file->mirror.dead = file->mirror.hung_up = file->mirror.read_shut = true;
+    } else if (!file->mirror.hung_up) {
+        real.shutdown(file->engine_end, SHUT_RDWR);
+        file->mirror.hung_up = file->mirror.read_shut = true;
+    }
+}
+
+void mirror_update(struct file *file)
+{
+    struct mirror *mirror = &file->mirror;
+    unsigned now = readiness(file), edges = file->edges;
+    file->edges = 0;
+    if (!watched(file) || file->engine_end < 0 || file->closed || mirror->dead)
+        return;
+    bool again = mirror->edges && (edges & DAYTONA_READY_IN) != 0;
+    if ((now & DAYTONA_READY_IN) != 0 && (!mirror->tokens || again) && !mirror->read_shut)
+        put_token(file);
+    if ((now & DAYTONA_READY_OUT) != 0 && mirror->blocked)
+        unblock(file);
+    if ((now & DAYTONA_READY_RDHUP) != 0 && !mirror->read_shut) {
+        real.shutdown(file->engine_end, SHUT_WR);
+        mirror->read_shut = true;
+    }
+    if ((now & (DAYTONA_READY_HUP | DAYTONA_READY_ERROR)) != 0)
+        hang_up(file, now);
+}

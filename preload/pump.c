@@ -1,0 +1,80 @@
+#include "preload/pump.h"
+
+#include "preload/engine.h"
+#include "preload/file_record.h"
+#include "preload/log.h"
+
+#include <errno.h>
+
+/* Packets taken between two looks at what is to be sent: few enough that acknowledgments leave
+ * while a burst is still coming in, many enough that a burst is answered in batches. */
+#define INPUT_BATCH  32
+#define ROUNDS_MAX   8
+#define OUTPUT_BATCH DAYTONA_RAWTX_BATCH_MAX
+
+static void take_packet(void *context, const struct daytona_captured *captured)
+{
+    const struct daytona_instant *now = context;
+    const struct daytona_packet_in packet = {captured->ip, captured->wire_length};
+    daytona_stack_input(engine.stack, *now, &packet);
+}
+
+static void report_ready(void)
+{
+    struct daytona_ready ready;
+    while (daytona_stack_take_ready(engine.stack, &ready))
+        if (ready.user != NULL)
+            file_changed(ready.user, ready.now, ready.edges);
+}
+
+static void handle_refusals(struct daytona_instant now, const struct daytona_packet_out *packets,
+                            const struct daytona_rawtx_refusal *refusals, int count)
+{
+    for (int i = 0; i < count; i++) {
+        const struct daytona_packet_out *packet = &packets[refusals[i].index];
+        if (refusals[i].error == EMSGSIZE && refusals[i].mtu > 0)
+            daytona_stack_path_changed(engine.stack, now, &packet->destination, refusals[i].mtu);
+        else if (refusals[i].error == EPERM)
+            log_once(LOG_LEVEL_WARNING, "a firewall of this host forbids packets to leave");
+    }
+}
+
+static void send_due(struct daytona_instant now)
+{
+    static struct daytona_packet_out packets[OUTPUT_BATCH];
+    struct daytona_rawtx_refusal refusals[OUTPUT_BATCH];
+    size_t count;
+    do {
+        count = 0;
+        while (count < OUTPUT_BATCH && daytona_stack_output(engine.stack, now, &packets[count]))
+            count++;
+        if (count == 0)
+            return;
+        engine.active = now;
+        int refused = daytona_rawtx_send(engine.sink, now, packets, count, refusals);
+        if (refused > 0)
+            handle_refusals(now, packets, refusals, refused);
+    } while (count == OUTPUT_BATCH);
+}
+
+void pump_output(void)
+{
+    send_due(engine_now());
+    report_ready();
+}
+
+bool pump(void)
+{
+    int taken = INPUT_BATCH;
+    for (int round = 0; round < ROUNDS_MAX && taken == INPUT_BATCH; round++) {
+        struct daytona_instant now = engine_now();
+        taken = daytona_capture_drain(engine.capture, INPUT_BATCH, take_packet, &now);
+        if (taken > 0)
+            engine.active = now;
+        else if (taken < 0)
+            log_once(LOG_LEVEL_WARNING, "capturing packets fails: error %d", -taken);
+        send_due(now);
+        report_ready();
+    }
+    return taken == INPUT_BATCH;
+}

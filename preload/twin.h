@@ -1,0 +1,32 @@
+/*
+ * twin.h - twins: the AF_UNIX sockets that stand for Daytona sockets in the application's
+ * descriptor table, and the abstract names by which an accepted one is recognised.
+ */
+#ifndef DAYTONA_PRELOAD_TWIN_H
+#define DAYTONA_PRELOAD_TWIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct file;
+
+/** A connected pair: [0] for the application, with O_NONBLOCK if `nonblocking`; [1] for the
+ *  engine. Both close-on-exec. 0 or -errno. */
+int twin_pair(bool nonblocking, int pair[2]);
+
+/** A listening twin for `listener`, close-on-exec. The descriptor or -errno. */
+int twin_listen(const struct file *listener, int backlog, bool nonblocking);
+
+/** The engine's thread: makes the engine's end of `connection`'s twin and queues it at the
+ *  listener's. The descriptor; -EAGAIN no room in the backlog, -ECONNREFUSED no listener any more.
+ */
+int twin_join(const struct file *connection, const struct file *listener);
+
+/** accept4() on a listener's twin, native in every respect. The new descriptor, and in *connection
+ *  the index and generation of its record; 0, 0 when it was somebody else who connected. */
+struct twin_name {
+    uint32_t index, generation;
+};
+int twin_accept(int fd, int flags, struct twin_name *connection);
+
+#endif

@@ -1,0 +1,304 @@
+#include "preload/wait.h"
+
+#include "preload/engine.h"
+#include "preload/pump.h"
+#include "preload/real.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* While packets flow a runner wakes up at least this often, which is earlier than any timer that
+ * sending may start: so a sender need not wake it for its timer's sake. */
+#define ACTIVE_STEP_US ((uint64_t)50 * 1000)
+#define ACTIVE_FOR_US  ((uint64_t)1000 * 1000)
+
+/* A thread that waits for a file without running the pump. Lives on its stack, in two lists. */
+struct wait_follower {
+    struct wait_follower *next;          /* in engine.followers */
+    struct wait_follower *next_for_file; /* in file->followers */
+    struct file *file;
+    unsigned interest;
+    atomic_uint word; /* futex: enum follower_word */
+};
+
+enum follower_word { FOLLOWER_WAITS, FOLLOWER_WOKEN, FOLLOWER_RUNS };
+
+struct daytona_instant wait_until(struct daytona_instant now, struct daytona_instant deadline)
+{
+    struct daytona_instant until = daytona_stack_deadline(engine.stack);
+    if (daytona_instant_before(deadline, until))
+        until = deadline;
+    if (daytona_instant_since_us(now, engine.active) < ACTIVE_FOR_US) {
+        struct daytona_instant step = daytona_instant_after_us(now, ACTIVE_STEP_US);
+        if (daytona_instant_before(step, until))
+            until = step;
+    }
+    return until;
+}
+
+/* ------------------------------------------------------------------ the runner */
+
+static void futex_wake(atomic_uint *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+static void take_role(void)
+{
+    if (engine.rest == ENGINE_REST_CAPTURE)
+        engine.kick_thread = true; /* it shall no longer wake up for packets */
+    engine.runner = ENGINE_RUNNER_APPLICATION;
+    engine.runner_thread = pthread_self();
+    engine.runner_since = engine_now();
+}
+
+/* Hands the role to a thread that waits and has not been woken yet: that one will run the pump, if
+ * only to hand the role on. */
+static bool hand_over(void)
+{
+    for (struct wait_follower *one = engine.followers; one != NULL; one = one->next) {
+        unsigned waits = FOLLOWER_WAITS;
+        if (atomic_compare_exchange_strong(&one->word, &waits, FOLLOWER_RUNS)) {
+            futex_wake(&one->word);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void leave_role(void)
+{
+    engine.runner = ENGINE_RUNNER_NONE;
+    engine.runner_left = engine_now();
+    if (!hand_over() && engine.rest == ENGINE_REST_LONG)
+        engine.kick_thread = true;
+}
+
+/* A thread that left a wait by longjmp out of a signal handler still has the role. */
+static bool role_is_free(void)
+{
+    return engine.runner != ENGINE_RUNNER_APPLICATION ||
+           pthread_equal(engine.runner_thread, pthread_self());
+}
+
+static void cancelled_runner(void *context)
+{
+    (void)context;
+    engine_resume();
+    leave_role();
+    engine_leave();
+}
+
+static void clear(int eventfd)
+{
+    uint64_t count;
+    ssize_t got = real.read(eventfd, &count, sizeof count);
+    (void)got;
+}
+
+/* Sleeps until packets, a kick, one of the application's entries, `until` or a signal. The
+ * number of the application's entries that have something, or -EINTR. */
+static int runner_sleep(struct wait_set *set, struct daytona_instant until)
+{
+    struct daytona_instant now = engine_now();
+    uint64_t ns = daytona_instant_before(now, until) ? until.ns - now.ns : 0;
+    struct timespec timeout = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
+    bool for_ever = until.ns == DAYTONA_NEVER.ns;
+    int got;
+
+    set->entries[0] = (struct pollfd){.fd = engine.capture_descriptor, .events = POLLIN};
+    set->entries[1] = (struct pollfd){.fd = engine.runner_wake, .events = POLLIN};
+    engine.sleeps_until = until;
+    pthread_cleanup_push(cancelled_runner, NULL);
+    engine_pause();
+    got =
+        real.ppoll(set->entries, WAIT_ENTRIES + set->count, for_ever ? NULL : &timeout, set->mask);
+    got = got < 0 ? -errno : got;
+    engine_resume();
+    pthread_cleanup_pop(0);
+
+    if (got < 0)
+        return got;
+    if (set->entries[1].revents != 0)
+        clear(engine.runner_wake);
+    return got - (set->entries[0].revents != 0) - (set->entries[1].revents != 0);
+}
+
+int wait_run(struct wait_set *set)
+{
+    int result;
+    if (!role_is_free())
+        return -EBUSY;
+    take_role();
+    for (;;) {
+        bool more = pump();
+        if (set->satisfied(set->context)) {
+            result = 0;
+            break;
+        }
+        struct daytona_instant now = engine_now();
+        if (!daytona_instant_before(now, set->deadline)) {
+            result = -EAGAIN;
+            break;
+        }
+        int got = runner_sleep(set, more ? now : wait_until(now, set->deadline));
+        if (got != 0) {
+            result = got < 0 ? got : 1;
+            break;
+        }
+    }
+    leave_role();
+    return result;
+}
+
+/* ------------------------------------------------------------------ followers */
+
+static void follower_join(struct wait_follower *follower)
+{
+    follower->next = engine.followers;
+    engine.followers = follower;
+    follower->next_for_file = follower->file->followers;
+    follower->file->followers = follower;
+}
+
+static void follower_part(struct wait_follower *follower)
+{
+    struct wait_follower **at = &engine.followers;
+    while (*at != follower)
+        at = &(*at)->next;
+    *at = follower->next;
+    at = &follower->file->followers;
+    while (*at != follower)
+        at = &(*at)->next_for_file;
+    *at = follower->next_for_file;
+}
+
+static void cancelled_follower(void *context)
+{
+    struct wait_follower *follower = context;
+    pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, NULL);
+    engine_resume();
+    follower_part(follower);
+    if (atomic_load(&follower->word) == FOLLOWER_RUNS && engine.runner == ENGINE_RUNNER_NONE)
+        leave_role(); /* it was handed the role and will not take it */
+    engine_leave();
+}
+
+/* The cancellation type is what makes a blocking system call of the C library's a cancellation
+ * point; a futex has no such wrapper. */
+static int futex_wait(atomic_uint *word, struct daytona_instant deadline)
+{
+    struct timespec at = {(time_t)(deadline.ns / 1000000000u), (long)(deadline.ns % 1000000000u)};
+    bool for_ever = deadline.ns == DAYTONA_NEVER.ns;
+    int type;
+    pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+    long result = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, FOLLOWER_WAITS,
+                          for_ever ? NULL : &at, NULL, FUTEX_BITSET_MATCH_ANY);
+    int error = result < 0 ? errno : 0;
+    pthread_setcanceltype(type, NULL);
+    return -error;
+}
+
+/* Until somebody wakes this thread for the file (0) or hands it the role (1), or -EINTR. */
+static int follow(struct file *file, unsigned interest, struct daytona_instant deadline)
+{
+    struct wait_follower follower = {.file = file, .interest = interest};
+    int result;
+    follower_join(&follower);
+    pthread_cleanup_push(cancelled_follower, &follower);
+    engine_pause();
+    result = futex_wait(&follower.word, deadline);
+    engine_resume();
+    pthread_cleanup_pop(0);
+    follower_part(&follower);
+    bool runs = atomic_load(&follower.word) == FOLLOWER_RUNS;
+    if (result == -EINTR && runs && engine.runner == ENGINE_RUNNER_NONE)
+        leave_role();
+    return result == -EINTR ? -EINTR : runs;
+}
+
+void wait_wake(struct file *file, unsigned now)
+{
+    for (struct wait_follower *one = file->followers; one != NULL; one = one->next_for_file) {
+        if ((one->interest & now) == 0 && !file->closed)
+            continue;
+        unsigned waits = FOLLOWER_WAITS;
+        if (atomic_compare_exchange_strong(&one->word, &waits, FOLLOWER_WOKEN))
+            futex_wake(&one->word);
+    }
+}
+
+/* ------------------------------------------------------------------ one file */
+
+struct file_interest {
+    struct file *file;
+    unsigned interest;
+};
+
+static bool file_is_ready(void *context)
+{
+    const struct file_interest *wanted = context;
+    return wanted->file->closed ||
+           (daytona_stack_readiness(engine.stack, wanted->file->id) & wanted->interest) != 0;
+}
+
+static void cancelled_wait(void *file)
+{
+    file_put(file);
+}
+
+static int wait_once(struct file *file, unsigned interest, struct wait_set *set)
+{
+    int result = wait_run(set);
+    if (result == -EBUSY) {
+        result = follow(file, interest, set->deadline);
+        if (result == 1)
+            result = wait_run(set);
+        if (result == -EBUSY)
+            result = 0; /* somebody was quicker to take the role */
+    }
+    if (result == -EINTR && set->deadline.ns == DAYTONA_NEVER.ns && wait_restarts())
+        result = 0;
+    return result;
+}
+
+int wait_condition(struct file *file, bool (*satisfied)(void *context), void *context,
+                   unsigned interest, struct daytona_instant deadline)
+{
+    struct pollfd entries[WAIT_ENTRIES];
+    struct wait_set set = {
+        .entries = entries, .satisfied = satisfied, .context = context, .deadline = deadline};
+    int result = 0;
+    pthread_cleanup_push(cancelled_wait, file);
+    while (result == 0 && !satisfied(context)) {
+        if (!daytona_instant_before(engine_now(), deadline))
+            result = -EAGAIN;
+        else
+            result = wait_once(file, interest, &set);
+    }
+    pthread_cleanup_pop(0);
+    return result;
+}
+
+int wait_file(struct file *file, unsigned interest, struct daytona_instant deadline)
+{
+    struct file_interest wanted = {file, interest | DAYTONA_READY_HUP | DAYTONA_READY_ERROR};
+    int result = wait_condition(file, file_is_ready, &wanted, wanted.interest, deadline);
+    return result == 0 && file->closed ? -EBADF : result;
+}
+
+bool wait_restarts(void)
+{
+    for (int number = 1; number < NSIG; number++) {
+        struct sigaction action;
+        bool known = sigaction(number, NULL, &action) == 0;
+        if (!known || action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN)
+            continue;
+        if ((action.sa_flags & SA_RESTART) == 0)
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,53 @@
+/*
+ * wait.h - how threads of the application wait for packets: one of them runs the pump, the others
+ * follow (docs/decisions/0003-runner.md). Everything here wants the engine locked, and gives the
+ * lock back while it sleeps.
+ */
+#ifndef DAYTONA_PRELOAD_WAIT_H
+#define DAYTONA_PRELOAD_WAIT_H
+
+#include "preload/file_record.h"
+
+#include <poll.h>
+#include <signal.h>
+
+/**
+ * Waits until `file` has one of the readiness bits `interest`, hung up or failed. 0; -EAGAIN at
+ * `deadline`; -EINTR after a signal handler that does not restart calls; -EBADF when the file was
+ * closed meanwhile. A cancelled thread puts the reference to `file` that its caller holds.
+ */
+int wait_file(struct file *file, unsigned interest, struct daytona_instant deadline);
+
+/** The same for any condition that changes only when `file` does. Goes on when it is closed. */
+int wait_condition(struct file *file, bool (*satisfied)(void *context), void *context,
+                   unsigned interest, struct daytona_instant deadline);
+
+/** The lowest entries of a runner's set belong to the pump. */
+#define WAIT_ENTRIES 2
+
+/** What a runner waits for besides packets. */
+struct wait_set {
+    struct pollfd *entries; /**< WAIT_ENTRIES free ones, then `count` of the application's */
+    size_t count;
+    const sigset_t *mask; /**< while it sleeps; NULL: unchanged */
+    bool (*satisfied)(void *context);
+    void *context;
+    struct daytona_instant deadline;
+};
+
+/** Runs the pump until satisfied (0), one of the application's entries has something (1), the
+ *  deadline (-EAGAIN) or a signal handler (-EINTR). -EBUSY at once when another thread of the
+ *  application runs it. */
+int wait_run(struct wait_set *set);
+
+/** Wakes the threads that follow `file` for one of the bits in `now`. */
+void wait_wake(struct file *file, unsigned now);
+
+/** A signal handler has interrupted a system call: whether the kernel would restart the call.
+ *  Which handler ran is not known: true only if every handler of the process has SA_RESTART. */
+bool wait_restarts(void);
+
+/** The application's runner: how long it may sleep. Also for the engine's thread. */
+struct daytona_instant wait_until(struct daytona_instant now, struct daytona_instant deadline);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * watch.h - epoll sets that watch a socket before it becomes Daytona's. The kernel knows them by
+ * the socket, which goes away from the descriptor; so they are read out of the kernel, removed,
+ * and made again for the twin.
+ */
+#ifndef DAYTONA_PRELOAD_WATCH_H
+#define DAYTONA_PRELOAD_WATCH_H
+
+#include <stddef.h>
+#include <sys/epoll.h>
+
+#define WATCH_SETS_MAX 32
+
+struct watch {
+    int set;
+    struct epoll_event event;
+};
+
+/** Remembers that `set` is an epoll descriptor. Costs no system call. */
+void watch_note(int set);
+
+/** Removes `fd` from all sets known, and tells which they were (at most WATCH_SETS_MAX). */
+size_t watch_take(int fd, struct watch *out);
+
+#endif
