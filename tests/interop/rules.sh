@@ -12,6 +12,7 @@
 run() {
     local name=$1
     shift
+    : >"$WORK/$name.log"
     exec_in_ns "$SERVER" "$B/daytona-run" --state "$WORK/state" --iptables "$iptables" "$@" \
         >"$WORK/$name.log" 2>&1 </dev/null &
     started=$!
