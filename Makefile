@@ -142,7 +142,10 @@ demo: ## nginx, curl and iperf3 on Daytona between two namespaces: root
 packages-check:
 	scripts/install-packages.sh check
 
-# ---------------------------------------------------------------------- keeping house
+# ---------------------------------------------------------------------- upkeep
+
+docs: ## writes what is generated: the README's table, the list of calls, the map of RFCs
+	scripts/generate-docs.sh .
 
 format: ## lays out all C sources
 	find include stack capture rawtx iptables_rules preload scripts tests -name '*.[ch]' | \
@@ -221,5 +224,5 @@ $(INTEROPS): $(B)/%: $(B)/%.o
 -include $(patsubst %.c,$(B)/%.d,$(ALL_SOURCES))
 
 .PHONY: all library tools test-programs interop-programs help clean test check check-long \
-        interop sim fuzz cov demo packages-check format install
+        interop sim fuzz cov demo packages-check docs format install
 .SECONDARY:

@@ -1,0 +1,100 @@
+#!/bin/sh
+# Writes what the documentation says from tables of the source, below a directory:
+#
+#   README.md                   the table of settings      from preload/settings.def
+#   docs/intercepted-calls.md   every intercepted call     from preload/calls.def
+#   docs/rfc-map.md             clause, code, tests        from the comments that cite an RFC
+#
+# `make docs` writes them over those of the repository.
+set -eu
+[ $# -eq 1 ] || {
+    echo "usage: $0 DIRECTORY" >&2
+    exit 2
+}
+out=$1
+cd "$(dirname "$0")/.."
+mkdir -p "$out/docs"
+
+# A table expanded by the C preprocessor, one row a line; `@` stands for the end of a row.
+expand_table() {
+    cpp -P -x c - | tr '\n' ' ' | tr '@' '\n' | sed -e 's/^ *//' -e 's/" *"//g' -e 's/ *$//' | grep .
+}
+
+settings() {
+    echo '| variable | default | example | meaning |'
+    echo '|---|---|---|---|'
+    expand_table <<'TABLE' | sed 's/" | "/ | /g; s/^| "/| /; s/" |$/ |/; s/``//g'
+#define SETTING(name, member, form, standard, example, text) | "`DAYTONA_" #name "`" | "`" standard "`" | "`" example "`" | text |@
+#include "preload/settings.def"
+TABLE
+}
+
+# All of it first: the output may be the input.
+readme=$(awk -v table="$(settings)" '
+    /<!-- settings:end/   { inside = 0 }
+    !inside               { print }
+    /<!-- settings:begin/ { inside = 1; print ""; print table; print "" }
+' README.md)
+printf '%s\n' "$readme" >"$out/README.md"
+
+calls() {
+    expand_table <<'TABLE'
+#define CALL(family, type, name, parameters, arguments) family name@
+#define CALL_VOID(family, name, parameters, arguments) family name@
+#define CALL_NO_RETURN(family, name, parameters, arguments) family name@
+#define CALL_VARIADIC(family, type, name, parameters, last, arguments) family name@
+#define CALL_CHECKED(type, name, parameters, arguments, fits, plain, plain_arguments) other plain name@
+#define CALL_ALIAS(alias, name) other name alias@
+#include "preload/calls.def"
+TABLE
+}
+
+{
+    cat <<'TEXT'
+# Intercepted calls
+
+Made by `make docs` from `preload/calls.def`; the file of each family says what becomes of its
+calls. A socket that is not Daytona's is handed on to the C library at once.
+TEXT
+    calls | awk '
+        $1 == "other" { others[$2] = others[$2] ", `" $3 "`"; next }
+                      { if (!($1 in names)) order[++families] = $1; names[$1] = names[$1] " " $2 }
+        END {
+            for (i = 1; i <= families; i++) {
+                family = order[i]
+                printf "\n## `preload/call_%s.c`\n\n| call | other names |\n|---|---|\n", tolower(family)
+                count = split(names[family], list, " ")
+                for (j = 1; j <= count; j++)
+                    printf "| `%s` | %s |\n", list[j], substr(others[list[j]], 3)
+            }
+        }'
+} >"$out/docs/intercepted-calls.md"
+
+# One line "RFC section file" for each citation, with comments that wrap put together.
+citations() {
+    find include stack tests/unit tests/sim -name '*.[ch]' | LC_ALL=C sort | while read -r file; do
+        tr -s ' \n*' ' ' <"$file" | grep -oE 'RFC [0-9]+ section [0-9]+(\.[0-9]+)*' |
+            sed "s|RFC \([0-9]*\) section \([0-9.]*\)|\1 \2 $file|"
+    done | sort -u
+}
+
+{
+    cat <<'TEXT'
+# From the RFCs to the code and its tests
+
+Made by `make docs` from the comments that cite a section.
+
+| clause | code | tests |
+|---|---|---|
+TEXT
+    citations | sort -t ' ' -k 1,1n -k 2,2V -k 3,3 | awk '
+        function flush() {
+            if (clause != "") printf "| %s | %s | %s |\n", clause, substr(code, 3), tests == "" ? "**none**" : substr(tests, 3)
+        }
+        {
+            if ("RFC " $1 " section " $2 != clause) { flush(); clause = "RFC " $1 " section " $2; code = tests = "" }
+            file = "`" $3 "`"
+            if ($3 ~ /^tests\//) tests = tests ", " file; else code = code ", " file
+        }
+        END { flush() }'
+} >"$out/docs/rfc-map.md"
