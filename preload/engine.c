@@ -7,6 +7,7 @@
 #include "preload/process.h"
 #include "preload/real.h"
 #include "preload/settings.h"
+#include "preload/summary.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -174,7 +175,7 @@ static int make_stack(char *message, size_t size)
     if (status == 0) {
         madvise(memory, length, MADV_DONTFORK);
         engine.region = (struct daytona_room){memory, length};
-        status = daytona_stack_init(engine.region, &config, NULL, &engine.stack);
+        status = daytona_stack_init(engine.region, &config, summary_observer(), &engine.stack);
     }
     if (status < 0)
         snprintf(message, size, "no memory for connections (DAYTONA_MEMORY): %s",

@@ -9,6 +9,7 @@
 #include "preload/pump.h"
 #include "preload/real.h"
 #include "preload/settings.h"
+#include "preload/summary.h"
 #include "preload/twin.h"
 #include "preload/wait.h"
 
@@ -47,8 +48,9 @@ static void close_number(int *fd)
     *fd = -1;
 }
 
-void engine_thread_release(struct file *file)
+static void release(struct file *file)
 {
+    summary_write(file);
     close_number(&file->engine_end);
     close_number(&file->reservation);
     file_put(file);
@@ -66,7 +68,7 @@ static void attach(void)
         file->engine_end = count > 1 ? received[1] : -1;
         file->attached = true;
         if (file->gone) {
-            engine_thread_release(file);
+            release(file);
             continue;
         }
         if (file->engine_end >= 0)
@@ -123,7 +125,7 @@ static void join_accepted(struct file *listener)
         if (end < 0) {
             daytona_stack_abort(engine.stack, engine_now(), file->id);
             file->closed = file->gone = true;
-            engine_thread_release(file);
+            release(file);
             continue;
         }
         file->engine_end = end;
@@ -133,7 +135,7 @@ static void join_accepted(struct file *listener)
     }
 }
 
-static void do_work(void)
+void engine_thread_work(void)
 {
     while (engine.work != NULL) {
         struct file *file = engine.work;
@@ -146,7 +148,7 @@ static void do_work(void)
         if ((work & FILE_WORK_MIRROR) != 0)
             mirror_update(file);
         if ((work & FILE_WORK_GONE) != 0 && file->attached)
-            engine_thread_release(file);
+            release(file);
         file_put(file);
     }
     atomic_fetch_add(&engine.rounds, 1);
@@ -235,7 +237,7 @@ static void loop(void)
         struct daytona_instant until = settle_down();
         if (engine.work != NULL)
             until = (struct daytona_instant){0};
-        do_work();
+        engine_thread_work();
         if (engine.exit_wanted)
             linger_fork();
         if (daytona_instant_since_us(engine_now(), looked) > 1000000) {
@@ -297,6 +299,7 @@ static int begin(const struct engine_birth *birth, int *shared, size_t *count,
     engine_table_settle(control, birth->first);
     if (status == 0) {
         ends = epoll_create1(EPOLL_CLOEXEC);
+        summary_begin();
         engine.thread_wake = answer->thread_wake;
         engine.capture_descriptor = answer->capture_descriptor;
     }

@@ -27,8 +27,7 @@ struct engine_answer {
  *  locked; opens engine.capture and engine.sink. */
 void *engine_thread_main(void *birth);
 
-/** Closes what the engine's table holds for `file` and gives back the engine's reference. */
-struct file;
-void engine_thread_release(struct file *file);
+/** Does what has been asked for with engine_add_work(). Engine locked. */
+void engine_thread_work(void);
 
 #endif

@@ -33,7 +33,7 @@ void file_changed(struct file *file, unsigned now, unsigned edges)
     file->edges |= edges;
     if ((now & DAYTONA_READY_GONE) != 0) {
         file->gone = true;
-        summary_write(file);
+        summary_note(file);
         engine_add_work(file, FILE_WORK_GONE);
         return;
     }

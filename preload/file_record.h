@@ -14,6 +14,9 @@
 
 struct wait_follower;
 
+/** Records there can be at most. */
+#define FILES_MAX ((uint32_t)1 << 18)
+
 enum file_kind { FILE_KIND_FREE, FILE_KIND_CONNECTION, FILE_KIND_LISTENER };
 
 /** What the engine's thread shall do for a file; a set of bits. */

@@ -9,7 +9,6 @@
  * Two arrays of reserved address space, of which only what is used is ever touched: records,
  * found by their number, and the number of the record behind each descriptor (0: none).
  */
-#define FILES_MAX       ((uint32_t)1 << 18)
 #define DESCRIPTORS_MAX ((uint32_t)1 << 20)
 
 atomic_int file_count;

@@ -1,6 +1,7 @@
 #include "preload/linger.h"
 
 #include "preload/engine.h"
+#include "preload/engine_thread.h"
 #include "preload/pump.h"
 #include "preload/real.h"
 
@@ -63,6 +64,7 @@ static void finish_connections(void)
     uint64_t packets = 0;
     for (;;) {
         pump();
+        engine_thread_work();
         struct daytona_instant now = engine_now();
         struct unfinished found = look();
         uint64_t seen = daytona_stack_counters(engine.stack)->packets_in;

@@ -27,7 +27,8 @@ void process_exit(void)
     if (!engine.exit_wanted) {
         file_each(end_file);
         pump_output();
-        wanted = engine.exit_wanted = linger_needed();
+        wanted = linger_needed();
+        atomic_store(&engine.exit_wanted, wanted);
         engine.kick_thread = wanted;
     }
     engine_leave();

@@ -4,12 +4,20 @@
 #ifndef DAYTONA_PRELOAD_SUMMARY_H
 #define DAYTONA_PRELOAD_SUMMARY_H
 
+#include <daytona/events.h>
+
 struct file;
 
-/** The application has closed `file`: notes what is known of it while it can still be asked. */
-void summary_note(struct file *file);
+/** The engine's thread, at its start: opens the file, if one is wanted. */
+void summary_begin(void);
 
-/** The connection is finished: writes its line. */
-void summary_write(struct file *file);
+/** Learns why connections end; NULL when no summary is wanted. For daytona_stack_init(). */
+const struct daytona_observer *summary_observer(void);
+
+/** Notes how `file`'s connection is, for as long as it can be asked. Engine locked. */
+void summary_note(const struct file *file);
+
+/** The engine's thread: the connection is finished; writes its line. Engine locked. */
+void summary_write(const struct file *file);
 
 #endif
