@@ -14,7 +14,10 @@
 #endif
 
 #ifdef STACK_POISONS
-#include <sanitizer/asan_interface.h>
+#include <stddef.h>
+/* As <sanitizer/asan_interface.h> declares them. */
+void __asan_poison_memory_region(const volatile void *start, size_t length);
+void __asan_unpoison_memory_region(const volatile void *start, size_t length);
 #define poison_bytes(start, length)   __asan_poison_memory_region(start, length)
 #define unpoison_bytes(start, length) __asan_unpoison_memory_region(start, length)
 #else

@@ -14,11 +14,10 @@ struct demux_port;
  *  is in a table the fields that the table goes by do not change: local.port in the port table,
  *  both ends in the tuple table. */
 struct demux_entry {
+    struct demux_entry *tuple_next, *port_next, **port_link; /**< the tables' business */
     struct daytona_endpoint local, remote; /**< remote all zero: a bound or listening socket */
-    struct demux_entry *tuple_next;        /**< from here on the tables' business */
-    struct demux_entry *port_next, **port_link;
-    bool in_tuples, in_ports;
-    bool bound_only; /**< had no remote end when it was entered under its port */
+    bool in_tuples, in_ports;              /**< set by the tables */
+    bool bound_only; /**< by them too: had no remote end when entered under its port */
 };
 
 struct demux {

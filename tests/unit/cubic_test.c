@@ -62,9 +62,10 @@ static void after_a_loss_the_window_follows_the_curve(void **state)
     double w_max = 1000, rtt = 0.1;
     struct flight flight = begin(1000 * MSS, UINT32_MAX, 100000);
     flight_lose(&flight, 1000 * MSS);
-    double cwnd = segments(&flight), k = cube_root((w_max - cwnd) / 0.4), t = 0;
+    double cwnd = segments(&flight), k = cube_root((w_max - cwnd) / 0.4);
     assert_near(cwnd, 700, 0.001);
-    for (; t < 2 * k; t += rtt) {
+    for (int round = 0; round < 2 * k / rtt; round++) {
+        double t = round * rtt;
         flight_round(&flight, MSS);
         /* W_cubic (t + RTT) is where the window is led to; it lags behind by part of a step. */
         double now = w_cubic(t, k, w_max), next = w_cubic(t + 2 * rtt, k, w_max);
@@ -80,7 +81,7 @@ static void the_curve_is_flat_where_the_loss_was(void **state)
     struct flight flight = begin(1000 * MSS, UINT32_MAX, 100000);
     flight_lose(&flight, 1000 * MSS);
     double k = cube_root(300 / 0.4), before = 0;
-    for (double t = 0; t < k; t += 0.1) {
+    for (int round = 0; round < k / 0.1; round++) {
         before = segments(&flight);
         flight_round(&flight, MSS);
     }
@@ -117,7 +118,7 @@ static void fast_convergence_lowers_the_maximum_of_a_flow_that_did_not_regain_it
     flight_lose(&flight, 700 * MSS); /* at once: 700 < W_max, the new one is 595 */
     double cwnd = segments(&flight), k = cube_root((595 - cwnd) / 0.4);
     assert_near(cwnd, 490, 0.001);
-    for (double t = 0; t < k; t += 0.1)
+    for (int round = 0; round < k / 0.1; round++)
         flight_round(&flight, MSS);
     assert_near(segments(&flight), 595, 0.01);
 }

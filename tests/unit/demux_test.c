@@ -117,7 +117,7 @@ static void tuples_spread_over_the_buckets(void **state)
     struct memory *memory;
     struct demux *demux = demux_make(&memory);
     static struct demux_entry entries[4000];
-    for (uint16_t i = 0; i < COUNT_OF(entries); i++) {
+    for (size_t i = 0; i < COUNT_OF(entries); i++) {
         entries[i] = connection(80, 1, (uint16_t)(i + 1));
         demux_insert_tuple(demux, &entries[i]);
     }

@@ -82,7 +82,7 @@ static void fragments_in_any_order_make_the_datagram(void **state)
     (void)state;
     static const size_t order[][4] = {{3, 2, 1, 0}, {1, 3, 0, 2}, {2, 0, 3, 1}, {0, 3, 2, 1}};
     struct fixture f = make();
-    for (uint16_t id = 0; id < COUNT_OF(order); id++) {
+    for (uint16_t id = 0; id < 4; id++) {
         enum reassembly_outcome outcome = REASSEMBLY_HELD;
         for (size_t i = 0; i < 4; i++) {
             assert_int_equal(outcome, REASSEMBLY_HELD);
