@@ -148,6 +148,7 @@ int socket_option_to_stack(const struct socket_option_row *row, int given, int64
     *out = given;
     switch (row->shape) {
     case SHAPE_FLAG:
+    case SHAPE_QUICK_ACK:
         *out = given != 0;
         return 0;
     case SHAPE_NUMBER:
@@ -164,9 +165,6 @@ int socket_option_to_stack(const struct socket_option_row *row, int given, int64
         return may_administer_network() ? 0 : -EPERM;
     case SHAPE_LOW_WATER:
         *out = given < 0 ? PAYLOAD_MAX : bounded(given, 1, PAYLOAD_MAX);
-        return 0;
-    case SHAPE_QUICK_ACK:
-        *out = given & 1;
         return 0;
     case SHAPE_CLAMP:
         *out = given == 0 ? 0 : bounded(given, RECEIVE_BUFFER_MIN, PAYLOAD_MAX);

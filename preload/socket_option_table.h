@@ -17,7 +17,7 @@ enum socket_option_shape {
     SHAPE_BUFFER,       /**< SO_RCVBUF, SO_SNDBUF: bounded silently, told doubled */
     SHAPE_BUFFER_FORCE, /**< beyond that bound, for the privileged; cannot be read */
     SHAPE_LOW_WATER,    /**< 0 means 1, less means all there can be */
-    SHAPE_QUICK_ACK,    /**< the lowest bit */
+    SHAPE_QUICK_ACK,    /**< as FLAG; 1 unless the application said 0 */
     SHAPE_CLAMP,        /**< 0, or bounded from below silently */
     SHAPE_SEGMENT,      /**< TCP_MAXSEG: told as the size in use */
     SHAPE_SERVICE,      /**< IP_TOS: the ECN bits are TCP's */

@@ -18,11 +18,11 @@
 
 /* ------------------------------------------------------------------ setting */
 
-/* The int in `value`. At level IP a single byte will do (RFC 1122 hosts had it so). */
+/* The int in `value`. At level IP a single byte will do, and none is 0. */
 static int read_int(int level, const void *value, socklen_t length, int *out)
 {
-    if (level == IPPROTO_IP && length >= 1 && length < sizeof *out) {
-        *out = *(const unsigned char *)value;
+    if (level == IPPROTO_IP && length < sizeof *out) {
+        *out = length == 0 ? 0 : *(const unsigned char *)value;
         return 0;
     }
     if (length < sizeof *out)
@@ -73,9 +73,15 @@ static int set_controller(struct file *file, const void *value, socklen_t length
 
 static int set_number(struct file *file, const struct socket_option_row *row, int given)
 {
-    int64_t value;
+    int64_t value, room;
     int result = socket_option_to_stack(row, given, &value);
-    return result < 0 ? result : file_set_option(file, row->option, value);
+    if (result < 0)
+        return result;
+    /* A reader must not wait for more than the buffer can ever hold. */
+    if (row->shape == SHAPE_LOW_WATER &&
+        file_get_option(file, DAYTONA_OPTION_RECEIVE_BUFFER, &room) == 0 && value > room)
+        value = room;
+    return file_set_option(file, row->option, value);
 }
 
 /* The options whose bytes are an int. */

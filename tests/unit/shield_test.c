@@ -1,0 +1,97 @@
+/*
+ * shield_test.c - a port held by a shielded socket answers nothing. Over loopback the kernel would
+ * answer before connect() returns, so no test has to wait.
+ */
+#include "preload/shield.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int holder, client;
+static struct sockaddr_in address;
+
+static int start(void **state)
+{
+    socklen_t length = sizeof address;
+    (void)state;
+    address = (struct sockaddr_in){.sin_family = AF_INET};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    holder = socket(AF_INET, SOCK_STREAM, 0);
+    client = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    return bind(holder, (struct sockaddr *)&address, sizeof address) != 0 ||
+           getsockname(holder, (struct sockaddr *)&address, &length) != 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    close(holder);
+    close(client);
+    return 0;
+}
+
+/* 0: neither accepted nor refused. */
+static int try_to_connect(void)
+{
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (connect(client, (struct sockaddr *)&address, sizeof address) == 0)
+        return EISCONN;
+    if (errno != EINPROGRESS)
+        return errno;
+    getsockopt(client, SOL_SOCKET, SO_ERROR, &error, &length);
+    return error;
+}
+
+static void bound_port_without_shield_is_refused_by_the_kernel(void **state)
+{
+    (void)state;
+    assert_int_equal(try_to_connect(), ECONNREFUSED);
+}
+
+static void shielded_port_is_silent(void **state)
+{
+    struct tcp_info info;
+    socklen_t length = sizeof info;
+    (void)state;
+    assert_int_equal(shield_raise(holder), 0);
+    assert_int_equal(try_to_connect(), 0);
+    getsockopt(client, IPPROTO_TCP, TCP_INFO, &info, &length);
+    assert_int_equal(info.tcpi_state, TCP_SYN_SENT);
+}
+
+static void shielded_port_is_not_given_to_another(void **state)
+{
+    (void)state;
+    assert_int_equal(shield_raise(holder), 0);
+    assert_int_equal(bind(client, (struct sockaddr *)&address, sizeof address), -1);
+    assert_int_equal(errno, EADDRINUSE);
+}
+
+static void socket_that_cannot_listen_is_an_error(void **state)
+{
+    (void)state;
+    assert_int_equal(shield_raise(-1), -EBADF);
+}
+
+int main(void)
+{
+#define CLAIM(name) cmocka_unit_test_setup_teardown(name, start, end)
+    const struct CMUnitTest tests[] = {
+        CLAIM(bound_port_without_shield_is_refused_by_the_kernel),
+        CLAIM(shielded_port_is_silent),
+        CLAIM(shielded_port_is_not_given_to_another),
+        CLAIM(socket_that_cannot_listen_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,514 @@
+/*
+ * socket_options_test.c - socket options by comparison: whatever Daytona accepts, a kernel TCP
+ * socket must accept in the same way, with the same error for a bad value and the same bytes
+ * when asked. The Daytona socket is a recorder of what would reach the stack.
+ */
+#include "preload/file.h"
+#include "preload/socket_options.h"
+#include "preload/tcp_info.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+struct file {
+    int64_t options[DAYTONA_OPTION_COUNT];
+    uint64_t timeout_us[2];
+    const char *congestion;
+    int error;
+    bool listener;
+    struct daytona_connection_info info;
+};
+
+static const int64_t minimum[] = {
+#define OPTION(name, lowest, highest, description) lowest,
+#include <daytona/options.def>
+#undef OPTION
+};
+static const int64_t maximum[] = {
+#define OPTION(name, lowest, highest, description) highest,
+#include <daytona/options.def>
+#undef OPTION
+};
+
+int file_set_option(struct file *file, enum daytona_option option, int64_t value)
+{
+    /* The stack would say EINVAL; here it is a mistake of the translation. */
+    assert_true(value >= minimum[option] && value <= maximum[option]);
+    file->options[option] = value;
+    return 0;
+}
+
+int file_get_option(struct file *file, enum daytona_option option, int64_t *value)
+{
+    *value = file->options[option];
+    return 0;
+}
+
+int file_set_timeout(struct file *file, enum file_direction direction, uint64_t us)
+{
+    file->timeout_us[direction] = us;
+    return 0;
+}
+
+uint64_t file_get_timeout(const struct file *file, enum file_direction direction)
+{
+    return file->timeout_us[direction];
+}
+
+int file_set_congestion(struct file *file, const char *name)
+{
+    static const char *const names[] = {"reno", "cubic"};
+    for (size_t i = 0; i < 2; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            file->congestion = names[i];
+            return 0;
+        }
+    }
+    return -ENOENT;
+}
+
+const char *file_get_congestion(struct file *file)
+{
+    return file->congestion;
+}
+
+int file_take_error(struct file *file)
+{
+    int error = file->error;
+    file->error = 0;
+    return error;
+}
+
+int file_info(struct file *file, struct daytona_connection_info *out)
+{
+    *out = file->info;
+    return 0;
+}
+
+int file_domain(const struct file *file)
+{
+    (void)file;
+    return AF_INET;
+}
+
+bool file_is_listener(const struct file *file)
+{
+    return file->listener;
+}
+
+/* ------------------------------------------------------------------ two subjects */
+
+static struct file file;
+static int twin, kernel;
+
+static int start(void **state)
+{
+    int pair[2];
+    (void)state;
+    memset(&file, 0, sizeof file);
+    file.congestion = "cubic";
+    file.info.state = DAYTONA_TCP_CLOSED;
+    kernel = socket(AF_INET, SOCK_STREAM, 0);
+    if (kernel < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
+        return -1;
+    twin = pair[0];
+    return close(pair[1]);
+}
+
+static int end(void **state)
+{
+    (void)state;
+    close(twin);
+    close(kernel);
+    return 0;
+}
+
+static int kernel_set(int level, int name, const void *value, socklen_t length)
+{
+    return setsockopt(kernel, level, name, value, length) == 0 ? 0 : -errno;
+}
+
+static int kernel_get(int level, int name, void *value, socklen_t *length)
+{
+    return getsockopt(kernel, level, name, value, length) == 0 ? 0 : -errno;
+}
+
+static int ours_set(int level, int name, const void *value, socklen_t length)
+{
+    return socket_options_set(&file, twin, level, name, value, length);
+}
+
+static int ours_get(int level, int name, void *value, socklen_t *length)
+{
+    return socket_options_get(&file, twin, level, name, value, length);
+}
+
+static void expect_same_set(int level, int name, const void *value, socklen_t length)
+{
+    int theirs = kernel_set(level, name, value, length);
+    int ours = ours_set(level, name, value, length);
+    if (ours != theirs)
+        fail_msg("level %d option %d, %u bytes: %d, the kernel says %d", level, name, length, ours,
+                 theirs);
+}
+
+static void expect_same_get(int level, int name, socklen_t room)
+{
+    unsigned char theirs[64], ours[64];
+    socklen_t theirs_length = room, ours_length = room;
+    memset(theirs, 0xa5, sizeof theirs);
+    memset(ours, 0xa5, sizeof ours);
+    int theirs_result = kernel_get(level, name, theirs, &theirs_length);
+    int ours_result = ours_get(level, name, ours, &ours_length);
+    if (ours_result != theirs_result || ours_length != theirs_length ||
+        memcmp(ours, theirs, sizeof ours) != 0)
+        fail_msg("level %d option %d, room %u: %d with %u bytes (%d ...), the kernel says %d with "
+                 "%u (%d ...)",
+                 level, name, room, ours_result, ours_length, *(int *)ours, theirs_result,
+                 theirs_length, *(int *)theirs);
+}
+
+/* ------------------------------------------------------------------ claims */
+
+/* The options whose value is an int and that Daytona has in full. */
+static const struct {
+    int level, name;
+} numbers[] = {
+    {SOL_SOCKET, SO_REUSEADDR},   {SOL_SOCKET, SO_REUSEPORT},      {SOL_SOCKET, SO_KEEPALIVE},
+    {SOL_SOCKET, SO_OOBINLINE},   {SOL_SOCKET, SO_RCVBUF},         {SOL_SOCKET, SO_SNDBUF},
+    {SOL_SOCKET, SO_RCVLOWAT},    {SOL_SOCKET, SO_SNDLOWAT},       {SOL_SOCKET, SO_TYPE},
+    {SOL_SOCKET, SO_PROTOCOL},    {SOL_SOCKET, SO_DOMAIN},         {SOL_SOCKET, SO_ERROR},
+    {SOL_SOCKET, SO_ACCEPTCONN},  {SOL_SOCKET, SO_BROADCAST},      {SOL_SOCKET, SO_NO_CHECK},
+    {IPPROTO_TCP, TCP_NODELAY},   {IPPROTO_TCP, TCP_CORK},         {IPPROTO_TCP, TCP_KEEPIDLE},
+    {IPPROTO_TCP, TCP_KEEPINTVL}, {IPPROTO_TCP, TCP_KEEPCNT},      {IPPROTO_TCP, TCP_SYNCNT},
+    {IPPROTO_TCP, TCP_QUICKACK},  {IPPROTO_TCP, TCP_WINDOW_CLAMP}, {IPPROTO_TCP, TCP_USER_TIMEOUT},
+    {IPPROTO_TCP, TCP_MAXSEG},    {IPPROTO_TCP, TCP_THIN_DUPACK},  {IPPROTO_IP, IP_TOS},
+    {IPPROTO_IP, IP_TTL},
+};
+#define NUMBER_COUNT (sizeof numbers / sizeof numbers[0])
+
+static const int values[] = {
+    0,       1,        2,        3,         5,         7,     16,    64,     87,
+    88,      127,      128,      129,       255,       256,   1000,  1152,   1460,
+    2304,    4096,     32767,    32768,     65535,     65536, 65537, 100000, 212992,
+    1000000, 16777215, 33554432, 100000000, INT32_MAX, -1,    -2,    -88,    INT32_MIN,
+};
+#define VALUE_COUNT (sizeof values / sizeof values[0])
+
+/* A value that one subject keeps in more bits than the other: the stack bounds sizes by 2^30 - 1.
+ */
+static bool told_alike(int name, int value)
+{
+    bool huge = value < 0 || value > 1073741823;
+    return !(huge && (name == SO_RCVLOWAT || name == TCP_WINDOW_CLAMP));
+}
+
+static void number_is_taken_refused_and_told_as_by_the_kernel(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < NUMBER_COUNT; i++) {
+        for (size_t j = 0; j < VALUE_COUNT; j++) {
+            int value = values[j];
+            expect_same_set(numbers[i].level, numbers[i].name, &value, sizeof value);
+            /* After a refusal of the very first value the subjects' own defaults may differ. */
+            if (kernel_set(numbers[i].level, numbers[i].name, &value, sizeof value) == 0 &&
+                told_alike(numbers[i].name, value) &&
+                !(numbers[i].name == TCP_MAXSEG && value == 0))
+                expect_same_get(numbers[i].level, numbers[i].name, sizeof value);
+        }
+    }
+}
+
+static void length_other_than_an_int_is_judged_as_by_the_kernel(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < NUMBER_COUNT; i++) {
+        unsigned char bytes[16] = {1};
+        int one = 1;
+        bool constant = kernel_set(numbers[i].level, numbers[i].name, &one, sizeof one) != 0;
+        int ninety = 90;
+        if (constant && kernel_set(numbers[i].level, numbers[i].name, &ninety, sizeof ninety) == 0)
+            bytes[0] = 90;
+        if (numbers[i].name == IP_TOS && numbers[i].level == IPPROTO_IP)
+            bytes[0] = 16;
+        for (socklen_t length = 0; length <= sizeof bytes; length++)
+            expect_same_set(numbers[i].level, numbers[i].name, bytes, length);
+        if (kernel_set(numbers[i].level, numbers[i].name, bytes, sizeof(int)) != 0)
+            continue;
+        ours_set(numbers[i].level, numbers[i].name, bytes, sizeof(int));
+        for (socklen_t length = 0; length <= sizeof bytes; length++)
+            expect_same_get(numbers[i].level, numbers[i].name, length);
+    }
+}
+
+static void linger_is_taken_and_told_as_by_the_kernel(void **state)
+{
+    static const struct linger lingers[] = {{0, 0}, {1, 0}, {1, 5}, {7, 100}};
+    (void)state;
+    for (size_t i = 0; i < sizeof lingers / sizeof lingers[0]; i++) {
+        expect_same_set(SOL_SOCKET, SO_LINGER, &lingers[i], sizeof lingers[i]);
+        for (socklen_t room = 0; room < 20; room++)
+            expect_same_get(SOL_SOCKET, SO_LINGER, room);
+    }
+    expect_same_set(SOL_SOCKET, SO_LINGER, &lingers[1], sizeof lingers[1] - 1);
+    ours_set(SOL_SOCKET, SO_LINGER, &(struct linger){1, -1}, sizeof(struct linger));
+    assert_int_equal(file.options[DAYTONA_OPTION_LINGER_US], 65535000000);
+    ours_set(SOL_SOCKET, SO_LINGER, &(struct linger){0, 9}, sizeof(struct linger));
+    assert_int_equal(file.options[DAYTONA_OPTION_LINGER_US], -1);
+}
+
+static void timeout_is_taken_and_told_as_by_the_kernel(void **state)
+{
+    static const struct timeval times[] = {{0, 0},        {1, 0},         {0, 500000},
+                                           {3600, 20000}, {0, 1000000},   {0, -1},
+                                           {-1, 2000000}, {1, INT64_MAX}, {5, 999999}};
+    static const int names[] = {SO_RCVTIMEO, SO_SNDTIMEO, 66, 67};
+    (void)state;
+    for (size_t n = 0; n < 4; n++) {
+        for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+            expect_same_set(SOL_SOCKET, names[n], &times[i], sizeof times[i]);
+            if (times[i].tv_usec != 999999) /* the kernel rounds up to its tick */
+                expect_same_get(SOL_SOCKET, names[n], sizeof times[i]);
+        }
+        expect_same_set(SOL_SOCKET, names[n], &times[1], sizeof times[1] - 1);
+    }
+    assert_int_equal(file.timeout_us[FILE_RECEIVE], 5999999);
+    expect_same_set(SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){-1, 0}, sizeof(struct timeval));
+    assert_int_equal(file.timeout_us[FILE_RECEIVE], 1); /* 0 would be "for ever" */
+}
+
+static void controller_is_chosen_and_told_by_name(void **state)
+{
+    (void)state;
+    expect_same_set(IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+    assert_string_equal(file.congestion, "reno");
+    for (socklen_t room = 0; room < 24; room++)
+        expect_same_get(IPPROTO_TCP, TCP_CONGESTION, room);
+    expect_same_set(IPPROTO_TCP, TCP_CONGESTION, "cubic\0junk", 10);
+    assert_string_equal(file.congestion, "cubic");
+    expect_same_set(IPPROTO_TCP, TCP_CONGESTION, "no-such-thing", 13);
+    expect_same_set(IPPROTO_TCP, TCP_CONGESTION, "a-name-that-is-much-too-long", 28);
+    expect_same_set(IPPROTO_TCP, TCP_CONGESTION, "", 0);
+}
+
+static void unknown_option_and_level_give_the_kernels_error(void **state)
+{
+    static const int levels[] = {SOL_SOCKET, IPPROTO_TCP};
+    (void)state;
+    int one = 1;
+    for (size_t i = 0; i < 2; i++) {
+        expect_same_set(levels[i], 9999, &one, sizeof one);
+        expect_same_get(levels[i], 9999, sizeof one);
+    }
+    expect_same_set(IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+    expect_same_get(IPPROTO_IPV6, IPV6_V6ONLY, sizeof one);
+    expect_same_set(12345, 1, &one, sizeof one);
+    expect_same_get(12345, 1, sizeof one);
+}
+
+static void option_that_daytona_lacks_is_told_and_refused_not_ignored(void **state)
+{
+    static const struct {
+        int level, name, standard, other;
+    } lacking[] = {
+        {IPPROTO_TCP, TCP_DEFER_ACCEPT, 0, 1},   {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 0, 1},
+        {IPPROTO_TCP, TCP_NOTSENT_LOWAT, -1, 1}, {SOL_SOCKET, SO_MARK, 0, 7},
+        {IPPROTO_IP, IP_MTU_DISCOVER, 1, 3},     {SOL_SOCKET, SO_ZEROCOPY, 0, 1},
+        {SOL_SOCKET, SO_DONTROUTE, 0, 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof lacking / sizeof lacking[0]; i++) {
+        int told = 42;
+        socklen_t length = sizeof told;
+        assert_int_equal(ours_set(lacking[i].level, lacking[i].name, &lacking[i].standard, 4), 0);
+        assert_int_equal(ours_set(lacking[i].level, lacking[i].name, &lacking[i].other, 4),
+                         -ENOPROTOOPT);
+        assert_int_equal(ours_get(lacking[i].level, lacking[i].name, &told, &length), 0);
+        assert_int_equal(told, lacking[i].standard);
+    }
+}
+
+static void bad_pointers_and_lengths_are_errors_as_in_the_kernel(void **state)
+{
+    void *guard = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *const bad[] = {NULL, (void *)-1, (void *)8, guard};
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        int value = 0;
+        socklen_t length = sizeof value;
+        expect_same_set(IPPROTO_TCP, TCP_NODELAY, bad[i], sizeof value);
+        assert_int_equal(ours_get(IPPROTO_TCP, TCP_NODELAY, bad[i], &length), -EFAULT);
+        assert_int_equal(ours_get(IPPROTO_TCP, TCP_NODELAY, &value, bad[i]), -EFAULT);
+    }
+    int value = 1;
+    expect_same_set(IPPROTO_TCP, TCP_NODELAY, &value, (socklen_t)-1);
+    expect_same_get(IPPROTO_TCP, TCP_NODELAY, (socklen_t)-1);
+    munmap(guard, 4096);
+}
+
+static void pending_error_is_told_once(void **state)
+{
+    int told = 0;
+    socklen_t length = sizeof told;
+    (void)state;
+    file.error = ECONNREFUSED;
+    assert_int_equal(ours_get(SOL_SOCKET, SO_ERROR, &told, &length), 0);
+    assert_int_equal(told, ECONNREFUSED);
+    assert_int_equal(ours_get(SOL_SOCKET, SO_ERROR, &told, &length), 0);
+    assert_int_equal(told, 0);
+}
+
+static void listener_says_so(void **state)
+{
+    (void)state;
+    file.listener = true;
+    file.info.state = DAYTONA_TCP_LISTEN;
+    listen(kernel, 1);
+    expect_same_get(SOL_SOCKET, SO_ACCEPTCONN, 4);
+}
+
+static void path_mtu_needs_a_connection(void **state)
+{
+    int told = 0;
+    socklen_t length = sizeof told;
+    (void)state;
+    expect_same_get(IPPROTO_IP, IP_MTU, 4);
+    file.info.path_mtu = 1400;
+    assert_int_equal(ours_get(IPPROTO_IP, IP_MTU, &told, &length), 0);
+    assert_int_equal(told, 1400);
+}
+
+static void information_has_linux_layout_and_units(void **state)
+{
+    struct tcp_info told;
+    socklen_t length = sizeof told;
+    (void)state;
+    file.info = (struct daytona_connection_info){
+        .state = DAYTONA_TCP_ESTABLISHED,
+        .srtt_us = 20000,
+        .rttvar_us = 5000,
+        .rto_us = 220000,
+        .send_mss = 1448,
+        .cwnd_bytes = 14480,
+        .ssthresh_bytes = UINT32_MAX,
+        .path_mtu = 1500,
+        .send_queued = 4000,
+        .not_sent = 1000,
+        .segments_retransmitted = 3,
+        .in_recovery = true,
+        .sack_on = true,
+        .timestamps_on = true,
+        .bytes_sent = 1000000,
+        .last_data_sent_us = 70000,
+    };
+    assert_int_equal(ours_get(IPPROTO_TCP, TCP_INFO, &told, &length), 0);
+    assert_int_equal(length, sizeof told);
+    assert_int_equal(told.tcpi_state, 1);
+    assert_int_equal(told.tcpi_ca_state, TCP_CA_Recovery);
+    assert_int_equal(told.tcpi_rtt, 20000);
+    assert_int_equal(told.tcpi_rto, 220000);
+    assert_int_equal(told.tcpi_snd_cwnd, 10);
+    assert_int_equal(told.tcpi_snd_ssthresh, 0x7fffffff);
+    assert_int_equal(told.tcpi_unacked, 3);
+    assert_int_equal(told.tcpi_notsent_bytes, 1000);
+    assert_int_equal(told.tcpi_total_retrans, 3);
+    assert_int_equal(told.tcpi_options, TCPI_OPT_TIMESTAMPS | TCPI_OPT_SACK);
+    assert_int_equal(told.tcpi_last_data_sent, 70);
+    assert_true(told.tcpi_bytes_sent == 1000000);
+    assert_int_equal(told.tcpi_min_rtt, UINT32_MAX);
+}
+
+static void information_is_cut_to_the_room_there_is(void **state)
+{
+    unsigned char told[300];
+    (void)state;
+    for (socklen_t room = 0; room <= sizeof(struct tcp_info); room++) {
+        socklen_t length = room;
+        memset(told, 0xa5, sizeof told);
+        assert_int_equal(ours_get(IPPROTO_TCP, TCP_INFO, told, &length), 0);
+        assert_int_equal(length, room);
+        assert_int_equal(told[room], 0xa5);
+    }
+}
+
+static int64_t carried(const struct carried_options *options, enum daytona_option option)
+{
+    for (size_t i = 0; i < options->count; i++)
+        if (options->options[i].option == option)
+            return options->options[i].value;
+    return -1000;
+}
+
+static void options_of_a_kernel_socket_are_carried_over(void **state)
+{
+    struct carried_options options;
+    int one = 1, ten = 10, size = 50000, mss = 1000, service = 0x10;
+    (void)state;
+    kernel_set(IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    kernel_set(IPPROTO_TCP, TCP_KEEPIDLE, &ten, sizeof ten);
+    kernel_set(IPPROTO_TCP, TCP_MAXSEG, &mss, sizeof mss);
+    kernel_set(SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+    kernel_set(IPPROTO_IP, IP_TOS, &service, sizeof service);
+    kernel_set(SOL_SOCKET, SO_LINGER, &(struct linger){1, 3}, sizeof(struct linger));
+    kernel_set(SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){2, 0}, sizeof(struct timeval));
+    socket_options_carry(kernel, &options);
+    assert_int_equal(carried(&options, DAYTONA_OPTION_NO_DELAY), 1);
+    assert_int_equal(carried(&options, DAYTONA_OPTION_CORK), 0);
+    assert_int_equal(carried(&options, DAYTONA_OPTION_KEEP_IDLE_US), 10000000);
+    assert_int_equal(carried(&options, DAYTONA_OPTION_MAXIMUM_SEGMENT), 1000);
+    assert_int_equal(carried(&options, DAYTONA_OPTION_RECEIVE_BUFFER), 50000);
+    assert_int_equal(carried(&options, DAYTONA_OPTION_TYPE_OF_SERVICE), 0x10);
+    assert_int_equal(carried(&options, DAYTONA_OPTION_TIME_TO_LIVE), 64);
+    assert_int_equal(carried(&options, DAYTONA_OPTION_LINGER_US), 3000000);
+    assert_int_equal(options.receive_timeout_us, 2000000);
+    assert_int_equal(options.send_timeout_us, 0);
+    assert_string_equal(options.congestion, "");
+}
+
+static void fresh_kernel_socket_leaves_daytonas_own_sizes_alone(void **state)
+{
+    struct carried_options options;
+    (void)state;
+    socket_options_carry(kernel, &options);
+    assert_int_equal(carried(&options, DAYTONA_OPTION_RECEIVE_BUFFER), -1000);
+    assert_int_equal(carried(&options, DAYTONA_OPTION_SEND_BUFFER), -1000);
+    assert_int_equal(carried(&options, DAYTONA_OPTION_MAXIMUM_SEGMENT), -1000);
+    for (size_t i = 0; i < options.count; i++) {
+        enum daytona_option option = options.options[i].option;
+        assert_in_range(options.options[i].value - minimum[option], 0,
+                        maximum[option] - minimum[option]);
+    }
+}
+
+int main(void)
+{
+#define CLAIM(name) cmocka_unit_test_setup_teardown(name, start, end)
+    const struct CMUnitTest tests[] = {
+        CLAIM(number_is_taken_refused_and_told_as_by_the_kernel),
+        CLAIM(length_other_than_an_int_is_judged_as_by_the_kernel),
+        CLAIM(linger_is_taken_and_told_as_by_the_kernel),
+        CLAIM(timeout_is_taken_and_told_as_by_the_kernel),
+        CLAIM(controller_is_chosen_and_told_by_name),
+        CLAIM(unknown_option_and_level_give_the_kernels_error),
+        CLAIM(option_that_daytona_lacks_is_told_and_refused_not_ignored),
+        CLAIM(bad_pointers_and_lengths_are_errors_as_in_the_kernel),
+        CLAIM(pending_error_is_told_once),
+        CLAIM(listener_says_so),
+        CLAIM(path_mtu_needs_a_connection),
+        CLAIM(information_has_linux_layout_and_units),
+        CLAIM(information_is_cut_to_the_room_there_is),
+        CLAIM(options_of_a_kernel_socket_are_carried_over),
+        CLAIM(fresh_kernel_socket_leaves_daytonas_own_sizes_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
