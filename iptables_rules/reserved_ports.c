@@ -17,13 +17,16 @@ static int read_list(int directory, const char *path, struct port_set *out)
     if (file < 0)
         return -errno;
     char *text = malloc(PORT_SET_TEXT_MAX);
-    ssize_t length = text == NULL ? -1 : read(file, text, PORT_SET_TEXT_MAX - 1);
+    if (text == NULL) {
+        close(file);
+        return -ENOMEM;
+    }
+    ssize_t length = read(file, text, PORT_SET_TEXT_MAX - 1);
     int result = length < 0 ? -errno : 0;
     close(file);
-    if (result == 0) {
-        text[length] = '\0';
+    text[length > 0 ? length : 0] = '\0';
+    if (result == 0)
         result = port_set_parse(text, out);
-    }
     free(text);
     return result;
 }

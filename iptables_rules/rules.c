@@ -38,6 +38,7 @@ static void saved_release(struct saved *saved)
 {
     free(saved->rules);
     free(saved->text);
+    *saved = (struct saved){0};
 }
 
 static int saved_read(struct saved *saved, const char *command, struct message message)

@@ -5,6 +5,7 @@
  */
 #include "preload/settings.h"
 #include "scripts/locate.h"
+#include "scripts/option.h"
 #include "scripts/ports_in_use.h"
 #include "scripts/program.h"
 #include "scripts/say.h"
@@ -176,20 +177,6 @@ static void check_ports(struct checkup *checkup)
 
 /* ------------------------------------------------------------------ options */
 
-/** The value of the option at arguments[*index], or NULL; the index moves to its last word. */
-static const char *take_value(const char *name, char **arguments, int *index)
-{
-    const char *argument = arguments[*index];
-    size_t length = strlen(name);
-    if (strncmp(argument, name, length) != 0)
-        return NULL;
-    if (argument[length] == '=')
-        return argument + length + 1;
-    if (argument[length] != '\0' || arguments[*index + 1] == NULL)
-        return NULL;
-    return arguments[++*index];
-}
-
 static bool take_option(struct checkup *checkup, char **arguments, int *index)
 {
     static const char *const variables[][2] = {{"--listen", "DAYTONA_LISTEN"},
@@ -198,13 +185,13 @@ static bool take_option(struct checkup *checkup, char **arguments, int *index)
                                                {"--rules", "DAYTONA_RULES"}};
     const char *value = NULL;
     for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
-        value = take_value(variables[i][0], arguments, index);
+        value = option_value(variables[i][0], arguments, index);
         if (value != NULL)
             return setenv(variables[i][1], value, 1) == 0;
     }
-    if ((value = take_value("--iptables", arguments, index)) != NULL)
+    if ((value = option_value("--iptables", arguments, index)) != NULL)
         checkup->rules.command = value;
-    else if ((value = take_value("--state", arguments, index)) != NULL)
+    else if ((value = option_value("--state", arguments, index)) != NULL)
         checkup->rules.state_directory = value;
     return value != NULL;
 }

@@ -57,7 +57,8 @@ wait_for_port() {
     fail "no server listens on port $1"
 }
 
-ip netns add "$client" && ip netns add "$server" || fail 'no network namespaces'
+ip netns add "$client" || fail "no network namespaces"
+ip netns add "$server" || fail "no network namespaces"
 ip -n "$client" link add veth0 type veth peer name veth0 netns "$server" || fail 'no veth'
 ip -n "$client" address add 10.78.0.1/24 dev veth0
 ip -n "$server" address add "$address/24" dev veth0

@@ -30,7 +30,7 @@ static int read_header(int file, ElfW(Ehdr) * out)
 /** Compared with the running program's own header, so that no processor is named here. */
 static bool same_architecture(const ElfW(Ehdr) * header)
 {
-    ElfW(Ehdr) own;
+    ElfW(Ehdr) own = {0};
     int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     int result = file < 0 ? -errno : read_header(file, &own);
     if (file >= 0)

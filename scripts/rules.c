@@ -2,6 +2,7 @@
  * daytona-rules: shows the firewall rules and reserved ports that programs on Daytona have, and
  * removes what killed ones left.
  */
+#include "scripts/option.h"
 #include "scripts/say.h"
 
 #include <daytona/rules.h>
@@ -130,18 +131,6 @@ static int sweep(const struct request *request)
     return 0;
 }
 
-/** The value of the option at arguments[*index], or NULL; the index moves to its last word. */
-static const char *take_value(const char *name, char **arguments, int *index)
-{
-    const char *argument = arguments[*index];
-    size_t length = strlen(name);
-    if (strncmp(argument, name, length) != 0)
-        return NULL;
-    if (argument[length] == '=')
-        return argument + length + 1;
-    return argument[length] == '\0' ? arguments[++*index] : NULL;
-}
-
 /** 0, or -1 when the words make no sense. */
 static int read_request(struct request *request, int count, char **arguments)
 {
@@ -149,11 +138,11 @@ static int read_request(struct request *request, int count, char **arguments)
         const char *value = NULL;
         if (strcmp(arguments[i], "--json") == 0)
             request->json = true;
-        else if ((value = take_value("--state", arguments, &i)) != NULL)
+        else if ((value = option_value("--state", arguments, &i)) != NULL)
             request->config.state_directory = value;
-        else if (i < count && (value = take_value("--iptables", arguments, &i)) != NULL)
+        else if ((value = option_value("--iptables", arguments, &i)) != NULL)
             request->config.command = value;
-        else if (i < count && request->verb == NULL && arguments[i][0] != '-')
+        else if (request->verb == NULL && arguments[i][0] != '-')
             request->verb = arguments[i];
         else
             return -1;

@@ -145,6 +145,23 @@ check 'and goes on over IPv6' in_ns "$SERVER" curl --silent --max-time 5 --outpu
 stop "$started"
 stop "$server"
 
+section 'another pid namespace'
+for proc in --mount-proc --kill-child; do
+    : >"$WORK/seven.log"
+    exec_in_ns "$SERVER" unshare --pid --fork $proc "$B/daytona-run" --state "$WORK/state" --listen 7000 -- \
+        sh -c 'echo started; exec sleep 1000' >"$WORK/seven.log" 2>&1 </dev/null &
+    started=$!
+    check "it runs, $proc" wait_until 10 has_started seven
+    check 'its owner is seen alive from outside' grep -q alive <<<"$(rules list)"
+    equal 'and nothing is swept' "$(rules sweep)" '0 dead owners swept'
+    check 'its rule is there' kernel_has 7000
+    kill -KILL "$(keeper_of "$started" | tr -d ' ')" # the first process: with it, all in the namespace end
+    wait "$started" 2>/dev/null
+    check 'all of it has ended' no_process_left "$SERVER"
+    equal 'dead it is swept from outside' "$(rules sweep)" '1 dead owner swept'
+    check 'with its rule' kernel_has ''
+done
+
 section 'plain words'
 mkdir "$WORK/tools"
 cp "$B/daytona-run" "$B/daytona-rules" "$B/daytona-check" "$B/libdaytona.so" "$WORK/tools"

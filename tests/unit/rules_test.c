@@ -116,9 +116,10 @@ static pid_t fork_that_waits(void)
 {
     pid_t pid = fork();
     assert_true(pid >= 0);
-    while (pid == 0)
+    if (pid > 0)
+        return pid;
+    for (;;)
         pause();
-    return pid;
 }
 
 static void end_process(pid_t pid)
