@@ -93,6 +93,8 @@ static void a_loss_halves_what_was_in_flight(void **state)
     flight_lose(&flight, 80 * MSS);
     assert_int_equal(flight.controls.ssthresh_bytes, 40 * MSS);
     assert_int_equal(flight.controls.cwnd_bytes, 40 * MSS);
+    flight_lose(&flight, 5 * MSS);
+    assert_int_equal(flight.controls.cwnd_bytes, 5 * MSS / 2);
     flight_lose(&flight, 3 * MSS);
     assert_int_equal(flight.controls.cwnd_bytes, 2 * MSS);
 }
