@@ -34,16 +34,6 @@ one_message() {
 as_nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --bounding-set=-all)
 get=(curl -sS --fail --max-time 20 "http://$SERVER_IP/small")
 
-# lost LIBRARY... -- COMMAND...: runs a command in a mount namespace where the files are empty.
-without_libpcap() {
-    # shellcheck disable=SC2016 # the inner shell's
-    unshare --mount sh -c '
-        for file in /usr/lib/*/libpcap.so.* /lib/*/libpcap.so.*; do
-            [ ! -f "$file" ] || mount --bind /dev/null "$file" || exit 99
-        done
-        exec "$@"' sh "$@"
-}
-
 lab_up
 mkdir "$WORK/tools"
 cp "$B/libdaytona.so" "$B/daytona-run" "$WORK/tools"
@@ -86,9 +76,14 @@ one_message 'and names the missing capability once' CAP_NET_ADMIN
 
 section 'no libpcap'
 if in_ns "$CLIENT" unshare --mount true 2>/dev/null; then
-    hidden=$(declare -f without_libpcap)
-    printf '#!/bin/bash\n%s\nwithout_libpcap "$@"\n' "$hidden" >"$WORK/hide"
-    in_ns "$CLIENT" bash "$WORK/hide" env DAYTONA_CONNECT=80 LD_PRELOAD="$WORK/tools/libdaytona.so" \
+    # A mount namespace in which the library's files are empty.
+    cat >"$WORK/without_libpcap" <<'SCRIPT'
+for file in /usr/lib/*/libpcap.so.*; do
+    [ ! -f "$file" ] || mount --bind /dev/null "$file" || exit 99
+done
+exec "$@"
+SCRIPT
+    in_ns "$CLIENT" unshare --mount sh "$WORK/without_libpcap" env DAYTONA_CONNECT=80 LD_PRELOAD="$WORK/tools/libdaytona.so" \
         "${get[@]}" >"$WORK/out" 2>"$WORK/err"
     code=$?
     grep '^daytona' "$WORK/err" >"$WORK/said"
