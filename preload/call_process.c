@@ -1,18 +1,9 @@
 /*
- * call_process.c - the calls that end or split the process. exit() and the return from main()
- * run the library's destructor, and fork() the handlers it registered.
+ * call_process.c - the calls that end the process at once. exit() and the return from main() run
+ * the library's destructor, fork() the handlers that the engine registers.
  */
 #include "preload/process.h"
 #include "preload/wrappers.h"
-
-#include <unistd.h>
-
-/* A child of vfork() runs in its parent's memory: what it closes before exec would be
- * closed in the parent's table of Daytona sockets. POSIX lets vfork() be fork(). */
-pid_t daytona_vfork(void)
-{
-    return fork();
-}
 
 static void end_with(void (*end)(int), int status)
 {

@@ -107,13 +107,14 @@ int descriptors_dup3(int old, int new, int flags, bool same_allowed)
 {
     if (descriptors_protected(old) || descriptors_protected(new))
         return -EBADF;
-    if (old == new || (flags & ~O_CLOEXEC) != 0 || real.fcntl(old, F_GETFD) < 0)
-        return result_of(same_allowed ? real.dup2(old, new) : real.dup3(old, new, flags));
     struct file *source = file_get(old), *target = file_get(new);
-    if (target != NULL && books_are_ours())
+    /* A call that is going to fail must not end a connection. */
+    bool replaces = target != NULL && old != new && (flags & ~O_CLOEXEC) == 0 &&
+                    real.fcntl(old, F_GETFD) >= 0;
+    if (replaces && books_are_ours())
         forget(target, new);
     int copy = result_of(same_allowed ? real.dup2(old, new) : real.dup3(old, new, flags));
-    if (source != NULL)
+    if (source != NULL && old != new)
         attach_copy(source, copy);
     file_put(source);
     file_put(target);

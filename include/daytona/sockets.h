@@ -129,9 +129,6 @@ void daytona__exit(int status);
 void daytona__Exit(int status);
 void daytona_quick_exit(int status);
 
-/** fork(), for programs that call vfork(). */
-pid_t daytona_vfork(void);
-
 #if defined(__cplusplus)
 }
 #endif
