@@ -133,6 +133,23 @@ PYTHON
     in_ns "$SERVER" sh -c 'echo >/proc/sys/net/ipv4/ip_local_reserved_ports'
 done
 
+section 'twenty at once'
+iptables=iptables
+runs=()
+for number in {1..20}; do
+    run "crowd-$number" --listen 6000 --connect 80 -- sh -c 'echo started; exec sleep 1000'
+    runs+=("$started")
+done
+check 'all have a rule' wait_until 30 kernel_has "$(printf '6000 %.0s' {1..20})$(printf '61000:64999 %.0s' {1..19})61000:64999"
+for number in {1..20}; do
+    wait_until 10 has_started "crowd-$number" || not_ok "number $number starts"
+done
+kill -TERM "${runs[@]}"
+wait "${runs[@]}" 2>/dev/null
+check 'none is left when all are back' kernel_has ''
+check 'no port is reserved' reserved_is ''
+equal 'no claim is left' "$(find "$WORK/state" -mindepth 1 -not -name lock)" ''
+
 section 'IPv6'
 iptables=iptables
 in_ns "$SERVER" sysctl -qw net.ipv6.conf.lo.disable_ipv6=0
