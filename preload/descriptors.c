@@ -109,8 +109,8 @@ int descriptors_dup3(int old, int new, int flags, bool same_allowed)
         return -EBADF;
     struct file *source = file_get(old), *target = file_get(new);
     /* A call that is going to fail must not end a connection. */
-    bool replaces = target != NULL && old != new && (flags & ~O_CLOEXEC) == 0 &&
-                    real.fcntl(old, F_GETFD) >= 0;
+    bool replaces =
+        target != NULL && old != new && (flags & ~O_CLOEXEC) == 0 && real.fcntl(old, F_GETFD) >= 0;
     if (replaces && books_are_ours())
         forget(target, new);
     int copy = result_of(same_allowed ? real.dup2(old, new) : real.dup3(old, new, flags));
