@@ -306,13 +306,14 @@ static bool read_settings(int count, char **words, struct settings *settings)
         {"limit", required_argument, NULL, 'L'},      {0}};
     int option;
     while ((option = getopt_long(count, words, "", options, NULL)) != -1) {
-        double percent = optarg ? strtod(optarg, NULL) / 100 : 0;
+        const char *value = optarg == NULL ? "" : optarg;
+        double percent = strtod(value, NULL) / 100;
         switch (option) {
         case 'q':
-            settings->queue = (uint16_t)strtoul(optarg, NULL, 10);
+            settings->queue = (uint16_t)strtoul(value, NULL, 10);
             break;
         case 's':
-            settings->seed = strtoull(optarg, NULL, 10);
+            settings->seed = strtoull(value, NULL, 10);
             break;
         case 'l':
             settings->loss = percent;
@@ -327,19 +328,19 @@ static bool read_settings(int count, char **words, struct settings *settings)
             settings->reorder = percent;
             break;
         case 'R':
-            settings->reorder_ns = nanoseconds(optarg);
+            settings->reorder_ns = nanoseconds(value);
             break;
         case 'D':
-            settings->delay_ns = nanoseconds(optarg);
+            settings->delay_ns = nanoseconds(value);
             break;
         case 'J':
-            settings->jitter_ns = nanoseconds(optarg);
+            settings->jitter_ns = nanoseconds(value);
             break;
         case 'M':
-            settings->bytes_per_ns = strtod(optarg, NULL) / 8e3;
+            settings->bytes_per_ns = strtod(value, NULL) / 8e3;
             break;
         case 'L':
-            settings->limit = (uint32_t)strtoul(optarg, NULL, 10);
+            settings->limit = (uint32_t)strtoul(value, NULL, 10);
             break;
         default:
             return false;
@@ -368,8 +369,9 @@ int main(int count, char **words)
     sigaction(SIGINT, &(struct sigaction){.sa_handler = on_signal}, NULL);
 
     router.random = router.settings.seed;
-    router.heap = calloc(HELD_MAX, sizeof *router.heap);
-    int error = router.heap == NULL ? -ENOMEM : open_queue(&router, &handle);
+    static struct held heap[HELD_MAX];
+    router.heap = heap;
+    int error = open_queue(&router, &handle);
     if (error == 0) {
         printf("ready\n");
         fflush(stdout);
