@@ -1,0 +1,37 @@
+/* Looking in: a socket's state, and the walk over all sockets. */
+#include "stack/socket/socket.h"
+
+#include <errno.h>
+
+int daytona_stack_info(struct daytona_stack *stack, struct daytona_instant now,
+                       struct daytona_socket_id id, struct daytona_connection_info *out)
+{
+    tcp_enter(&stack->tcp, now);
+    const struct socket *socket = socket_find(&stack->tcp, id);
+    if (socket == NULL || socket->gone)
+        return -EBADF;
+    *out = (struct daytona_connection_info){
+        .id = id,
+        .local = socket->entry.local,
+        .remote = socket->entry.remote,
+        .state = socket->state,
+        .congestion = socket->congestion->name,
+    };
+    if (socket->state == DAYTONA_TCP_LISTEN) {
+        out->accept_queued = socket->listener.queue_count;
+        out->backlog_max = socket->listener.backlog;
+    }
+    if (socket->connection != NULL)
+        tcp_info(socket->connection, out);
+    return 0;
+}
+
+bool daytona_stack_next(struct daytona_stack *stack, struct daytona_socket_id *id)
+{
+    uint32_t from = id->generation == 0 ? 0 : id->index + 1;
+    const struct socket *socket = socket_from_index(&stack->tcp, from);
+    if (socket == NULL)
+        return false;
+    *id = socket->id;
+    return true;
+}

@@ -1,0 +1,285 @@
+/*
+ * tcp.h - the records of the TCP machine. One `struct tcp` is what all connections share; a
+ * `struct socket` is the name and the settings of an end, from open to the last report; a
+ * `struct connection` is the RFC's transmission control block, there from SYN to CLOSED.
+ *
+ * What the records cost (asserted below the structures): a socket 512 bytes, a connection 1,024
+ * bytes more; an idle established connection holds no buffer page, so it costs 1,536 bytes. A
+ * connection in TIME-WAIT that the application has closed is a socket alone.
+ */
+#ifndef STACK_TCP_TCP_H
+#define STACK_TCP_TCP_H
+
+#include "stack/base/memory.h"
+#include "stack/base/siphash.h"
+#include "stack/base/timer.h"
+#include "stack/buffer/pages.h"
+#include "stack/buffer/ranges.h"
+#include "stack/demux/demux.h"
+#include "stack/tcp/list.h"
+#include "stack/tcp/offset.h"
+#include "stack/wire/tcp_header.h"
+#include <daytona/congestion.h>
+#include <daytona/stack.h>
+
+/** Which timer of its owner a `struct timer` is (tcp_timers.c has the table). The first three
+ *  share the sender's timer: at most one of them makes sense at a time. */
+enum timer_kind {
+    TIMER_RETRANSMIT,  /**< RFC 6298 */
+    TIMER_PERSIST,     /**< the window is closed or too small, RFC 9293 section 3.8.6.1 */
+    TIMER_CORK,        /**< a partial segment has been held back long enough */
+    TIMER_DELAYED_ACK, /**< RFC 9293 section 3.8.6.3 */
+    TIMER_KEEPALIVE,   /**< RFC 9293 section 3.8.4; the socket's timer, as are those below */
+    TIMER_FIN_WAIT_2,  /**< nobody will read what the peer still sends */
+    TIMER_TIME_WAIT,   /**< RFC 9293 section 3.10.8 */
+    TIMER_KIND_COUNT
+};
+
+/** What all connections share. */
+struct tcp {
+    struct memory *memory;
+    struct timers timers;
+    struct demux demux;
+    struct daytona_instant now;         /**< of the call in progress; never goes back */
+    struct daytona_stack_config config; /**< with the defaults filled in */
+    struct daytona_observer observer;
+    struct daytona_counters counters;
+    struct random random;
+    const struct daytona_congestion *congestion; /**< of new sockets */
+
+    struct slots {
+        struct slot **blocks; /**< SLOT_BLOCK slots each */
+        uint32_t block_max, block_count;
+        uint32_t first_free, used;
+        uint32_t generation;
+    } slots;
+
+    struct list output;  /**< connections that may have something to send, round robin */
+    struct list replies; /**< segments that belong to no connection */
+    uint32_t reply_count;
+    struct list changed; /**< sockets whose readiness is to be reported */
+    struct list dead;    /**< sockets whose memory is given back when the call is over */
+    struct list ended;   /**< connections whose buffers are given back then */
+    struct path_news {
+        struct daytona_address remote;
+        uint32_t mtu;
+        struct daytona_instant since;
+    } path_news[16]; /**< path MTUs learnt from the network, a ring */
+    uint32_t path_news_next;
+    uint32_t port_offset; /**< of the next port to propose, RFC 6056 section 3.3.3 */
+};
+
+/** A listener's children that nobody has accepted yet. */
+struct listener {
+    struct list embryos; /**< SYN-RECEIVED */
+    struct list queue;   /**< established, oldest first */
+    uint32_t embryo_count, queue_count, backlog;
+};
+
+/** What TIME-WAIT needs to know; all that is left of a connection that nobody reads from. */
+struct time_wait {
+    uint64_t send_nxt, receive_nxt;
+    uint16_t window; /**< as on the wire */
+    uint32_t timestamp_offset, timestamp_recent;
+    struct daytona_instant since, answered;
+    bool timestamps;
+};
+
+struct socket {
+    struct tcp *tcp;
+    struct demux_entry entry; /**< both ends */
+    struct daytona_socket_id id;
+    void *user;
+    enum daytona_tcp_state state; /**< written by tcp_state.c alone */
+    uint16_t error;               /**< errno that waits for SO_ERROR */
+    bool closed;                  /**< the application is done with it */
+    bool owned;                   /**< the application knows it: opened or accepted, not closed */
+    bool gone;                    /**< finished, the last report waits in `changed` */
+    bool queued;                  /**< in the accept queue of `parent`; else among its embryos */
+    bool shut_read, shut_write;
+    bool receive_buffer_set, send_buffer_set; /**< SO_RCVBUF, SO_SNDBUF: no growing */
+    bool wants_space;                         /**< a send did not fit */
+    uint8_t edges, reported;                  /**< DAYTONA_READY_* */
+    struct list_node changed;                 /**< in tcp.changed or tcp.dead */
+    struct list_node sibling;                 /**< in the listener's embryos or queue */
+    struct socket *parent;                    /**< listener whose queues hold this one */
+    struct timer life;                        /**< keepalive, FIN-WAIT-2, TIME-WAIT */
+    const struct daytona_congestion *congestion;
+    struct connection *connection; /**< NULL: none yet, a listener, or TIME-WAIT alone */
+    union {
+        struct listener listener;   /**< in LISTEN */
+        struct time_wait time_wait; /**< in TIME-WAIT */
+    };
+    int64_t options[DAYTONA_OPTION_COUNT];
+};
+
+/** RFC 6675 and RFC 6582: what the sender is recovering from. */
+enum recovery {
+    RECOVERY_NONE,
+    RECOVERY_FAST, /**< fast retransmit: losses seen by duplicate ACKs or SACK */
+    RECOVERY_LOSS, /**< the retransmission timer fired */
+};
+
+/*
+ * The sending side. Offsets on the stream:
+ *
+ *      una          high_rxt     lost_to         nxt             pages.end
+ *   ----|--------------|------------|-------------|-----------------|--->
+ *  acked| lost and sent| lost, not  | in flight   | not sent yet    |
+ *       | again        | sent again |             |                 |
+ *
+ * SACKed bytes (`sacked`) lie anywhere between una and nxt and are neither lost nor in flight.
+ * SYN and FIN take one offset each; FIN's is pages.end.
+ */
+struct sender {
+    uint64_t una, nxt;       /**< RFC 9293 section 3.3.1 */
+    uint64_t up;             /**< one past the urgent byte; <= una when there is none */
+    uint64_t wl1, wl2;       /**< segment that set wnd: its seq (receive space) and ack */
+    uint64_t iss;            /**< offset of the SYN */
+    uint32_t wnd, wnd_max;   /**< bytes; and the largest ever offered */
+    uint32_t mss;            /**< payload of a full segment, options already subtracted */
+    uint32_t peer_mss;       /**< from the peer's SYN */
+    uint32_t path_mtu;       /**< bytes */
+    uint32_t buffer_bytes;   /**< bound of what may be queued */
+    uint8_t window_scale;    /**< of the windows we receive */
+    uint8_t duplicate_acks;  /**< RFC 5681 section 2, in a row */
+    uint8_t backoff;         /**< doublings of the RTO now in force */
+    uint8_t tries;           /**< retransmissions of una in a row */
+    uint8_t probes;          /**< window or keepalive probes without an answer */
+    uint8_t recovery;        /**< enum recovery */
+    uint8_t syn_tries;       /**< retransmissions of the SYN */
+    bool fin;                /**< FIN is queued behind the data */
+    bool syn_due;            /**< SYN is to be sent (again) */
+    bool retransmit_due;     /**< the segment at una goes out now, whatever cwnd says */
+    bool probe_due;          /**< a window or keepalive probe is to be sent */
+    bool push_due;           /**< a window too small for sender SWS avoidance is used now */
+    bool cork_over;          /**< the corked partial segment has waited long enough */
+    bool more;               /**< the last write said that more follows */
+    bool rescued;            /**< RFC 6675 rule 4 was used in this recovery */
+    bool cwnd_limited;       /**< cwnd was filled since the last ACK */
+    bool timing;             /**< `timed` is being timed */
+    uint64_t high_rxt;       /**< RFC 6675: one past the highest retransmitted */
+    uint64_t lost_to;        /**< bytes before, if not SACKed, are thought lost */
+    uint64_t recovery_point; /**< RFC 6675: recovery ends when una reaches it */
+    uint32_t inflation;      /**< RFC 6582: cwnd's inflation, for peers without SACK */
+    uint64_t small_end;      /**< end of the last partial segment sent (Minshall) */
+    uint64_t pushed;         /**< end of the last write */
+    uint64_t timed;          /**< offset that is being timed (Karn) */
+    struct daytona_instant timed_at;
+    struct daytona_instant last_sent;     /**< data */
+    struct daytona_instant stalled_since; /**< first unanswered retransmission or probe */
+    uint32_t srtt_us, rttvar_us, rtt_min_us, rto_us; /**< RFC 6298 */
+    struct pages pages;
+    struct ranges sacked;
+    struct timer timer; /**< TIMER_RETRANSMIT, TIMER_PERSIST or TIMER_CORK */
+};
+
+/*
+ * The receiving side. Offsets on the stream:
+ *
+ *     read            nxt                     edge
+ *   ---|---------------|------[ranges]---------|--->
+ *      | to be read    | holes and arrivals    |
+ */
+struct receiver {
+    uint64_t nxt;              /**< RFC 9293 section 3.3.1 */
+    uint64_t read;             /**< next byte the application gets */
+    uint64_t edge;             /**< right edge of the window advertised; never moves back */
+    uint64_t irs;              /**< offset of the peer's SYN */
+    uint64_t fin_at;           /**< offset of the peer's FIN, valid with fin_seen */
+    uint64_t acked;            /**< nxt in the last ACK sent (RFC 7323 Last.ACK.sent) */
+    uint64_t urgent_at;        /**< offset of the urgent byte, valid with urgent */
+    uint64_t measured_from;    /**< `read` when the current measurement of the reader began */
+    uint64_t recent[4];        /**< an offset in each block that changed last, newest first */
+    uint32_t limit;            /**< bytes the window may be */
+    uint32_t mss;              /**< estimate of what the peer sends */
+    uint32_t advertised_mss;   /**< in our SYN */
+    uint32_t timestamp_recent; /**< RFC 7323 TS.Recent */
+    uint8_t window_scale;      /**< of the windows we send */
+    uint8_t quick;             /**< ACKs still to be sent at once */
+    uint8_t acks_owed;         /**< pure ACKs to be sent now */
+    uint8_t urgent;            /**< enum urgent */
+    bool fin_seen;
+    bool interactive;   /**< answers follow requests: ACKs wait for them (Linux "pingpong") */
+    bool pushed;        /**< PSH came since the last ACK */
+    bool window_closed; /**< a zero window was advertised (for the event) */
+    struct daytona_instant timestamp_at; /**< when TS.Recent was set */
+    struct daytona_instant last_data;    /**< when data arrived */
+    struct daytona_instant last_segment; /**< when anything acceptable arrived */
+    struct daytona_instant answered;     /**< last rate-limited ACK, RFC 5961 section 7 */
+    struct daytona_instant measured_at;
+    struct pages pages;
+    struct ranges ranges; /**< arrived beyond nxt */
+    struct timer timer;   /**< TIMER_DELAYED_ACK */
+};
+
+enum urgent {
+    URGENT_NONE,
+    URGENT_EXPECTED, /**< announced, the byte may or may not be here */
+    URGENT_TAKEN,    /**< read with DAYTONA_RECEIVE_URGENT, the mark still stands */
+};
+
+/** Per-connection counts, as in daytona_connection_info. */
+struct tally {
+    uint64_t bytes_sent, bytes_acked, bytes_received, bytes_retransmitted;
+    uint32_t segments_out, segments_in, data_segments_out, data_segments_in;
+    uint32_t segments_retransmitted, timeouts, fast_retransmits, duplicate_acks_in;
+    uint32_t out_of_order_in;
+};
+
+struct connection {
+    struct tcp *tcp;
+    struct socket *socket;
+    struct list_node output; /**< in tcp.output, later in tcp.ended */
+    struct sender send;
+    struct receiver receive;
+    struct daytona_congestion_controls controls;
+    struct daytona_congestion_state congestion;
+    struct tally tally;
+    struct daytona_instant since;
+    uint32_t timestamp_offset;
+    uint16_t identification;               /**< of the next IP packet */
+    uint16_t soft_error;                   /**< errno of the last ICMP error that did not end it */
+    bool passive;                          /**< made by a listener */
+    bool timestamps, sack, window_scaling; /**< offered, then agreed */
+    bool ended;                            /**< CLOSED; what was received may still be read */
+};
+
+_Static_assert(sizeof(struct socket) <= 512, "a socket is one block of 512 bytes");
+_Static_assert(sizeof(struct connection) <= 1024, "a connection is one block of 1,024 bytes");
+
+/** A received segment, its numbers unwrapped next to the connection's own. */
+struct segment {
+    struct tcp_header header;
+    struct daytona_span payload;
+    uint64_t seq, ack;
+    uint32_t window; /**< scaled */
+    uint8_t flags;   /**< TCP_SYN ...; steps clear what they have dealt with */
+};
+
+/** Offsets that the segment covers: payload and, one each, SYN and FIN. */
+static inline uint32_t segment_length(const struct segment *segment)
+{
+    return (uint32_t)segment->payload.length + ((segment->flags & TCP_SYN) != 0) +
+           ((segment->flags & TCP_FIN) != 0);
+}
+
+static inline bool option_on(const struct socket *socket, enum daytona_option option)
+{
+    return socket->options[option] != 0;
+}
+
+/** Bytes received in order and not read yet. */
+static inline uint32_t receive_queued(const struct receiver *receive)
+{
+    return offset_span(receive->read,
+                       receive->nxt - (receive->fin_seen && receive->nxt > receive->fin_at));
+}
+
+/** Bytes written and not acknowledged yet. */
+static inline uint32_t send_queued(const struct sender *send)
+{
+    return offset_span(send->pages.start, send->pages.end);
+}
+
+#endif

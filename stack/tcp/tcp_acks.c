@@ -1,0 +1,96 @@
+/*
+ * When to acknowledge: at once at the start of a connection, for what is out of order, and for
+ * every second full segment; otherwise up to 40 ms later, so that the ACK can ride on an answer
+ * (RFC 9293 section 3.8.6.3, RFC 5681 section 4.2, and Linux's habits).
+ */
+#include "stack/tcp/tcp_parts.h"
+
+#define DELAYED_ACK_US 40000u  /* Linux TCP_DELACK_MIN; RFC 9293: less than 500 ms */
+#define CHALLENGE_US   500000u /* Linux tcp_invalid_ratelimit */
+#define QUICK_MAX      16u     /* Linux TCP_MAX_QUICKACKS */
+#define OWED_MAX       8u      /* pure ACKs in a row; more tell the peer nothing */
+
+static void quick_again(struct connection *connection)
+{
+    connection->receive.quick = QUICK_MAX;
+}
+
+void tcp_ack_now(struct connection *connection)
+{
+    if (connection->receive.acks_owed == 0)
+        connection->receive.acks_owed = 1;
+    tcp_output_want(connection);
+}
+
+void tcp_ack_duplicate(struct connection *connection)
+{
+    struct receiver *receive = &connection->receive;
+    receive->interactive = false;
+    quick_again(connection);
+    /* With SACK one ACK says all that several would; without, the peer counts them. */
+    if (!connection->sack && receive->acks_owed < OWED_MAX)
+        receive->acks_owed++;
+    tcp_ack_now(connection);
+}
+
+void tcp_ack_challenge(struct connection *connection)
+{
+    struct receiver *receive = &connection->receive;
+    struct tcp *tcp = connection->tcp;
+    if (receive->answered.ns != 0 &&
+        daytona_instant_since_us(tcp->now, receive->answered) < CHALLENGE_US)
+        return;
+    receive->answered = tcp->now;
+    tcp->counters.challenge_acks++;
+    tcp_ack_now(connection);
+}
+
+void tcp_ack_schedule(struct connection *connection, uint32_t bytes, bool filled)
+{
+    struct receiver *receive = &connection->receive;
+    struct tcp *tcp = connection->tcp;
+    uint64_t pause_us = daytona_instant_since_us(tcp->now, receive->last_data);
+    bool first = receive->last_data.ns == 0;
+    receive->last_data = tcp->now;
+    /* After a long pause the peer starts from a small window again and wants quick ACKs. */
+    if (first || pause_us > connection->send.rto_us)
+        quick_again(connection);
+    uint32_t full = bytes > receive->advertised_mss ? receive->advertised_mss : bytes;
+    if (full > receive->mss)
+        receive->mss = full;
+
+    bool second_full = receive->nxt - receive->acked > receive->mss;
+    bool quick = receive->quick > 0 && !receive->interactive;
+    if (filled || second_full || quick) {
+        tcp_ack_now(connection);
+    } else if (!receive->timer.set) {
+        receive->timer.kind = TIMER_DELAYED_ACK;
+        timer_set(&tcp->timers, &receive->timer,
+                  daytona_instant_after_us(tcp->now, DELAYED_ACK_US));
+    }
+}
+
+void tcp_ack_sent(struct connection *connection, bool with_data)
+{
+    struct receiver *receive = &connection->receive;
+    struct tcp *tcp = connection->tcp;
+    if (receive->quick > 0)
+        receive->quick--;
+    if (with_data && receive->last_data.ns != 0 &&
+        daytona_instant_since_us(tcp->now, receive->last_data) < DELAYED_ACK_US)
+        receive->interactive = true;
+    if (receive->acks_owed > 0)
+        receive->acks_owed--;
+    if (with_data)
+        receive->acks_owed = 0;
+    receive->acked = receive->nxt;
+    receive->pushed = false;
+    timer_cancel(&tcp->timers, &receive->timer);
+}
+
+void tcp_delayed_ack_fired(struct connection *connection)
+{
+    /* Nothing was sent in time: this is no exchange of requests and answers. */
+    connection->receive.interactive = false;
+    tcp_ack_now(connection);
+}

@@ -1,0 +1,45 @@
+/* What happens at the moment a connection becomes ESTABLISHED. */
+#include "stack/tcp/tcp_calls.h"
+#include "stack/tcp/tcp_parts.h"
+
+#define INITIAL_SEGMENTS  10u      /* RFC 6928 */
+#define RTO_AFTER_LOSS_US 3000000u /* RFC 6298 section 5.7 */
+
+/* RFC 6928 section 2; one segment when the SYN had to be repeated more than once (Linux's reading
+ * of RFC 5681 section 3.1: a single loss may be an early timeout). */
+static uint32_t initial_window(const struct connection *connection)
+{
+    uint32_t segments = connection->send.syn_tries > 1 ? 1 : INITIAL_SEGMENTS;
+    return segments * connection->send.mss;
+}
+
+void tcp_set_congestion(struct connection *connection, const struct daytona_congestion *table)
+{
+    struct socket *socket = connection->socket;
+    socket->congestion = table;
+    connection->congestion = (struct daytona_congestion_state){{0}};
+    struct daytona_congestion_sample sample =
+        tcp_congestion_sample(connection, 0, tcp_pipe(connection), 0);
+    table->init(&connection->congestion, &connection->controls, &sample);
+    if (connection->controls.cwnd_bytes < connection->send.mss)
+        connection->controls.cwnd_bytes = connection->send.mss;
+}
+
+void tcp_establish(struct connection *connection, const struct segment *segment)
+{
+    struct socket *socket = connection->socket;
+    struct sender *send = &connection->send;
+    tcp_una_advance(connection, segment, 0);
+    if (send->srtt_us == 0 && send->syn_tries > 0)
+        send->rto_us = RTO_AFTER_LOSS_US;
+    send->syn_due = false;
+    connection->controls.cwnd_bytes = initial_window(connection);
+    connection->controls.ssthresh_bytes = UINT32_MAX;
+    tcp_set_congestion(connection, socket->congestion);
+    tcp_state_set(socket, DAYTONA_TCP_ESTABLISHED, "SYN acknowledged");
+    tcp_keepalive_restart(connection);
+    socket_changed(socket, DAYTONA_READY_OUT);
+    if (send->fin) /* closed or shut before the handshake was over */
+        tcp_state_set(socket, DAYTONA_TCP_FIN_WAIT_1, "close");
+    tcp_output_want(connection);
+}

@@ -1,0 +1,152 @@
+/*
+ * ICMP errors about our segments: believed when the quoted sequence number is in flight
+ * (RFC 5927 section 4.1), soft for a synchronized connection (RFC 1122 section 4.2.3.9, RFC 5927
+ * section 5.2), the end of an attempt to connect. Fragmentation needed lowers the path MTU
+ * (RFC 1191).
+ */
+#include "stack/tcp/tcp_calls.h"
+#include "stack/tcp/tcp_parts.h"
+
+#include <errno.h>
+
+#define PATH_MTU_MIN    552u /* Linux ip_rt_min_pmtu; below it DF is given up instead */
+#define PATH_MTU_AGE_US UINT64_C(600000000) /* RFC 1191 section 6.3: ten minutes */
+#define NEWS_MAX        (sizeof((struct tcp *)0)->path_news / sizeof(struct path_news))
+
+enum { CODE_FRAGMENTATION_NEEDED = 4 };
+
+/* Codes of ICMP_UNREACHABLE as Linux turns them into errno. */
+static const uint8_t unreachable_errno[] = {
+    ENETUNREACH,  EHOSTUNREACH, ENOPROTOOPT,  ECONNREFUSED, EMSGSIZE,     EOPNOTSUPP,
+    ENETUNREACH,  EHOSTDOWN,    ENONET,       ENETUNREACH,  EHOSTUNREACH, ENETUNREACH,
+    EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH,
+};
+
+/* What routers without RFC 1191 can mean: the next plateau below (RFC 1191 section 7.1). */
+static uint32_t plateau_below(uint32_t mtu)
+{
+    static const uint16_t plateaus[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68};
+    for (size_t i = 0; i < sizeof plateaus / sizeof plateaus[0]; i++)
+        if (plateaus[i] < mtu)
+            return plateaus[i];
+    return 68;
+}
+
+uint32_t tcp_path_mtu_known(const struct tcp *tcp, const struct daytona_address *remote)
+{
+    uint32_t mtu = 0;
+    for (size_t i = 0; i < NEWS_MAX; i++) {
+        const struct path_news *news = &tcp->path_news[i];
+        if (news->mtu != 0 && daytona_address_equal(&news->remote, remote) &&
+            daytona_instant_since_us(tcp->now, news->since) < PATH_MTU_AGE_US &&
+            (mtu == 0 || news->mtu < mtu))
+            mtu = news->mtu;
+    }
+    return mtu;
+}
+
+static void path_mtu_learn(struct tcp *tcp, const struct daytona_address *remote, uint32_t mtu)
+{
+    tcp->path_news[tcp->path_news_next] = (struct path_news){*remote, mtu, tcp->now};
+    tcp->path_news_next = (tcp->path_news_next + 1) % (uint32_t)NEWS_MAX;
+}
+
+void tcp_path_mtu_take(struct connection *connection, uint32_t mtu)
+{
+    struct sender *send = &connection->send;
+    uint32_t old = send->path_mtu, old_mss = send->mss;
+    if (mtu >= old)
+        return;
+    send->path_mtu = mtu < PATH_MTU_MIN ? PATH_MTU_MIN - 1 : mtu;
+    tcp_mss_update(connection);
+    observe(connection->tcp, connection->socket, DAYTONA_EVENT_PATH_MTU, old, send->path_mtu, NULL);
+    if (send->mss >= old_mss || !tcp_state_synchronized(connection->socket->state) ||
+        send->nxt == send->una)
+        return;
+    /* What is in flight in segments too big is lost: sent again in smaller ones, without a word
+     * to congestion control (RFC 1191 section 6.5). */
+    send->lost_to = send->nxt;
+    send->high_rxt = send->una;
+    send->recovery_point = send->nxt;
+    send->rescued = true;
+    send->recovery = RECOVERY_LOSS;
+    send->retransmit_due = true;
+    tcp_output_want(connection);
+}
+
+/* The connection whose segment the error quotes, NULL none. */
+static struct connection *quoted_connection(struct tcp *tcp, const struct icmp_error *error,
+                                            const struct tcp_header *quoted)
+{
+    struct daytona_endpoint local = {error->quoted.source, quoted->source_port};
+    struct daytona_endpoint remote = {error->quoted.destination, quoted->destination_port};
+    struct demux_entry *entry = demux_find_tuple(&tcp->demux, &local, &remote);
+    struct connection *connection =
+        entry == NULL ? NULL : OWNER_OF(entry, struct socket, entry)->connection;
+    if (connection == NULL || connection->ended)
+        return NULL;
+    uint64_t seq = offset_near(connection->send.una, quoted->seq);
+    return seq >= connection->send.una && seq < connection->send.nxt ? connection : NULL;
+}
+
+static void fragmentation_needed(struct connection *connection, const struct icmp_error *error)
+{
+    uint32_t mtu = error->next_hop_mtu;
+    if (mtu < 68)
+        mtu = plateau_below(error->quoted.total_length);
+    if (mtu >= connection->send.path_mtu)
+        return;
+    struct daytona_address remote = connection->socket->entry.remote.address;
+    path_mtu_learn(connection->tcp, &remote, mtu);
+    tcp_path_mtu_take(connection, mtu);
+}
+
+static int errno_of(const struct icmp_error *error)
+{
+    if (error->type == ICMP_UNREACHABLE && error->code < sizeof unreachable_errno)
+        return unreachable_errno[error->code];
+    return error->type == ICMP_PARAMETER_PROBLEM ? EPROTO : EHOSTUNREACH;
+}
+
+enum daytona_verdict tcp_icmp(struct tcp *tcp, const struct icmp_error *error)
+{
+    struct tcp_header quoted;
+    if (error->quoted.protocol != 6 || error->type == ICMP_SOURCE_QUENCH || /* RFC 6633 */
+        tcp_header_parse_quoted(error->quoted_transport, &quoted) < 0)
+        return DAYTONA_VERDICT_ICMP_IGNORED;
+    struct connection *connection = quoted_connection(tcp, error, &quoted);
+    uint64_t kind = (uint64_t)error->type << 8 | error->code;
+    if (connection == NULL) {
+        observe(tcp, NULL, DAYTONA_EVENT_ICMP, kind, error->next_hop_mtu, "ignored");
+        return DAYTONA_VERDICT_ICMP_IGNORED;
+    }
+    struct socket *socket = connection->socket;
+    if (error->type == ICMP_UNREACHABLE && error->code == CODE_FRAGMENTATION_NEEDED) {
+        observe(tcp, socket, DAYTONA_EVENT_ICMP, kind, error->next_hop_mtu, "path MTU");
+        fragmentation_needed(connection, error);
+    } else if (tcp_state_synchronized(socket->state)) {
+        observe(tcp, socket, DAYTONA_EVENT_ICMP, kind, 0, "noted");
+        connection->soft_error = (uint16_t)errno_of(error);
+    } else {
+        observe(tcp, socket, DAYTONA_EVENT_ICMP, kind, 0, "connection attempt ended");
+        connection_end(connection, errno_of(error), "ICMP error");
+    }
+    return DAYTONA_VERDICT_ICMP_TAKEN;
+}
+
+void tcp_path_changed(struct tcp *tcp, const struct daytona_address *remote, uint32_t mtu)
+{
+    if (mtu < 68)
+        return;
+    uint32_t known = tcp_path_mtu_known(tcp, remote);
+    if (known != 0 && known <= mtu)
+        return; /* every connection was told already */
+    path_mtu_learn(tcp, remote, mtu);
+    struct socket *socket = socket_from_index(tcp, 0);
+    for (; socket != NULL; socket = socket_from_index(tcp, socket->id.index + 1)) {
+        struct connection *connection = socket->connection;
+        if (connection != NULL && !connection->ended &&
+            daytona_address_equal(&socket->entry.remote.address, remote))
+            tcp_path_mtu_take(connection, mtu);
+    }
+}

@@ -1,0 +1,69 @@
+/* RFC 9293 section 3.10.6 STATUS. */
+#include "stack/tcp/tcp_calls.h"
+#include "stack/tcp/tcp_parts.h"
+
+static void sender_info(const struct connection *connection, struct daytona_connection_info *out)
+{
+    const struct sender *send = &connection->send;
+    out->in_recovery = send->recovery == RECOVERY_FAST;
+    out->in_loss = send->recovery == RECOVERY_LOSS;
+    out->send_window_scale = send->window_scale;
+    out->backoff = send->backoff;
+    out->retransmit_tries = send->tries > send->syn_tries ? send->tries : send->syn_tries;
+    if (tcp_state_synchronized(connection->socket->state))
+        out->retransmit_tries = send->tries;
+    out->probes = send->probes;
+    out->rto_us = send->rto_us;
+    out->srtt_us = send->srtt_us;
+    out->rttvar_us = send->rttvar_us;
+    out->rtt_min_us = send->rtt_min_us;
+    out->send_mss = send->mss;
+    out->path_mtu = send->path_mtu;
+    out->cwnd_bytes = connection->controls.cwnd_bytes;
+    out->ssthresh_bytes = connection->controls.ssthresh_bytes;
+    out->in_flight_bytes = tcp_pipe(connection);
+    out->sacked_bytes = (uint32_t)send->sacked.bytes;
+    uint64_t lost_to = offset_later(send->lost_to, send->una);
+    out->lost_bytes = offset_span(send->una, lost_to) -
+                      (uint32_t)ranges_covered(&send->sacked, send->una, lost_to);
+    uint64_t high_rxt = offset_later(send->high_rxt, send->una);
+    out->retransmitted_out_bytes = offset_span(send->una, high_rxt) -
+                                   (uint32_t)ranges_covered(&send->sacked, send->una, high_rxt);
+    out->send_window = send->wnd;
+    out->send_queued = send_queued(send);
+    out->not_sent = offset_span(offset_later(send->nxt, send->pages.start), send->pages.end);
+}
+
+void tcp_info(const struct connection *connection, struct daytona_connection_info *out)
+{
+    const struct receiver *receive = &connection->receive;
+    const struct tally *tally = &connection->tally;
+    struct daytona_instant now = connection->tcp->now;
+    sender_info(connection, out);
+    out->timestamps_on = connection->timestamps;
+    out->sack_on = connection->sack;
+    out->window_scaling_on = connection->window_scaling;
+    out->receive_window_scale = receive->window_scale;
+    out->delayed_ack_us = 40000;
+    out->receive_mss = receive->mss;
+    out->advertised_mss = receive->advertised_mss;
+    out->receive_window = offset_span(receive->nxt, receive->edge);
+    out->receive_queued = receive_queued(receive);
+    out->bytes_sent = tally->bytes_sent;
+    out->bytes_acked = tally->bytes_acked;
+    out->bytes_received = tally->bytes_received;
+    out->bytes_retransmitted = tally->bytes_retransmitted;
+    out->segments_out = tally->segments_out;
+    out->segments_in = tally->segments_in;
+    out->data_segments_out = tally->data_segments_out;
+    out->data_segments_in = tally->data_segments_in;
+    out->segments_retransmitted = tally->segments_retransmitted;
+    out->timeouts = tally->timeouts;
+    out->fast_retransmits = tally->fast_retransmits;
+    out->duplicate_acks_in = tally->duplicate_acks_in;
+    out->out_of_order_in = tally->out_of_order_in;
+    out->last_data_sent_us = daytona_instant_since_us(now, connection->send.last_sent);
+    out->last_data_received_us = daytona_instant_since_us(now, receive->last_data);
+    out->last_ack_received_us = daytona_instant_since_us(now, receive->last_segment);
+    out->age_us = daytona_instant_since_us(now, connection->since);
+}

@@ -1,0 +1,241 @@
+/*
+ * Segment arrives: RFC 9293 section 3.10.7. Checks the checksum, finds the connection, and for a
+ * synchronized one walks the steps of section 3.10.7.4, which are the table below.
+ */
+#include "stack/tcp/tcp_calls.h"
+#include "stack/tcp/tcp_parts.h"
+
+#include <errno.h>
+
+#define TIMESTAMP_STALE_US (UINT64_C(24) * 24 * 3600 * 1000000) /* RFC 7323 section 5.5 */
+
+/* Text that cannot be taken is acknowledged each time, or its sender would never learn; anything
+ * else at a bounded rate, or two ends could answer each other for ever. */
+static void acknowledge_unacceptable(struct connection *connection, const struct segment *segment)
+{
+    if (segment->payload.length > 0 || (segment->flags & TCP_FIN) != 0) {
+        connection->tcp->counters.duplicates++;
+        tcp_ack_duplicate(connection);
+    } else {
+        tcp_ack_challenge(connection);
+    }
+}
+
+/* RFC 7323 section 5.3 R1: an old timestamp is an old duplicate. A reset needs no timestamp. */
+static bool step_timestamp(struct connection *connection, struct segment *segment,
+                           enum daytona_verdict *verdict)
+{
+    struct receiver *receive = &connection->receive;
+    const struct tcp_header *header = &segment->header;
+    if (!connection->timestamps || !header->has_timestamps)
+        return true;
+    int32_t ahead = (int32_t)(header->timestamp_value - receive->timestamp_recent);
+    bool stale =
+        daytona_instant_since_us(connection->tcp->now, receive->timestamp_at) > TIMESTAMP_STALE_US;
+    if (ahead < 0 && !stale && (segment->flags & TCP_RST) == 0) {
+        acknowledge_unacceptable(connection, segment);
+        *verdict = DAYTONA_VERDICT_UNACCEPTABLE;
+        return false;
+    }
+    return true;
+}
+
+/* RFC 9293 section 3.4, the four cases; and with a closed window ACK, URG and RST still count. */
+static bool sequence_acceptable(const struct receiver *receive, const struct segment *segment)
+{
+    uint32_t length = segment_length(segment);
+    uint64_t window = receive->edge > receive->nxt ? receive->edge - receive->nxt : 0;
+    if (window == 0)
+        return segment->seq == receive->nxt;
+    if (length == 0)
+        return segment->seq >= receive->nxt && segment->seq < receive->nxt + window;
+    return segment->seq < receive->nxt + window && segment->seq + length > receive->nxt;
+}
+
+/* RFC 7323 section 4.3: TS.Recent is the timestamp of the segment at the left edge. */
+static void timestamp_remember(struct connection *connection, const struct segment *segment)
+{
+    struct receiver *receive = &connection->receive;
+    if (connection->timestamps && segment->header.has_timestamps &&
+        segment->seq <= receive->acked) {
+        receive->timestamp_recent = segment->header.timestamp_value;
+        receive->timestamp_at = connection->tcp->now;
+    }
+}
+
+/* Simultaneous open: the SYN-ACK repeats a SYN that is already here; what it acknowledges is
+ * news. */
+static bool answers_crossed_syn(const struct connection *connection, const struct segment *segment)
+{
+    return connection->socket->state == DAYTONA_TCP_SYN_RECEIVED && !connection->passive &&
+           (segment->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) &&
+           segment->seq == connection->receive.irs;
+}
+
+/* First, check sequence number. */
+static bool step_sequence(struct connection *connection, struct segment *segment,
+                          enum daytona_verdict *verdict)
+{
+    struct receiver *receive = &connection->receive;
+    if (answers_crossed_syn(connection, segment)) {
+        segment->flags &= (uint8_t)~TCP_SYN;
+        segment->seq++;
+    }
+    if (sequence_acceptable(receive, segment)) {
+        timestamp_remember(connection, segment);
+        receive->last_segment = connection->tcp->now;
+        return true;
+    }
+    *verdict = DAYTONA_VERDICT_UNACCEPTABLE;
+    if ((segment->flags & TCP_RST) != 0)
+        return false;
+    if (connection->socket->state == DAYTONA_TCP_SYN_RECEIVED && (segment->flags & TCP_SYN) != 0 &&
+        segment->seq == receive->irs) {
+        connection->send.syn_due = true; /* our SYN-ACK was lost */
+        tcp_output_want(connection);
+    } else {
+        acknowledge_unacceptable(connection, segment);
+    }
+    return false;
+}
+
+/* Second, check the RST bit; RFC 5961 section 3.2. */
+static bool step_reset(struct connection *connection, struct segment *segment,
+                       enum daytona_verdict *verdict)
+{
+    struct socket *socket = connection->socket;
+    if ((segment->flags & TCP_RST) == 0)
+        return true;
+    if (segment->seq != connection->receive.nxt) {
+        tcp_ack_challenge(connection);
+        *verdict = DAYTONA_VERDICT_UNACCEPTABLE;
+        return false;
+    }
+    connection->tcp->counters.resets_received++;
+    observe(connection->tcp, socket, DAYTONA_EVENT_RESET, 2, 0, "received");
+    int error = socket->state == DAYTONA_TCP_CLOSE_WAIT     ? EPIPE
+                : socket->state == DAYTONA_TCP_SYN_RECEIVED ? ECONNREFUSED
+                                                            : ECONNRESET;
+    if (socket->state == DAYTONA_TCP_CLOSING || socket->state == DAYTONA_TCP_LAST_ACK)
+        error = 0;
+    connection_end(connection, error, "RST received");
+    *verdict = DAYTONA_VERDICT_ACCEPTED;
+    return false;
+}
+
+/* Fourth, check the SYN bit; RFC 5961 section 4.2. (Third, security, is not used: RFC 9293 appendix
+ * A.1.) */
+static bool step_syn(struct connection *connection, struct segment *segment,
+                     enum daytona_verdict *verdict)
+{
+    if ((segment->flags & TCP_SYN) == 0)
+        return true;
+    *verdict = DAYTONA_VERDICT_UNACCEPTABLE;
+    tcp_ack_challenge(connection);
+    return false;
+}
+
+/* The walk. */
+static const struct step {
+    const char *name;
+    bool (*take)(struct connection *, struct segment *, enum daytona_verdict *);
+} arrival_steps[] = {
+    {"timestamp", step_timestamp},
+    {"sequence number", step_sequence},
+    {"RST bit", step_reset},
+    {"SYN bit", step_syn},
+    {"ACK field", tcp_step_acknowledge},
+    {"URG bit", tcp_step_urgent},
+    {"segment text", tcp_step_text},
+    {"FIN bit", tcp_step_fin},
+};
+enum { STEP_COUNT = sizeof arrival_steps / sizeof arrival_steps[0], STEP_AFTER_ACK = 5 };
+
+static enum daytona_verdict walk(struct connection *connection, struct segment *segment,
+                                 unsigned first)
+{
+    enum daytona_verdict verdict = DAYTONA_VERDICT_ACCEPTED;
+    for (unsigned i = first; i < STEP_COUNT; i++)
+        if (!arrival_steps[i].take(connection, segment, &verdict))
+            break;
+    return verdict;
+}
+
+enum daytona_verdict tcp_arrival(struct connection *connection, struct segment *segment)
+{
+    return walk(connection, segment, 0);
+}
+
+enum daytona_verdict tcp_arrival_after_ack(struct connection *connection, struct segment *segment)
+{
+    return walk(connection, segment, STEP_AFTER_ACK);
+}
+
+/* Unwraps the segment's numbers next to what the connection expects. */
+static void segment_place(const struct connection *connection, struct segment *segment)
+{
+    const struct tcp_header *header = &segment->header;
+    segment->seq = offset_near(connection->receive.nxt, header->seq);
+    segment->ack = offset_near(connection->send.una, header->ack);
+    bool scaled = (header->flags & TCP_SYN) == 0 && connection->window_scaling;
+    segment->window = (uint32_t)header->window << (scaled ? connection->send.window_scale : 0);
+}
+
+static enum daytona_verdict connection_input(struct connection *connection, struct segment *segment)
+{
+    segment_place(connection, segment);
+    connection->tally.segments_in++;
+    if (connection->socket->state == DAYTONA_TCP_SYN_SENT)
+        return tcp_syn_sent_input(connection, segment);
+    return tcp_arrival(connection, segment);
+}
+
+/* A segment for no connection: a listener's, or nobody's. */
+static enum daytona_verdict unconnected_input(struct tcp *tcp, const struct demux_entry *tuple,
+                                              const struct segment *segment)
+{
+    struct socket *listener = tcp_listener_find(tcp, &tuple->local, &tuple->remote);
+    if (listener != NULL)
+        return tcp_listen_input(listener, tuple, segment, NULL);
+    return tcp_reset_unknown(tcp, tuple, &segment->header, segment_length(segment));
+}
+
+static enum daytona_verdict dispatch(struct tcp *tcp, const struct demux_entry *tuple,
+                                     struct segment *segment)
+{
+    struct demux_entry *entry = demux_find_tuple(&tcp->demux, &tuple->local, &tuple->remote);
+    if (entry == NULL)
+        return unconnected_input(tcp, tuple, segment);
+    struct socket *socket = OWNER_OF(entry, struct socket, entry);
+    if (socket->state == DAYTONA_TCP_TIME_WAIT)
+        return tcp_time_wait_input(socket, tuple, segment);
+    return connection_input(socket->connection, segment);
+}
+
+enum daytona_verdict tcp_input(struct tcp *tcp, const struct daytona_address *source,
+                               const struct daytona_address *destination, struct daytona_span bytes)
+{
+    struct segment segment = {0};
+    if (tcp_header_parse(bytes, &segment.header, &segment.payload) < 0)
+        return DAYTONA_VERDICT_BAD_TCP_HEADER;
+    switch (tcp_checksum_judge(source, destination, bytes)) {
+    case TCP_CHECKSUM_COMPLETE:
+        tcp->counters.checksums_complete++;
+        break;
+    case TCP_CHECKSUM_PARTIAL:
+        if (!tcp->config.accept_partial_checksum)
+            return DAYTONA_VERDICT_BAD_CHECKSUM;
+        tcp->counters.checksums_partial++;
+        break;
+    case TCP_CHECKSUM_BAD:
+        return DAYTONA_VERDICT_BAD_CHECKSUM;
+    }
+    if (segment.header.source_port == 0 || segment.header.destination_port == 0)
+        return DAYTONA_VERDICT_NOT_FOR_US;
+    segment.flags = segment.header.flags;
+    struct demux_entry tuple = {
+        .local = {*destination, segment.header.destination_port},
+        .remote = {*source, segment.header.source_port},
+    };
+    return dispatch(tcp, &tuple, &segment);
+}

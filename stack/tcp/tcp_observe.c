@@ -1,0 +1,29 @@
+/* Fills an event with what the connection is at, and hands it to the observer. */
+#include "stack/tcp/tcp_parts.h"
+
+void observe_event(struct tcp *tcp, const struct socket *socket, enum daytona_event_type type,
+                   uint64_t a, uint64_t b, const char *reason)
+{
+    const struct daytona_observer *observer = &tcp->observer;
+    if (observer->mask != 0 && (observer->mask >> type & 1) == 0)
+        return;
+    struct daytona_event event = {.at = tcp->now, .type = type, .a = a, .b = b, .reason = reason};
+    if (socket != NULL) {
+        event.socket_index = socket->id.index;
+        event.socket_generation = socket->id.generation;
+    }
+    const struct connection *connection = socket == NULL ? NULL : socket->connection;
+    if (connection != NULL) {
+        event.una = offset_seq(connection->send.una).value;
+        event.nxt = offset_seq(connection->send.nxt).value;
+        event.cwnd_bytes = connection->controls.cwnd_bytes;
+        event.ssthresh_bytes = connection->controls.ssthresh_bytes;
+        event.srtt_us = connection->send.srtt_us;
+    }
+    observer->event(observer->context, &event);
+}
+
+void tcp_observe_drop(struct tcp *tcp, enum daytona_verdict verdict, size_t bytes)
+{
+    observe(tcp, NULL, DAYTONA_EVENT_DROP, verdict, bytes, daytona_verdict_name(verdict));
+}

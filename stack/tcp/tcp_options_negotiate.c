@@ -1,0 +1,74 @@
+/* What SYN and SYN-ACK agree on: segment size, timestamps, SACK, window scale. */
+#include "stack/tcp/tcp_parts.h"
+
+#define IP_AND_TCP     40u  /* both headers without options */
+#define TIMESTAMP_SIZE 12u  /* nop, nop, timestamps */
+#define MSS_DEFAULT    536u /* RFC 9293 section 3.7.1, for IPv4 */
+#define MSS_MIN        48u  /* Linux tcp_min_snd_mss: no smaller segments, whatever a peer asks */
+#define SCALE_MAX      14u  /* RFC 7323 section 2.3 */
+
+/* The smallest scale in which the largest window we may ever offer fits. */
+static uint8_t scale_for(const struct connection *connection)
+{
+    const struct socket *socket = connection->socket;
+    uint64_t window = connection->tcp->config.receive_buffer_max;
+    if (window < (uint64_t)socket->options[DAYTONA_OPTION_RECEIVE_BUFFER])
+        window = (uint64_t)socket->options[DAYTONA_OPTION_RECEIVE_BUFFER];
+    uint64_t clamp = (uint64_t)socket->options[DAYTONA_OPTION_WINDOW_CLAMP];
+    if (clamp != 0 && clamp < window)
+        window = clamp;
+    uint8_t scale = 0;
+    while (scale < SCALE_MAX && window >> scale > UINT16_MAX)
+        scale++;
+    return scale;
+}
+
+static uint32_t maximum_segment(const struct connection *connection)
+{
+    uint32_t mss = connection->send.path_mtu - IP_AND_TCP;
+    uint32_t bound = (uint32_t)connection->socket->options[DAYTONA_OPTION_MAXIMUM_SEGMENT];
+    if (bound != 0 && bound < mss)
+        mss = bound;
+    return mss > UINT16_MAX ? UINT16_MAX : mss;
+}
+
+void tcp_options_offer(struct connection *connection)
+{
+    connection->timestamps = connection->sack = connection->window_scaling = true;
+    connection->receive.window_scale = scale_for(connection);
+    connection->receive.advertised_mss = maximum_segment(connection);
+    connection->send.peer_mss = MSS_DEFAULT;
+    tcp_mss_update(connection);
+}
+
+void tcp_options_agree(struct connection *connection, const struct segment *syn)
+{
+    const struct tcp_header *header = &syn->header;
+    connection->timestamps = connection->timestamps && header->has_timestamps;
+    connection->sack = connection->sack && header->has_sack_permitted;
+    connection->window_scaling = connection->window_scaling && header->has_window_scale;
+    if (connection->window_scaling)
+        connection->send.window_scale =
+            header->window_scale > SCALE_MAX ? SCALE_MAX : header->window_scale;
+    else
+        connection->receive.window_scale = 0;
+    if (connection->timestamps) {
+        connection->receive.timestamp_recent = header->timestamp_value;
+        connection->receive.timestamp_at = connection->tcp->now;
+    }
+    connection->send.peer_mss = header->mss != 0 ? header->mss : MSS_DEFAULT;
+    if (connection->send.peer_mss < MSS_MIN)
+        connection->send.peer_mss = MSS_MIN;
+    tcp_mss_update(connection);
+}
+
+void tcp_mss_update(struct connection *connection)
+{
+    struct sender *send = &connection->send;
+    uint32_t mss = maximum_segment(connection);
+    if (mss > send->peer_mss)
+        mss = send->peer_mss;
+    if (connection->timestamps)
+        mss -= TIMESTAMP_SIZE;
+    send->mss = mss < 16 ? 16 : mss;
+}

@@ -1,0 +1,277 @@
+/*
+ * What to send next. daytona_stack_output() pulls; connections that may have something wait in a
+ * ring and take turns. In order: SYN, what is lost, new data and FIN, probes, bare ACKs.
+ */
+#include "stack/tcp/tcp_calls.h"
+#include "stack/tcp/tcp_parts.h"
+
+#include <assert.h>
+
+#define SUPER_SEGMENT_MAX 64000u /* an IP packet stays below 64 KB, headers and all */
+#define SPANNED_MAX       ((uint32_t)(DAYTONA_PACKET_SPANS_MAX - 2) * PAGE_BYTES)
+#define CORK_US           200000u /* Linux: a corked partial segment waits no longer */
+
+void tcp_output_want(struct connection *connection)
+{
+    if (!list_holds(&connection->output))
+        list_append(&connection->tcp->output, &connection->output);
+}
+
+/* Room that the peer's window leaves for new data. */
+static uint32_t window_room(const struct sender *send)
+{
+    return offset_span(send->nxt, send->una + send->wnd);
+}
+
+/* Data queued and never sent. */
+static uint32_t unsent(const struct sender *send)
+{
+    return offset_span(send->nxt, send->pages.end);
+}
+
+static bool fin_unsent(const struct sender *send)
+{
+    return send->fin && send->nxt <= send->pages.end;
+}
+
+/* Nagle's algorithm as Minshall refined it: a partial segment waits while another partial one is
+ * unacknowledged (RFC 9293 section 3.7.4). Corked data wait for more or for the timer. */
+static bool partial_allowed(const struct connection *connection)
+{
+    const struct sender *send = &connection->send;
+    const struct socket *socket = connection->socket;
+    if (send->fin || send->up > send->nxt)
+        return true;
+    if ((send->more || option_on(socket, DAYTONA_OPTION_CORK)) && !send->cork_over)
+        return false;
+    return option_on(socket, DAYTONA_OPTION_NO_DELAY) || send->small_end <= send->una;
+}
+
+/* Sender SWS avoidance, RFC 9293 section 3.8.6.2.1: how many bytes of new data may go in one
+ * packet now, 0 none. */
+static uint32_t new_data_length(struct connection *connection)
+{
+    struct sender *send = &connection->send;
+    uint32_t pending = unsent(send);
+    uint32_t window = window_room(send);
+    uint32_t pipe = tcp_pipe(connection);
+    uint32_t cwnd = connection->controls.cwnd_bytes;
+    uint32_t cwnd_room = cwnd > pipe ? cwnd - pipe : 0;
+    uint32_t segment = pending < send->mss ? pending : send->mss;
+    if (window > 0 && cwnd_room < (segment < window ? segment : window)) {
+        send->cwnd_limited = true;
+        return 0;
+    }
+    uint32_t whole = pending < window ? pending : window;
+    if (whole > cwnd_room)
+        whole = cwnd_room;
+    if (whole >= send->mss) {
+        uint32_t most = connection->tcp->config.super_segment_bytes_max;
+        most = most > SUPER_SEGMENT_MAX ? SUPER_SEGMENT_MAX : most;
+        most = most > SPANNED_MAX ? SPANNED_MAX : most;
+        most = most < send->mss ? send->mss : most;
+        whole = whole < most ? whole : most;
+        return whole - whole % send->mss;
+    }
+    if (whole == pending)
+        return partial_allowed(connection) ? whole : 0;
+    return send->push_due || whole >= send->wnd_max / 2 ? whole : 0;
+}
+
+/* Nothing in flight will bring an ACK that lets held-back data go: a timer must. */
+static void arm_when_held(struct connection *connection)
+{
+    struct sender *send = &connection->send;
+    bool pending = unsent(send) > 0 || fin_unsent(send);
+    if (!pending || send->nxt != send->una || send->timer.set)
+        return;
+    uint32_t needed = unsent(send) < send->mss ? unsent(send) : send->mss;
+    if (window_room(send) < needed || window_room(send) == 0) {
+        tcp_persist_start(connection);
+    } else if (unsent(send) > 0) {
+        send->timer.kind = TIMER_CORK;
+        timer_set(&connection->tcp->timers, &send->timer,
+                  daytona_instant_after_us(connection->tcp->now, CORK_US));
+    }
+}
+
+/* RFC 5681 section 4.1: after an idle RTO the window is no longer known to be right. */
+static void restart_when_idle(struct connection *connection)
+{
+    struct sender *send = &connection->send;
+    if (send->nxt != send->una || send->last_sent.ns == 0)
+        return;
+    uint64_t idle_us = daytona_instant_since_us(connection->tcp->now, send->last_sent);
+    if (idle_us <= send->rto_us)
+        return;
+    uint32_t old = connection->controls.cwnd_bytes;
+    struct daytona_congestion_sample sample = tcp_congestion_sample(connection, 0, 0, 0);
+    connection->socket->congestion->restart(&connection->congestion, &connection->controls, &sample,
+                                            idle_us);
+    if (connection->controls.cwnd_bytes < send->mss)
+        connection->controls.cwnd_bytes = send->mss;
+    if (connection->controls.cwnd_bytes != old)
+        observe(connection->tcp, connection->socket, DAYTONA_EVENT_CWND, old,
+                connection->controls.cwnd_bytes, "idle");
+}
+
+/* The offsets from `what->seq` on are in flight now. */
+static void sent_new(struct connection *connection, const struct outgoing *what)
+{
+    struct sender *send = &connection->send;
+    if (!send->timing) {
+        send->timing = true;
+        send->timed = send->nxt;
+        send->timed_at = connection->tcp->now;
+    }
+    bool fin = (what->flags & TCP_FIN) != 0;
+    send->nxt = what->seq + what->length + fin;
+    if (what->length % send->mss != 0)
+        send->small_end = send->nxt;
+    send->push_due = send->cork_over = false;
+    if (!send->timer.set || send->timer.kind != TIMER_RETRANSMIT)
+        tcp_rto_restart(connection);
+    if (tcp_pipe(connection) + send->mss > connection->controls.cwnd_bytes)
+        send->cwnd_limited = true;
+}
+
+/* RFC 9293 section 3.9.1.2: PSH at the end of what the application wrote. */
+static uint8_t push_flag(const struct sender *send, uint64_t start, uint64_t end)
+{
+    bool covers = start < send->pushed && send->pushed <= end;
+    return covers || (end == send->pages.end && !send->more) ? TCP_PSH : 0;
+}
+
+static bool new_data(struct connection *connection, struct outgoing *what)
+{
+    struct sender *send = &connection->send;
+    bool fin = fin_unsent(send);
+    if (unsent(send) == 0 && !fin)
+        return false;
+    restart_when_idle(connection);
+    uint32_t length = unsent(send) > 0 ? new_data_length(connection) : 0;
+    if (unsent(send) > 0 && length == 0)
+        return false;
+    *what = (struct outgoing){.seq = send->nxt, .length = length};
+    uint64_t end = send->nxt + length;
+    if (fin && end == send->pages.end && window_room(send) > length)
+        what->flags |= TCP_FIN;
+    else if (length == 0)
+        return false;
+    if (length > 0)
+        what->flags |= push_flag(send, what->seq, end);
+    sent_new(connection, what);
+    return true;
+}
+
+/* [start, start + length) goes out again; the offset after the data is FIN's. */
+static void send_again(struct connection *connection, uint64_t start, uint32_t length,
+                       struct outgoing *what)
+{
+    struct sender *send = &connection->send;
+    uint64_t end = start + length;
+    *what = (struct outgoing){.seq = start,
+                              .length = offset_span(start, offset_earlier(end, send->pages.end))};
+    if (end > send->pages.end)
+        what->flags |= TCP_FIN;
+    if (what->length > 0)
+        what->flags |= push_flag(send, start, start + what->length);
+    if (send->timing && send->timed < end)
+        send->timing = false; /* Karn: its ACK would be ambiguous */
+    connection->tally.segments_retransmitted++;
+    connection->tally.bytes_retransmitted += what->length;
+    connection->tcp->counters.segments_retransmitted++;
+    if (start == send->una)
+        tcp_rto_restart(connection);
+    observe(connection->tcp, connection->socket, DAYTONA_EVENT_RETRANSMIT, offset_seq(start).value,
+            length, send->recovery == RECOVERY_LOSS ? "timeout" : "fast");
+}
+
+static bool data_segment(struct connection *connection, struct outgoing *what)
+{
+    uint64_t start;
+    uint32_t length;
+    if (tcp_recovery_next(connection, false, &start, &length)) {
+        send_again(connection, start, length, what);
+        return true;
+    }
+    if (new_data(connection, what))
+        return true;
+    if (tcp_recovery_next(connection, true, &start, &length)) {
+        send_again(connection, start, length, what);
+        return true;
+    }
+    return false;
+}
+
+/* Linux's probe: an old sequence number without data, which every peer must answer. */
+static bool probe_segment(struct connection *connection, struct outgoing *what)
+{
+    struct sender *send = &connection->send;
+    if (!send->probe_due)
+        return false;
+    send->probe_due = false;
+    *what = (struct outgoing){.seq = send->una - 1};
+    return true;
+}
+
+static bool syn_segment(struct connection *connection, struct outgoing *what)
+{
+    struct sender *send = &connection->send;
+    if (!send->syn_due)
+        return false;
+    send->syn_due = false;
+    *what = (struct outgoing){.seq = send->iss, .flags = TCP_SYN};
+    if (send->syn_tries == 0 && !send->timing && !send->timer.set) {
+        send->timing = true;
+        send->timed = send->iss;
+        send->timed_at = connection->tcp->now;
+    } else {
+        send->timing = false;
+        connection->tally.segments_retransmitted++;
+        connection->tcp->counters.segments_retransmitted++;
+        observe(connection->tcp, connection->socket, DAYTONA_EVENT_RETRANSMIT,
+                offset_seq(send->iss).value, 1, "SYN");
+    }
+    if (!send->timer.set)
+        tcp_rto_restart(connection);
+    return true;
+}
+
+bool tcp_output_next(struct connection *connection, struct daytona_packet_out *out)
+{
+    enum daytona_tcp_state state = connection->socket->state;
+    struct outgoing what = {.seq = connection->send.nxt};
+    bool any;
+    if (!tcp_state_synchronized(state))
+        any = syn_segment(connection, &what);
+    else
+        any = data_segment(connection, &what) || probe_segment(connection, &what);
+    bool acknowledge = connection->receive.acks_owed > 0 && state != DAYTONA_TCP_SYN_SENT;
+    if (any || acknowledge)
+        tcp_transmit(connection, &what, out);
+    else if (tcp_state_synchronized(state))
+        arm_when_held(connection);
+    return any || acknowledge;
+}
+
+bool tcp_output_waits(const struct tcp *tcp)
+{
+    return list_first(&tcp->output) != NULL || list_first(&tcp->replies) != NULL;
+}
+
+bool tcp_output(struct tcp *tcp, struct daytona_packet_out *out)
+{
+    if (tcp_reply_output(tcp, out))
+        return true;
+    struct list_node *node;
+    while ((node = list_first(&tcp->output)) != NULL) {
+        struct connection *connection = OWNER_OF(node, struct connection, output);
+        list_remove(node);
+        if (tcp_output_next(connection, out)) {
+            tcp_output_want(connection); /* behind the others */
+            return true;
+        }
+    }
+    return false;
+}

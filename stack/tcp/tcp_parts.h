@@ -1,0 +1,279 @@
+/*
+ * tcp_parts.h - what the files of the TCP machine need of each other, file by file.
+ */
+#ifndef STACK_TCP_TCP_PARTS_H
+#define STACK_TCP_TCP_PARTS_H
+
+#include "stack/tcp/tcp_calls.h"
+
+/* ------------------------------------------------------------------ tcp_state.c */
+
+/** The only writer of socket->state: asserts that RFC 9293 figure 5 (and the timeouts and resets
+ *  around it) has this edge, and tells the observer. `cause` is static. */
+void tcp_state_set(struct socket *socket, enum daytona_tcp_state state, const char *cause);
+
+/** States from ESTABLISHED on: RFC 9293's "synchronized", without SYN-RECEIVED. */
+bool tcp_state_synchronized(enum daytona_tcp_state state);
+
+/* ------------------------------------------------------------------ tcp_observe.c */
+
+void observe_event(struct tcp *tcp, const struct socket *socket, enum daytona_event_type type,
+                   uint64_t a, uint64_t b, const char *reason);
+
+/** Tells the observer, if there is one. `socket` may be NULL. */
+static inline void observe(struct tcp *tcp, const struct socket *socket,
+                           enum daytona_event_type type, uint64_t a, uint64_t b, const char *reason)
+{
+    if (tcp->observer.event != NULL)
+        observe_event(tcp, socket, type, a, b, reason);
+}
+
+/* ------------------------------------------------------------------ tcp_record.c */
+
+/** A connection record for the socket, its buffers empty and its path asked for. NULL: no
+ *  memory. */
+struct connection *connection_new(struct socket *socket);
+
+/** Sets our and the peer's initial sequence number, and all that counts from them. */
+void connection_set_iss(struct connection *connection, struct seq iss);
+void connection_set_irs(struct connection *connection, struct seq irs);
+
+/** Gives a dead connection's record back when the call is over. */
+void connection_drop(struct connection *connection);
+
+/* ------------------------------------------------------------------ tcp_isn.c */
+
+/** RFC 6528: a 4 us clock plus a keyed hash of the four-tuple. */
+struct seq tcp_isn(const struct tcp *tcp, const struct demux_entry *tuple);
+
+/** Keyed offset of the timestamps of one four-tuple (RFC 7323 section 7.1). */
+uint32_t tcp_timestamp_offset(const struct tcp *tcp, const struct demux_entry *tuple);
+
+/** Now in timestamp ticks of 1 ms, offset applied. */
+static inline uint32_t tcp_timestamp(const struct tcp *tcp, uint32_t offset)
+{
+    return (uint32_t)(tcp->now.ns / 1000000) + offset;
+}
+
+/* ------------------------------------------------------------------ tcp_options_negotiate.c */
+
+/** What our SYN offers. */
+void tcp_options_offer(struct connection *connection);
+
+/** Takes what the peer's SYN or SYN-ACK says; what it does not offer is off. */
+void tcp_options_agree(struct connection *connection, const struct segment *syn);
+
+/** Recomputes send.mss from path, peer, TCP_MAXSEG and timestamps. */
+void tcp_mss_update(struct connection *connection);
+
+/* ------------------------------------------------------------------ arrival of segments */
+
+/** RFC 9293 section 3.10.7.2. `isn` (NULL: a keyed one) is the ISN to use, when the four-tuple was
+ *  in TIME-WAIT. tcp_listen.c */
+enum daytona_verdict tcp_listen_input(struct socket *listener, const struct demux_entry *tuple,
+                                      const struct segment *segment, const struct seq *isn);
+
+/** The listener for a SYN to `local` from `remote`, NULL: none. */
+struct socket *tcp_listener_find(const struct tcp *tcp, const struct daytona_endpoint *local,
+                                 const struct daytona_endpoint *remote);
+
+/** A child has reached ESTABLISHED: moves it to the accept queue. False when that is full. */
+bool tcp_listen_established(struct socket *child);
+
+/** RFC 9293 section 3.10.7.3. tcp_syn_sent.c */
+enum daytona_verdict tcp_syn_sent_input(struct connection *connection, struct segment *segment);
+
+/** RFC 9293 section 3.10.7.4. tcp_input.c */
+enum daytona_verdict tcp_arrival(struct connection *connection, struct segment *segment);
+
+/** The same from the check of the URG bit on, for data on a SYN-ACK. */
+enum daytona_verdict tcp_arrival_after_ack(struct connection *connection, struct segment *segment);
+
+/** A step of the walk: true to go on, false to stop with *verdict. */
+bool tcp_step_acknowledge(struct connection *connection, struct segment *segment,
+                          enum daytona_verdict *verdict);
+bool tcp_step_urgent(struct connection *connection, struct segment *segment,
+                     enum daytona_verdict *verdict);
+bool tcp_step_text(struct connection *connection, struct segment *segment,
+                   enum daytona_verdict *verdict);
+bool tcp_step_fin(struct connection *connection, struct segment *segment,
+                  enum daytona_verdict *verdict);
+
+/** Becomes ESTABLISHED: windows, congestion control, timers, readiness. tcp_establish.c */
+void tcp_establish(struct connection *connection, const struct segment *segment);
+
+/* ------------------------------------------------------------------ tcp_time_wait.c */
+
+/** Enters TIME-WAIT or, on a retransmitted FIN, begins it anew. */
+void tcp_time_wait_enter(struct connection *connection);
+
+/** Leaves only socket->time_wait of the connection. */
+void tcp_time_wait_shrink(struct connection *connection);
+
+/** TIME-WAIT is over, or its four-tuple is wanted. */
+void tcp_time_wait_end(struct socket *socket, const char *cause);
+
+/** A segment for a socket in TIME-WAIT. */
+enum daytona_verdict tcp_time_wait_input(struct socket *socket, const struct demux_entry *tuple,
+                                         const struct segment *segment);
+
+/* ------------------------------------------------------------------ tcp_acknowledge.c */
+
+/** Takes SND.WND from the segment, scaled. */
+void tcp_window_take(struct connection *connection, const struct segment *segment);
+
+/** una moves to `ack` (> una, <= nxt). `sacked_bytes`: newly SACKed by the same segment. */
+void tcp_una_advance(struct connection *connection, const struct segment *segment,
+                     uint32_t sacked_bytes);
+
+/** The one place where a sample for the congestion controller is made. */
+struct daytona_congestion_sample tcp_congestion_sample(const struct connection *connection,
+                                                       uint32_t acked_bytes, uint32_t prior_pipe,
+                                                       uint32_t rtt_us);
+
+enum congestion_call {
+    CONGESTION_ACKED,
+    CONGESTION_LOSS,
+    CONGESTION_RECOVERED,
+    CONGESTION_TIMEOUT
+};
+
+/** Calls the controller, keeps cwnd at one MSS at least, tells the observer. */
+void tcp_congestion_call(struct connection *connection, enum congestion_call call,
+                         const struct daytona_congestion_sample *sample);
+
+/* ------------------------------------------------------------------ tcp_recovery.c */
+
+/** RFC 6675 "pipe": bytes thought to be in the network. */
+uint32_t tcp_pipe(const struct connection *connection);
+
+/** Enters the SACK blocks into the scoreboard; returns newly SACKed bytes above `ack`. */
+uint32_t tcp_sacks_take(struct connection *connection, const struct segment *segment);
+
+/** A duplicate ACK (RFC 5681 section 2 or, with SACK, RFC 6675 section 2). */
+void tcp_duplicate_ack(struct connection *connection);
+
+/** una has moved by `acked` bytes: recovery goes on, or ends. */
+void tcp_recovery_advance(struct connection *connection, uint32_t acked);
+
+/** The segment to send again, by RFC 6675 NextSeg rules 1, 3 and 4. `after_new` asks for rules
+ *  3 and 4, which come after new data. */
+bool tcp_recovery_next(struct connection *connection, bool after_new, uint64_t *start,
+                       uint32_t *length);
+
+/* ------------------------------------------------------------------ tcp_rto.c */
+
+/** RFC 6298 section 2. */
+void tcp_rtt_sample(struct connection *connection, uint32_t rtt_us);
+
+/** Starts or restarts the retransmission timer; stops it when nothing is in flight. */
+void tcp_rto_restart(struct connection *connection);
+
+void tcp_retransmit_fired(struct connection *connection);
+void tcp_persist_fired(struct connection *connection);
+
+/** Starts the persist timer (a closed or too small window). */
+void tcp_persist_start(struct connection *connection);
+
+/** What `tries` retransmissions with doublings from `base_us` on take, as Linux reckons. */
+uint64_t tcp_backoff_span_us(uint32_t base_us, uint32_t tries);
+
+#define RTO_INITIAL_US 1000000u   /* RFC 6298 section 2.1 */
+#define RTO_MAX_US     120000000u /* Linux TCP_RTO_MAX; RFC 6298 section 2.5: >= 60 s */
+
+/* ------------------------------------------------------------------ tcp_acks.c */
+
+/** In-order data came: acknowledge now or later. `filled`: it closed a gap. */
+void tcp_ack_schedule(struct connection *connection, uint32_t bytes, bool filled);
+
+/** An ACK goes out as soon as possible. */
+void tcp_ack_now(struct connection *connection);
+
+/** An out-of-order segment came: RFC 5681 section 4.2. */
+void tcp_ack_duplicate(struct connection *connection);
+
+/** A challenge ACK (RFC 5961), or the ACK of an unacceptable segment; at most two a second. */
+void tcp_ack_challenge(struct connection *connection);
+
+/** An ACK has left in some segment. */
+void tcp_ack_sent(struct connection *connection, bool with_data);
+
+void tcp_delayed_ack_fired(struct connection *connection);
+
+/* ------------------------------------------------------------------ tcp_window.c */
+
+/** Moves receive.edge if it should, and returns the window field for a segment sent now. */
+uint16_t tcp_window_field(struct connection *connection, bool syn);
+
+/** Would a window update tell the peer enough to send one? */
+bool tcp_window_update_due(const struct connection *connection);
+
+/** The reader took `bytes`: lets the window grow with what it reads in a round trip. */
+void tcp_window_reader(struct connection *connection);
+
+/** Sets the initial limit from the buffer size. */
+void tcp_window_limit(struct connection *connection);
+
+/* ------------------------------------------------------------------ tcp_output.c, tcp_transmit.c
+ */
+
+/** Queues the connection for tcp_output(). */
+void tcp_output_want(struct connection *connection);
+
+/** The connection's next packet; false when it has nothing to send now. */
+bool tcp_output_next(struct connection *connection, struct daytona_packet_out *out);
+
+/** What is to be sent: offsets and flags; the rest of the header follows from the state. */
+struct outgoing {
+    uint64_t seq;
+    uint32_t length; /**< payload bytes */
+    uint8_t flags;   /**< TCP_SYN, TCP_FIN, TCP_PSH; ACK, URG and options are added */
+};
+
+/** Writes the packet; accounts for the ACK it carries. */
+void tcp_transmit(struct connection *connection, const struct outgoing *what,
+                  struct daytona_packet_out *out);
+
+/* ------------------------------------------------------------------ tcp_reset.c */
+
+/** A segment that belongs to no connection, queued in tcp.replies. */
+struct reply {
+    struct list_node node;
+    struct daytona_endpoint local, remote;
+    struct seq seq, ack;
+    uint32_t timestamp_value, timestamp_echo;
+    uint16_t window;
+    uint8_t flags;
+    bool has_timestamps;
+};
+
+/** Queues a copy; false (and nothing happens) above the bound or without memory. */
+bool tcp_reply(struct tcp *tcp, const struct reply *reply);
+
+/** Writes the oldest reply; false when there is none. */
+bool tcp_reply_output(struct tcp *tcp, struct daytona_packet_out *out);
+
+/** RFC 9293 section 3.10.7.1: answers a segment that has no connection. */
+enum daytona_verdict tcp_reset_unknown(struct tcp *tcp, const struct demux_entry *tuple,
+                                       const struct tcp_header *header, uint32_t length);
+
+/** RST for a connection that is to end now. */
+void tcp_reset_send(struct connection *connection, const char *cause);
+
+/* ------------------------------------------------------------------ tcp_timers.c */
+
+/** (Re)starts keepalive when the option is on and the state has a peer; else stops it. */
+void tcp_keepalive_restart(struct connection *connection);
+
+/** Microseconds without an answer after which TCP_USER_TIMEOUT ends the connection; 0 never. */
+bool tcp_user_timeout_over(const struct connection *connection);
+
+/* ------------------------------------------------------------------ tcp_icmp.c */
+
+/** Takes a smaller path MTU; sends again what no longer fits. */
+void tcp_path_mtu_take(struct connection *connection, uint32_t mtu);
+
+/** Path MTU to `remote` as learnt from the network, 0 nothing known. */
+uint32_t tcp_path_mtu_known(const struct tcp *tcp, const struct daytona_address *remote);
+
+#endif

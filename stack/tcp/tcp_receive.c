@@ -1,0 +1,204 @@
+/*
+ * RFC 9293 section 3.10.7.4, sixth to eighth: urgent pointer, segment text, FIN. Text goes straight
+ * into the receive buffer at its offset, in order or not.
+ */
+#include "stack/tcp/tcp_calls.h"
+#include "stack/tcp/tcp_parts.h"
+
+#include <errno.h>
+
+#define GAPS_MAX 512u /* ranges held beyond gaps; an attacker's crumbs end here */
+
+/* States in which the peer may still send text. */
+static bool text_welcome(enum daytona_tcp_state state)
+{
+    return state == DAYTONA_TCP_ESTABLISHED || state == DAYTONA_TCP_FIN_WAIT_1 ||
+           state == DAYTONA_TCP_FIN_WAIT_2;
+}
+
+/* Linux reads the pointer as BSD did: it points one past the urgent byte (RFC 6093 section 3). */
+bool tcp_step_urgent(struct connection *connection, struct segment *segment,
+                     enum daytona_verdict *verdict)
+{
+    struct receiver *receive = &connection->receive;
+    (void)verdict;
+    if ((segment->flags & TCP_URG) == 0 || segment->header.urgent_pointer == 0 ||
+        !text_welcome(connection->socket->state))
+        return true;
+    uint64_t at = segment->seq + segment->header.urgent_pointer - 1;
+    if (at < receive->read || (receive->urgent != URGENT_NONE && at <= receive->urgent_at))
+        return true;
+    receive->urgent = URGENT_EXPECTED;
+    receive->urgent_at = at;
+    socket_changed(connection->socket, DAYTONA_READY_URGENT);
+    return true;
+}
+
+/* Cuts away what is already here, what lies beyond the window, and what would follow FIN. */
+static void trim(const struct receiver *receive, struct segment *segment)
+{
+    uint64_t limit = receive->edge;
+    if (receive->fin_seen && receive->fin_at < limit)
+        limit = receive->fin_at;
+    if (segment->seq < receive->nxt) {
+        uint64_t old = receive->nxt - segment->seq;
+        size_t cut = old < segment->payload.length ? (size_t)old : segment->payload.length;
+        segment->payload.data += cut;
+        segment->payload.length -= cut;
+        segment->seq += cut;
+    }
+    uint64_t room = segment->seq < limit ? limit - segment->seq : 0;
+    if (segment->payload.length > room) {
+        segment->payload.length = (size_t)room;
+        segment->flags &= (uint8_t)~TCP_FIN;
+    }
+}
+
+/* Remembers which blocks changed last: they are SACKed first (RFC 2018 section 4). */
+static void remember_block(struct receiver *receive, uint64_t offset)
+{
+    uint64_t *recent = receive->recent;
+    const struct range *block = ranges_find(&receive->ranges, offset);
+    unsigned last = sizeof receive->recent / sizeof recent[0] - 1, from = last;
+    for (unsigned i = 0; i < last && from == last; i++)
+        if (ranges_find(&receive->ranges, recent[i]) == block)
+            from = i;
+    for (unsigned i = from; i > 0; i--)
+        recent[i] = recent[i - 1];
+    recent[0] = offset;
+}
+
+/* Text beyond a gap. */
+static void take_beyond_gap(struct connection *connection, const struct segment *segment)
+{
+    struct receiver *receive = &connection->receive;
+    struct tcp *tcp = connection->tcp;
+    size_t kept = pages_write(&receive->pages, tcp->memory, segment->seq, segment->payload);
+    if (kept < segment->payload.length)
+        tcp->counters.allocation_failures++;
+    int64_t added =
+        ranges_add(&receive->ranges, tcp->memory, segment->seq, segment->seq + kept, GAPS_MAX);
+    if (added > 0)
+        remember_block(receive, segment->seq);
+    if (added == 0)
+        tcp->counters.duplicates++;
+    tcp->counters.out_of_order++;
+    connection->tally.out_of_order_in++;
+    receive->last_data = tcp->now;
+    tcp_ack_duplicate(connection);
+}
+
+/* Text at nxt, and what it makes contiguous. */
+static void take_in_order(struct connection *connection, const struct segment *segment)
+{
+    struct receiver *receive = &connection->receive;
+    struct tcp *tcp = connection->tcp;
+    uint64_t before = receive->nxt;
+    size_t kept = pages_write(&receive->pages, tcp->memory, segment->seq, segment->payload);
+    if (kept < segment->payload.length)
+        tcp->counters.allocation_failures++;
+    receive->nxt += kept;
+    bool filled = receive->ranges.count > 0;
+    if (filled && receive->ranges.first->start <= receive->nxt) {
+        receive->nxt = offset_later(receive->nxt, receive->ranges.first->end);
+        ranges_drop_before(&receive->ranges, tcp->memory, receive->nxt);
+    }
+    connection->tally.bytes_received += receive->nxt - before;
+    receive->pushed = receive->pushed || (segment->flags & TCP_PSH) != 0;
+    tcp_ack_schedule(connection, (uint32_t)segment->payload.length, filled);
+    if (receive->nxt == before)
+        return;
+    unsigned edges = DAYTONA_READY_IN;
+    if (receive->urgent == URGENT_EXPECTED && receive->urgent_at < receive->nxt &&
+        receive->urgent_at >= before)
+        edges |= DAYTONA_READY_URGENT;
+    socket_changed(connection->socket, edges);
+}
+
+/* RFC 9293 section 3.10.7.4 and RFC 1122 section 4.2.2.13: text that nobody will read. */
+static bool reset_unread(struct connection *connection, const struct segment *segment,
+                         enum daytona_verdict *verdict)
+{
+    if (!connection->socket->closed || segment->payload.length == 0 ||
+        segment->seq + segment->payload.length <= connection->receive.nxt)
+        return false;
+    tcp_reset_send(connection, "data after close");
+    connection_end(connection, 0, "data after close");
+    *verdict = DAYTONA_VERDICT_RESET_SENT;
+    return true;
+}
+
+bool tcp_step_text(struct connection *connection, struct segment *segment,
+                   enum daytona_verdict *verdict)
+{
+    struct receiver *receive = &connection->receive;
+    if (!text_welcome(connection->socket->state))
+        return true;
+    if (reset_unread(connection, segment, verdict))
+        return false;
+    size_t length = segment->payload.length;
+    connection->tally.data_segments_in += length > 0;
+    trim(receive, segment);
+    if (length > 0 && segment->payload.length == 0) { /* all old, or no window at all */
+        connection->tcp->counters.duplicates++;
+        tcp_ack_duplicate(connection);
+    } else if (length > 0 && segment->seq > receive->nxt) {
+        take_beyond_gap(connection, segment);
+    } else if (length > 0) {
+        take_in_order(connection, segment);
+    }
+    return true;
+}
+
+/* All before the peer's FIN is here: eighth check. */
+static void fin_reached(struct connection *connection)
+{
+    struct socket *socket = connection->socket;
+    connection->receive.nxt = connection->receive.fin_at + 1;
+    tcp_ack_now(connection);
+    socket_changed(socket, DAYTONA_READY_IN | DAYTONA_READY_RDHUP |
+                               (socket->shut_write ? DAYTONA_READY_HUP : 0));
+    switch (socket->state) {
+    case DAYTONA_TCP_ESTABLISHED:
+        tcp_state_set(socket, DAYTONA_TCP_CLOSE_WAIT, "FIN received");
+        break;
+    case DAYTONA_TCP_FIN_WAIT_1:
+        tcp_state_set(socket, DAYTONA_TCP_CLOSING, "FIN received");
+        break;
+    case DAYTONA_TCP_FIN_WAIT_2:
+        tcp_time_wait_enter(connection);
+        break;
+    case DAYTONA_TCP_SYN_SENT:
+    case DAYTONA_TCP_SYN_RECEIVED:
+    case DAYTONA_TCP_TIME_WAIT:
+    case DAYTONA_TCP_CLOSED:
+    case DAYTONA_TCP_CLOSE_WAIT:
+    case DAYTONA_TCP_LAST_ACK:
+    case DAYTONA_TCP_LISTEN:
+    case DAYTONA_TCP_CLOSING:
+        break;
+    }
+}
+
+bool tcp_step_fin(struct connection *connection, struct segment *segment,
+                  enum daytona_verdict *verdict)
+{
+    struct receiver *receive = &connection->receive;
+    (void)verdict;
+    bool welcome = text_welcome(connection->socket->state);
+    if ((segment->flags & TCP_FIN) != 0 && !receive->fin_seen && welcome) {
+        uint64_t at = segment->seq + segment->payload.length;
+        bool contradicts = at < receive->nxt;
+        for (const struct range *range = receive->ranges.first; range != NULL; range = range->next)
+            contradicts = contradicts || range->end > at;
+        if (!contradicts) {
+            receive->fin_seen = true;
+            receive->fin_at = at;
+            if (at != receive->nxt)
+                tcp_ack_duplicate(connection);
+        }
+    }
+    if (receive->fin_seen && receive->nxt == receive->fin_at && welcome)
+        fin_reached(connection);
+    return true;
+}

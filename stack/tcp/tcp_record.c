@@ -1,0 +1,328 @@
+/*
+ * The life of the records: slots that give sockets their ids, connections made and ended, and
+ * the lists of what is dead until the call in progress is over.
+ */
+#include "stack/tcp/tcp_calls.h"
+#include "stack/tcp/tcp_parts.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#define SLOT_BLOCK 512u
+#define SLOT_NONE  UINT32_MAX
+
+struct slot {
+    struct socket *socket; /* NULL: free */
+    uint32_t next_free;
+};
+
+/* As in Linux: net.ipv4.tcp_keepalive_*, tcp_syn_retries, ip_default_ttl. */
+static const int64_t option_defaults[DAYTONA_OPTION_COUNT] = {
+    [DAYTONA_OPTION_KEEP_IDLE_US] = INT64_C(7200) * 1000000,
+    [DAYTONA_OPTION_KEEP_INTERVAL_US] = INT64_C(75) * 1000000,
+    [DAYTONA_OPTION_KEEP_COUNT] = 9,
+    [DAYTONA_OPTION_LINGER_US] = -1,
+    [DAYTONA_OPTION_RECEIVE_LOW_WATER] = 1,
+    [DAYTONA_OPTION_TIME_TO_LIVE] = 64,
+    [DAYTONA_OPTION_SYN_RETRIES] = 6,
+    [DAYTONA_OPTION_QUICK_ACK] = 1,
+};
+
+int tcp_init(struct tcp *tcp, struct memory *memory, const struct daytona_stack_config *config,
+             const struct daytona_observer *observer)
+{
+    *tcp = (struct tcp){.memory = memory, .config = *config};
+    if (observer != NULL)
+        tcp->observer = *observer;
+    list_init(&tcp->output);
+    list_init(&tcp->replies);
+    list_init(&tcp->changed);
+    list_init(&tcp->dead);
+    list_init(&tcp->ended);
+    tcp->now.ns = 1; /* so that an instant of 0 can mean "never" */
+    uint64_t seed = siphash(config->secret, "random", 6);
+    tcp->random.state = seed;
+    tcp->slots.first_free = SLOT_NONE;
+    tcp->slots.generation = 0;
+    size_t sockets = memory_region(memory) / memory_block_bytes(sizeof(struct socket));
+    tcp->slots.block_max = (uint32_t)(sockets / SLOT_BLOCK + 1);
+    tcp->slots.blocks = memory_take_zeroed(memory, tcp->slots.block_max * sizeof(struct slot *));
+    if (tcp->slots.blocks == NULL)
+        return -ENOMEM;
+    return demux_init(&tcp->demux, memory, config->secret);
+}
+
+static struct slot *slot_at(const struct tcp *tcp, uint32_t index)
+{
+    return &tcp->slots.blocks[index / SLOT_BLOCK][index % SLOT_BLOCK];
+}
+
+/* Makes a block of free slots; false when memory is short. */
+static bool slots_grow(struct tcp *tcp)
+{
+    struct slots *slots = &tcp->slots;
+    if (slots->block_count == slots->block_max)
+        return false;
+    struct slot *block = memory_take_zeroed(tcp->memory, SLOT_BLOCK * sizeof(struct slot));
+    if (block == NULL)
+        return false;
+    uint32_t first = slots->block_count * SLOT_BLOCK;
+    slots->blocks[slots->block_count++] = block;
+    for (uint32_t i = 0; i < SLOT_BLOCK; i++)
+        block[i].next_free = i + 1 < SLOT_BLOCK ? first + i + 1 : slots->first_free;
+    slots->first_free = first;
+    return true;
+}
+
+/* With the last socket the slots' memory goes too: an empty stack holds none. Generations go
+ * on counting, so an old id never fits again. */
+static void slots_release(struct tcp *tcp)
+{
+    struct slots *slots = &tcp->slots;
+    while (slots->block_count > 0)
+        memory_return(tcp->memory, slots->blocks[--slots->block_count]);
+    slots->first_free = SLOT_NONE;
+}
+
+static bool slot_take(struct socket *socket)
+{
+    struct tcp *tcp = socket->tcp;
+    if (tcp->slots.first_free == SLOT_NONE && !slots_grow(tcp))
+        return false;
+    uint32_t index = tcp->slots.first_free;
+    struct slot *slot = slot_at(tcp, index);
+    tcp->slots.first_free = slot->next_free;
+    tcp->slots.used++;
+    slot->socket = socket;
+    if (++tcp->slots.generation == 0)
+        tcp->slots.generation = 1;
+    socket->id = (struct daytona_socket_id){index, tcp->slots.generation};
+    return true;
+}
+
+static void slot_give_up(struct socket *socket)
+{
+    struct tcp *tcp = socket->tcp;
+    struct slot *slot = slot_at(tcp, socket->id.index);
+    assert(slot->socket == socket);
+    slot->socket = NULL;
+    slot->next_free = tcp->slots.first_free;
+    tcp->slots.first_free = socket->id.index;
+    if (--tcp->slots.used == 0)
+        slots_release(tcp);
+}
+
+struct socket *socket_new(struct tcp *tcp, int *error)
+{
+    *error = -ENFILE;
+    if (tcp->config.sockets_max != 0 && tcp->slots.used >= tcp->config.sockets_max)
+        return NULL;
+    *error = -ENOMEM;
+    struct socket *socket = memory_take_zeroed(tcp->memory, sizeof *socket);
+    if (socket == NULL) {
+        tcp->counters.allocation_failures++;
+        return NULL;
+    }
+    socket->tcp = tcp;
+    if (!slot_take(socket)) {
+        tcp->counters.allocation_failures++;
+        memory_return(tcp->memory, socket);
+        return NULL;
+    }
+    socket->state = DAYTONA_TCP_CLOSED;
+    socket->congestion = tcp->congestion;
+    memcpy(socket->options, option_defaults, sizeof socket->options);
+    socket->options[DAYTONA_OPTION_RECEIVE_BUFFER] = tcp->config.receive_buffer_bytes;
+    socket->options[DAYTONA_OPTION_SEND_BUFFER] = tcp->config.send_buffer_bytes;
+    return socket;
+}
+
+struct socket *socket_find(const struct tcp *tcp, struct daytona_socket_id id)
+{
+    if (id.index >= tcp->slots.block_count * SLOT_BLOCK)
+        return NULL;
+    struct socket *socket = slot_at(tcp, id.index)->socket;
+    return socket != NULL && socket->id.generation == id.generation ? socket : NULL;
+}
+
+struct socket *socket_from_index(const struct tcp *tcp, uint32_t index)
+{
+    for (; index < tcp->slots.block_count * SLOT_BLOCK; index++) {
+        struct socket *socket = slot_at(tcp, index)->socket;
+        if (socket != NULL && !socket->gone)
+            return socket;
+    }
+    return NULL;
+}
+
+void socket_changed(struct socket *socket, unsigned edges)
+{
+    if (!socket->owned && !socket->gone)
+        return;
+    socket->edges |= (uint8_t)edges;
+    if (!list_holds(&socket->changed))
+        list_append(&socket->tcp->changed, &socket->changed);
+}
+
+/* Out of every table and list but the slots. */
+static void socket_detach(struct socket *socket)
+{
+    struct tcp *tcp = socket->tcp;
+    assert(socket->state == DAYTONA_TCP_CLOSED);
+    timer_cancel(&tcp->timers, &socket->life);
+    tcp_listen_forget(socket);
+    demux_remove_tuple(&tcp->demux, &socket->entry);
+    demux_remove_port(&tcp->demux, &socket->entry);
+    if (socket->connection != NULL)
+        connection_drop(socket->connection);
+}
+
+void socket_finish(struct socket *socket)
+{
+    socket_detach(socket);
+    if (!socket->closed) {
+        socket_drop(socket);
+        return;
+    }
+    socket->gone = true;
+    socket_changed(socket, DAYTONA_READY_GONE);
+}
+
+void socket_drop(struct socket *socket)
+{
+    socket_detach(socket);
+    list_remove(&socket->changed);
+    slot_give_up(socket);
+    list_append(&socket->tcp->dead, &socket->changed);
+}
+
+struct connection *connection_new(struct socket *socket)
+{
+    struct tcp *tcp = socket->tcp;
+    struct connection *connection = memory_take_zeroed(tcp->memory, sizeof *connection);
+    if (connection == NULL) {
+        tcp->counters.allocation_failures++;
+        return NULL;
+    }
+    connection->tcp = tcp;
+    connection->socket = socket;
+    connection->since = tcp->now;
+    connection->identification = (uint16_t)random_next(&tcp->random);
+    connection->timestamp_offset = tcp_timestamp_offset(tcp, &socket->entry);
+    connection->receive.timer.kind = TIMER_DELAYED_ACK;
+    connection->receive.last_segment = tcp->now;
+    connection->receive.mss = 536; /* RFC 9293 section 3.7.1: the least a peer sends in full */
+    connection->send.rto_us = RTO_INITIAL_US;
+    connection->send.buffer_bytes = (uint32_t)socket->options[DAYTONA_OPTION_SEND_BUFFER];
+
+    struct daytona_path path = {.mtu = 1500};
+    if (tcp->config.path != NULL)
+        tcp->config.path(tcp->config.path_context, &socket->entry.local.address,
+                         &socket->entry.remote.address, &path);
+    uint32_t known = tcp_path_mtu_known(tcp, &socket->entry.remote.address);
+    connection->send.path_mtu = known != 0 && known < path.mtu ? known : path.mtu;
+    if (connection->send.path_mtu < 68)
+        connection->send.path_mtu = 68; /* RFC 791: every link takes that */
+    tcp_window_limit(connection);
+    socket->connection = connection;
+    return connection;
+}
+
+void connection_set_iss(struct connection *connection, struct seq iss)
+{
+    struct sender *send = &connection->send;
+    send->iss = send->una = offset_first(iss);
+    send->nxt = send->iss + 1;
+    send->up = send->small_end = send->pushed = send->una;
+    send->high_rxt = send->lost_to = send->recovery_point = send->una;
+    send->pages.start = send->pages.end = send->nxt;
+}
+
+void connection_set_irs(struct connection *connection, struct seq irs)
+{
+    struct receiver *receive = &connection->receive;
+    uint64_t offered = receive->edge - receive->nxt; /* in a SYN sent before irs was known */
+    receive->irs = offset_first(irs);
+    receive->nxt = receive->read = receive->acked = receive->irs + 1;
+    receive->edge = receive->nxt + offered;
+    receive->pages.start = receive->pages.end = receive->nxt;
+    receive->measured_from = receive->nxt;
+    receive->measured_at = connection->tcp->now;
+}
+
+void connection_end(struct connection *connection, int error, const char *cause)
+{
+    struct tcp *tcp = connection->tcp;
+    struct socket *socket = connection->socket;
+    assert(!connection->ended);
+    connection->ended = true;
+    timer_cancel(&tcp->timers, &connection->send.timer);
+    timer_cancel(&tcp->timers, &connection->receive.timer);
+    timer_cancel(&tcp->timers, &socket->life);
+    list_remove(&connection->output);
+    list_append(&tcp->ended, &connection->output);
+    demux_remove_tuple(&tcp->demux, &socket->entry);
+    bool embryo = socket->parent != NULL && socket->state == DAYTONA_TCP_SYN_RECEIVED;
+    tcp_state_set(socket, DAYTONA_TCP_CLOSED, cause);
+    if (error != 0)
+        socket->error = (uint16_t)error;
+    if (socket->closed || embryo)
+        socket_finish(socket);
+    else
+        socket_changed(socket, DAYTONA_READY_IN | DAYTONA_READY_OUT | DAYTONA_READY_RDHUP |
+                                   DAYTONA_READY_HUP | (error != 0 ? DAYTONA_READY_ERROR : 0));
+}
+
+void connection_drop(struct connection *connection)
+{
+    assert(connection->ended);
+    struct socket *socket = connection->socket;
+    if (socket == NULL)
+        return;
+    socket->connection = NULL;
+    connection->socket = NULL;
+    if (!list_holds(&connection->output))
+        list_append(&connection->tcp->ended, &connection->output);
+}
+
+void connection_forget(struct socket *socket)
+{
+    struct demux *demux = &socket->tcp->demux;
+    connection_drop(socket->connection);
+    demux_remove_port(demux, &socket->entry);
+    socket->entry.remote = (struct daytona_endpoint){0};
+    demux_insert_port(demux, &socket->entry);
+    socket->shut_read = socket->shut_write = socket->wants_space = false;
+}
+
+/* Gives back the buffers of ended connections, and the record when nobody has it any more. */
+static void release_ended(struct tcp *tcp)
+{
+    for (struct list_node *node; (node = list_first(&tcp->ended)) != NULL;) {
+        struct connection *connection = OWNER_OF(node, struct connection, output);
+        list_remove(node);
+        pages_release(&connection->send.pages, tcp->memory);
+        ranges_release(&connection->send.sacked, tcp->memory);
+        ranges_release(&connection->receive.ranges, tcp->memory);
+        if (connection->socket != NULL)
+            continue;
+        pages_release(&connection->receive.pages, tcp->memory);
+        memory_return(tcp->memory, connection);
+    }
+}
+
+void tcp_enter(struct tcp *tcp, struct daytona_instant now)
+{
+    if (daytona_instant_before(tcp->now, now))
+        tcp->now = now;
+}
+
+void tcp_leave(struct tcp *tcp)
+{
+    release_ended(tcp);
+    for (struct list_node *node; (node = list_first(&tcp->dead)) != NULL;) {
+        list_remove(node);
+        memory_return(tcp->memory, OWNER_OF(node, struct socket, changed));
+    }
+}

@@ -1,0 +1,114 @@
+/*
+ * Segments that belong to no connection (any more): resets, and the ACKs of TIME-WAIT. They wait
+ * in a bounded queue; one that does not fit is as lost as a packet in the network.
+ */
+#include "stack/tcp/tcp_parts.h"
+#include "stack/wire/ipv4.h"
+
+#include <string.h>
+
+#define REPLIES_MAX 1024u
+
+bool tcp_reply(struct tcp *tcp, const struct reply *reply)
+{
+    struct reply *copy =
+        tcp->reply_count < REPLIES_MAX ? memory_take(tcp->memory, sizeof *copy) : NULL;
+    if (copy == NULL)
+        return false;
+    *copy = *reply;
+    list_append(&tcp->replies, &copy->node);
+    tcp->reply_count++;
+    if ((reply->flags & TCP_RST) != 0)
+        tcp->counters.resets_sent++;
+    return true;
+}
+
+static void reply_write(const struct reply *reply, struct daytona_packet_out *out)
+{
+    struct tcp_header header = {
+        .source_port = reply->local.port,
+        .destination_port = reply->remote.port,
+        .seq = reply->seq,
+        .ack = reply->ack,
+        .flags = reply->flags,
+        .window = reply->window,
+        .has_timestamps = reply->has_timestamps,
+        .timestamp_value = reply->timestamp_value,
+        .timestamp_echo = reply->timestamp_echo,
+    };
+    size_t length = tcp_header_emit(&header, out->header + IPV4_HEADER_MIN);
+    struct ipv4_header ip = {
+        .source = reply->local.address,
+        .destination = reply->remote.address,
+        .total_length = (uint16_t)(IPV4_HEADER_MIN + length),
+        .time_to_live = 64,
+        .protocol = IP_PROTOCOL_TCP,
+        .dont_fragment = true,
+    };
+    ipv4_emit(&ip, out->header);
+    tcp_checksum_store(out->header + IPV4_HEADER_MIN, length, &ip.source, &ip.destination, NULL, 0);
+    out->header_length = ip.total_length;
+    out->transport_offset = IPV4_HEADER_MIN;
+    out->segment_bytes = 0;
+    out->span_count = 0;
+    out->payload_length = 0;
+    out->source = ip.source;
+    out->destination = ip.destination;
+}
+
+bool tcp_reply_output(struct tcp *tcp, struct daytona_packet_out *out)
+{
+    struct list_node *node = list_first(&tcp->replies);
+    if (node == NULL)
+        return false;
+    struct reply *reply = OWNER_OF(node, struct reply, node);
+    reply_write(reply, out);
+    list_remove(node);
+    tcp->reply_count--;
+    memory_return(tcp->memory, reply);
+    return true;
+}
+
+/* Beside a kernel, only ports of ours are ours to answer for. */
+static bool port_is_ours(const struct tcp *tcp, uint16_t port)
+{
+    return tcp->config.owns_every_port || demux_next_on_port(&tcp->demux, port, NULL) != NULL;
+}
+
+enum daytona_verdict tcp_reset_unknown(struct tcp *tcp, const struct demux_entry *tuple,
+                                       const struct tcp_header *header, uint32_t length)
+{
+    if (!port_is_ours(tcp, tuple->local.port))
+        return DAYTONA_VERDICT_NO_SOCKET;
+    if ((header->flags & TCP_RST) != 0)
+        return DAYTONA_VERDICT_UNACCEPTABLE;
+    struct reply reply = {.local = tuple->local, .remote = tuple->remote};
+    if ((header->flags & TCP_ACK) != 0) {
+        reply.seq = header->ack;
+        reply.flags = TCP_RST;
+    } else {
+        reply.ack = seq_add(header->seq, length);
+        reply.flags = TCP_RST | TCP_ACK;
+    }
+    observe(tcp, NULL, DAYTONA_EVENT_RESET, 1, 0, "no connection");
+    return tcp_reply(tcp, &reply) ? DAYTONA_VERDICT_RESET_SENT : DAYTONA_VERDICT_NO_MEMORY;
+}
+
+void tcp_reset_send(struct connection *connection, const char *cause)
+{
+    const struct sender *send = &connection->send;
+    /* Within the window that the peer offered, or it would not believe the reset. */
+    uint64_t seq = offset_earlier(send->nxt, offset_later(send->una + send->wnd, send->una));
+    struct reply reply = {
+        .local = connection->socket->entry.local,
+        .remote = connection->socket->entry.remote,
+        .seq = offset_seq(seq),
+        .ack = offset_seq(connection->receive.nxt),
+        .flags = TCP_RST | TCP_ACK,
+        .has_timestamps = connection->timestamps,
+        .timestamp_value = tcp_timestamp(connection->tcp, connection->timestamp_offset),
+        .timestamp_echo = connection->receive.timestamp_recent,
+    };
+    observe(connection->tcp, connection->socket, DAYTONA_EVENT_RESET, 1, 0, cause);
+    tcp_reply(connection->tcp, &reply);
+}

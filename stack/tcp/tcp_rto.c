@@ -1,0 +1,194 @@
+/*
+ * The retransmission timer of RFC 6298, with Linux's bounds: the smallest RTO is the smoothed
+ * RTT plus 200 ms, the largest 120 s, and a connection is given up after the time that 15
+ * doublings from 200 ms take (net.ipv4.tcp_retries2). Zero-window probes back off alike.
+ */
+#include "stack/tcp/tcp_calls.h"
+#include "stack/tcp/tcp_parts.h"
+
+#include <errno.h>
+
+#define RETRIES_MAX         15u     /* Linux net.ipv4.tcp_retries2 */
+#define ORPHAN_RETRIES_MAX  8u      /* Linux, when net.ipv4.tcp_orphan_retries is 0 */
+#define SYN_ACK_RETRIES_MAX 5u      /* Linux net.ipv4.tcp_synack_retries */
+#define RTO_MIN_LINUX_US    200000u /* the retries are counted in doublings of this */
+
+void tcp_rtt_sample(struct connection *connection, uint32_t rtt_us)
+{
+    struct sender *send = &connection->send;
+    uint32_t rtt = rtt_us == 0 ? 1 : rtt_us;
+    if (send->srtt_us == 0) {
+        send->srtt_us = rtt;
+        send->rttvar_us = rtt / 2;
+    } else {
+        uint32_t error = send->srtt_us > rtt ? send->srtt_us - rtt : rtt - send->srtt_us;
+        send->rttvar_us = (uint32_t)((UINT64_C(3) * send->rttvar_us + error) / 4);
+        send->srtt_us = (uint32_t)((UINT64_C(7) * send->srtt_us + rtt) / 8);
+    }
+    if (send->rtt_min_us == 0 || rtt < send->rtt_min_us)
+        send->rtt_min_us = rtt;
+    uint64_t slack = UINT64_C(4) * send->rttvar_us;
+    if (slack < connection->tcp->config.rto_min_us)
+        slack = connection->tcp->config.rto_min_us;
+    uint64_t rto = send->srtt_us + slack;
+    send->rto_us = rto > RTO_MAX_US ? RTO_MAX_US : (uint32_t)rto;
+    observe(connection->tcp, connection->socket, DAYTONA_EVENT_RTT_SAMPLE, rtt, send->rto_us, NULL);
+}
+
+uint64_t tcp_backoff_span_us(uint32_t base_us, uint32_t tries)
+{
+    uint64_t span = 0, step = base_us;
+    for (uint32_t i = 0; i <= tries; i++) {
+        span += step;
+        step = step * 2 > RTO_MAX_US ? RTO_MAX_US : step * 2;
+    }
+    return span;
+}
+
+/* The timeout in force, backoff applied. */
+static uint32_t timeout_us(const struct connection *connection)
+{
+    uint64_t us = connection->send.rto_us;
+    for (uint32_t i = 0; i < connection->send.backoff && us < RTO_MAX_US; i++)
+        us *= 2;
+    return us > RTO_MAX_US ? RTO_MAX_US : (uint32_t)us;
+}
+
+static void sender_timer_set(struct connection *connection, enum timer_kind kind, uint32_t us)
+{
+    connection->send.timer.kind = (uint8_t)kind;
+    timer_set(&connection->tcp->timers, &connection->send.timer,
+              daytona_instant_after_us(connection->tcp->now, us));
+}
+
+void tcp_rto_restart(struct connection *connection)
+{
+    struct sender *send = &connection->send;
+    if (send->nxt != send->una)
+        sender_timer_set(connection, TIMER_RETRANSMIT, timeout_us(connection));
+    else
+        timer_cancel(&connection->tcp->timers, &send->timer);
+}
+
+void tcp_persist_start(struct connection *connection)
+{
+    sender_timer_set(connection, TIMER_PERSIST, timeout_us(connection));
+}
+
+static void timed_out(struct connection *connection, const char *cause)
+{
+    tcp_abort(connection, connection->soft_error != 0 ? connection->soft_error : ETIMEDOUT, cause);
+}
+
+static void back_off(struct connection *connection)
+{
+    struct sender *send = &connection->send;
+    if (send->backoff < 30)
+        send->backoff++;
+    if (send->stalled_since.ns == 0)
+        send->stalled_since = connection->tcp->now;
+}
+
+/* SYN or SYN-ACK again, or the end of the attempt. */
+static void handshake_fired(struct connection *connection)
+{
+    struct socket *socket = connection->socket;
+    struct sender *send = &connection->send;
+    uint32_t tries_max = connection->passive
+                             ? SYN_ACK_RETRIES_MAX
+                             : (uint32_t)socket->options[DAYTONA_OPTION_SYN_RETRIES];
+    if (send->syn_tries >= tries_max || tcp_user_timeout_over(connection)) {
+        connection_end(connection, connection->soft_error != 0 ? connection->soft_error : ETIMEDOUT,
+                       "no answer to SYN");
+        return;
+    }
+    send->syn_tries++;
+    send->syn_due = true;
+    send->timing = false;
+    back_off(connection);
+    connection->tcp->counters.timeouts++;
+    observe(connection->tcp, socket, DAYTONA_EVENT_TIMEOUT, timeout_us(connection), send->syn_tries,
+            "SYN");
+    sender_timer_set(connection, TIMER_RETRANSMIT, timeout_us(connection));
+    tcp_output_want(connection);
+}
+
+/* All that is not SACKed is thought lost (RFC 6675 section 5.1); the first segment goes out at
+ * once. A peer whose first SACKed block begins where its ACK stands has thrown it away. */
+static void loss_recovery_enter(struct connection *connection)
+{
+    struct sender *send = &connection->send;
+    const struct range *first = send->sacked.first;
+    if (first != NULL && first->start <= send->una)
+        ranges_release(&send->sacked, connection->tcp->memory);
+
+    bool new_episode = send->recovery != RECOVERY_LOSS;
+    uint32_t in_flight = tcp_pipe(connection);
+    send->lost_to = send->nxt;
+    send->high_rxt = send->una;
+    send->recovery_point = send->nxt;
+    send->inflation = 0;
+    send->duplicate_acks = 0;
+    send->rescued = true;
+    if (new_episode) {
+        struct daytona_congestion_sample sample =
+            tcp_congestion_sample(connection, 0, in_flight, 0);
+        sample.in_flight_bytes = in_flight; /* RFC 5681 equation 4: FlightSize */
+        tcp_congestion_call(connection, CONGESTION_TIMEOUT, &sample);
+    }
+    send->recovery = RECOVERY_LOSS;
+    send->retransmit_due = true;
+}
+
+void tcp_retransmit_fired(struct connection *connection)
+{
+    struct socket *socket = connection->socket;
+    struct sender *send = &connection->send;
+    if (!tcp_state_synchronized(socket->state)) {
+        handshake_fired(connection);
+        return;
+    }
+    uint32_t tries_max = socket->closed ? ORPHAN_RETRIES_MAX : RETRIES_MAX;
+    uint64_t stalled_us = send->stalled_since.ns == 0
+                              ? 0
+                              : daytona_instant_since_us(connection->tcp->now, send->stalled_since);
+    bool over = socket->options[DAYTONA_OPTION_USER_TIMEOUT_US] != 0
+                    ? tcp_user_timeout_over(connection)
+                    : stalled_us >= tcp_backoff_span_us(RTO_MIN_LINUX_US, tries_max);
+    if (over) {
+        timed_out(connection, "retransmission timeout");
+        return;
+    }
+    observe(connection->tcp, socket, DAYTONA_EVENT_TIMEOUT, timeout_us(connection),
+            send->tries + 1u, "data");
+    connection->tcp->counters.timeouts++;
+    connection->tally.timeouts++;
+    if (send->tries < UINT8_MAX)
+        send->tries++;
+    loss_recovery_enter(connection);
+    back_off(connection);
+    tcp_rto_restart(connection);
+    tcp_output_want(connection);
+}
+
+void tcp_persist_fired(struct connection *connection)
+{
+    struct sender *send = &connection->send;
+    struct socket *socket = connection->socket;
+    uint32_t tries_max = socket->closed ? ORPHAN_RETRIES_MAX : RETRIES_MAX;
+    /* Probes that are answered go on for ever (RFC 9293 section 3.8.6.1). */
+    if (send->probes >= tries_max || tcp_user_timeout_over(connection)) {
+        timed_out(connection, "window probes unanswered");
+        return;
+    }
+    back_off(connection);
+    if (send->wnd > offset_span(send->una, send->nxt)) {
+        send->push_due = true; /* sender SWS avoidance has waited long enough */
+    } else {
+        send->probes++;
+        send->probe_due = true;
+        observe(connection->tcp, socket, DAYTONA_EVENT_PROBE, send->probes, 0, "window");
+    }
+    tcp_persist_start(connection);
+    tcp_output_want(connection);
+}

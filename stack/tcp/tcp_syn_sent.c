@@ -1,0 +1,57 @@
+/* SYN-SENT: RFC 9293 section 3.10.7.3. */
+#include "stack/tcp/tcp_parts.h"
+
+#include <errno.h>
+
+static enum daytona_verdict refused(struct connection *connection, bool acknowledged)
+{
+    if (!acknowledged)
+        return DAYTONA_VERDICT_UNACCEPTABLE;
+    connection->tcp->counters.resets_received++;
+    observe(connection->tcp, connection->socket, DAYTONA_EVENT_RESET, 2, 0, "refused");
+    connection_end(connection, ECONNREFUSED, "refused");
+    return DAYTONA_VERDICT_ACCEPTED;
+}
+
+/* Both ends have sent SYN: answer with SYN-ACK. */
+static enum daytona_verdict open_crossed(struct connection *connection,
+                                         const struct segment *segment)
+{
+    tcp_window_take(connection, segment);
+    connection->send.wl2 = connection->send.una;
+    connection->send.syn_due = true;
+    tcp_state_set(connection->socket, DAYTONA_TCP_SYN_RECEIVED, "simultaneous open");
+    tcp_output_want(connection);
+    return DAYTONA_VERDICT_ACCEPTED;
+}
+
+enum daytona_verdict tcp_syn_sent_input(struct connection *connection, struct segment *segment)
+{
+    const struct sender *send = &connection->send;
+    uint8_t flags = segment->flags;
+    bool acknowledged = (flags & TCP_ACK) != 0;
+    /* First, the ACK bit. */
+    if (acknowledged && (segment->ack <= send->iss || segment->ack > send->nxt))
+        return (flags & TCP_RST) != 0
+                   ? DAYTONA_VERDICT_UNACCEPTABLE
+                   : tcp_reset_unknown(connection->tcp, &connection->socket->entry,
+                                       &segment->header, segment_length(segment));
+    /* Second, the RST bit. Third, security, is not used. */
+    if ((flags & TCP_RST) != 0)
+        return refused(connection, acknowledged);
+    /* Fourth, the SYN bit; fifth, neither. */
+    if ((flags & TCP_SYN) == 0)
+        return DAYTONA_VERDICT_UNACCEPTABLE;
+    connection_set_irs(connection, segment->header.seq);
+    tcp_options_agree(connection, segment);
+    segment->seq = connection->receive.irs;
+    if (!acknowledged)
+        return open_crossed(connection, segment);
+
+    tcp_window_take(connection, segment);
+    tcp_establish(connection, segment);
+    tcp_ack_now(connection);
+    segment->flags &= (uint8_t)~TCP_SYN;
+    segment->seq++;
+    return tcp_arrival_after_ack(connection, segment);
+}

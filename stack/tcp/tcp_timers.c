@@ -1,0 +1,139 @@
+/*
+ * Timers, dispatched by kind through a table; and keepalive, the one that belongs to no other
+ * file (RFC 9293 section 3.8.4).
+ */
+#include "stack/tcp/tcp_calls.h"
+#include "stack/tcp/tcp_parts.h"
+
+#include <errno.h>
+
+#define FIN_WAIT_2_US 60000000u /* Linux net.ipv4.tcp_fin_timeout */
+
+static void cork_fired(struct connection *connection)
+{
+    connection->send.cork_over = true;
+    tcp_output_want(connection);
+}
+
+static bool keepalive_wanted(const struct connection *connection)
+{
+    const struct socket *socket = connection->socket;
+    return option_on(socket, DAYTONA_OPTION_KEEP_ALIVE) && !connection->ended &&
+           tcp_state_synchronized(socket->state) && socket->state != DAYTONA_TCP_TIME_WAIT &&
+           !(socket->closed && socket->state == DAYTONA_TCP_FIN_WAIT_2);
+}
+
+static void keepalive_set(struct connection *connection, uint64_t us)
+{
+    struct socket *socket = connection->socket;
+    socket->life.kind = TIMER_KEEPALIVE;
+    timer_set(&connection->tcp->timers, &socket->life,
+              daytona_instant_after_us(connection->tcp->now, us));
+}
+
+void tcp_keepalive_restart(struct connection *connection)
+{
+    struct socket *socket = connection->socket;
+    if (keepalive_wanted(connection)) {
+        uint64_t idle_us =
+            daytona_instant_since_us(connection->tcp->now, connection->receive.last_segment);
+        uint64_t limit_us = (uint64_t)socket->options[DAYTONA_OPTION_KEEP_IDLE_US];
+        keepalive_set(connection, idle_us < limit_us ? limit_us - idle_us : 0);
+    } else if (socket->life.kind == TIMER_KEEPALIVE) {
+        timer_cancel(&connection->tcp->timers, &socket->life);
+    }
+}
+
+bool tcp_user_timeout_over(const struct connection *connection)
+{
+    uint64_t limit_us = (uint64_t)connection->socket->options[DAYTONA_OPTION_USER_TIMEOUT_US];
+    return limit_us != 0 && connection->send.stalled_since.ns != 0 &&
+           daytona_instant_since_us(connection->tcp->now, connection->send.stalled_since) >=
+               limit_us;
+}
+
+/* The peer was silent through all probes. With TCP_USER_TIMEOUT that time counts instead. */
+static bool keepalive_over(const struct connection *connection, uint64_t silent_us)
+{
+    const int64_t *options = connection->socket->options;
+    uint64_t user_us = (uint64_t)options[DAYTONA_OPTION_USER_TIMEOUT_US];
+    if (user_us != 0)
+        return connection->send.probes > 0 && silent_us >= user_us;
+    return connection->send.probes >= options[DAYTONA_OPTION_KEEP_COUNT];
+}
+
+/* The timer is not moved by every segment; it looks how long the silence was. */
+static void keepalive_fired(struct socket *socket)
+{
+    struct connection *connection = socket->connection;
+    struct tcp *tcp = socket->tcp;
+    if (!keepalive_wanted(connection))
+        return;
+    struct sender *send = &connection->send;
+    uint64_t idle_us = (uint64_t)socket->options[DAYTONA_OPTION_KEEP_IDLE_US];
+    uint64_t silent_us = daytona_instant_since_us(tcp->now, connection->receive.last_segment);
+    if (send->nxt != send->una || send_queued(send) != 0) {
+        keepalive_set(connection, idle_us); /* retransmissions and window probes do the work */
+    } else if (silent_us < idle_us) {
+        keepalive_set(connection, idle_us - silent_us);
+    } else if (keepalive_over(connection, silent_us)) {
+        tcp_abort(connection, connection->soft_error != 0 ? connection->soft_error : ETIMEDOUT,
+                  "keepalive");
+    } else {
+        send->probes++;
+        send->probe_due = true;
+        tcp_output_want(connection);
+        observe(tcp, socket, DAYTONA_EVENT_PROBE, send->probes, 0, "keepalive");
+        keepalive_set(connection, (uint64_t)socket->options[DAYTONA_OPTION_KEEP_INTERVAL_US]);
+    }
+}
+
+static void fin_wait_2_fired(struct socket *socket)
+{
+    connection_end(socket->connection, 0, "FIN-WAIT-2 timeout");
+}
+
+static void time_wait_fired(struct socket *socket)
+{
+    tcp_time_wait_end(socket, "TIME-WAIT is over");
+}
+
+void tcp_orphaned(struct connection *connection)
+{
+    struct socket *socket = connection->socket;
+    if (socket->state == DAYTONA_TCP_TIME_WAIT) {
+        tcp_time_wait_shrink(connection);
+    } else if (socket->state == DAYTONA_TCP_FIN_WAIT_2) {
+        socket->life.kind = TIMER_FIN_WAIT_2;
+        timer_set(&connection->tcp->timers, &socket->life,
+                  daytona_instant_after_us(connection->tcp->now, FIN_WAIT_2_US));
+    }
+}
+
+/* Which record a timer is embedded in, and what happens when it is due. */
+static const struct timer_action {
+    size_t offset;
+    void (*connection_fired)(struct connection *);
+    void (*socket_fired)(struct socket *);
+} timer_actions[TIMER_KIND_COUNT] = {
+    [TIMER_RETRANSMIT] = {offsetof(struct connection, send.timer), tcp_retransmit_fired, NULL},
+    [TIMER_PERSIST] = {offsetof(struct connection, send.timer), tcp_persist_fired, NULL},
+    [TIMER_CORK] = {offsetof(struct connection, send.timer), cork_fired, NULL},
+    [TIMER_DELAYED_ACK] = {offsetof(struct connection, receive.timer), tcp_delayed_ack_fired, NULL},
+    [TIMER_KEEPALIVE] = {offsetof(struct socket, life), NULL, keepalive_fired},
+    [TIMER_FIN_WAIT_2] = {offsetof(struct socket, life), NULL, fin_wait_2_fired},
+    [TIMER_TIME_WAIT] = {offsetof(struct socket, life), NULL, time_wait_fired},
+};
+
+void tcp_run_timers(struct tcp *tcp)
+{
+    struct timer *timer;
+    while ((timer = timers_take_due(&tcp->timers, tcp->now)) != NULL) {
+        const struct timer_action *action = &timer_actions[timer->kind];
+        void *owner = (uint8_t *)timer - action->offset;
+        if (action->connection_fired != NULL)
+            action->connection_fired(owner);
+        else
+            action->socket_fired(owner);
+    }
+}

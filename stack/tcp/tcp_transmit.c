@@ -1,0 +1,128 @@
+/* Writes a connection's packet: headers from its state, payload borrowed from the send buffer. */
+#include "stack/tcp/tcp_parts.h"
+#include "stack/wire/ipv4.h"
+
+#include <assert.h>
+
+#define PATH_MTU_FRAGMENT 552u /* Linux ip_rt_min_pmtu: below, routers may fragment for us */
+
+/* RFC 2018 section 4: the block that changed last comes first. */
+static void fill_sacks(const struct connection *connection, struct tcp_header *header)
+{
+    const struct receiver *receive = &connection->receive;
+    unsigned room = connection->timestamps ? TCP_SACK_BLOCKS_MAX - 1 : TCP_SACK_BLOCKS_MAX;
+    const struct range *chosen[TCP_SACK_BLOCKS_MAX];
+    for (unsigned i = 0; i < TCP_SACK_BLOCKS_MAX && header->sack_count < room; i++) {
+        const struct range *block = ranges_find(&receive->ranges, receive->recent[i]);
+        bool known = block == NULL;
+        for (unsigned j = 0; j < header->sack_count; j++)
+            known = known || chosen[j] == block;
+        if (known)
+            continue;
+        chosen[header->sack_count] = block;
+        header->sacks[header->sack_count++] =
+            (struct tcp_sack_block){offset_seq(block->start), offset_seq(block->end)};
+    }
+}
+
+static void fill_syn_options(const struct connection *connection, struct tcp_header *header)
+{
+    header->mss = (uint16_t)connection->receive.advertised_mss;
+    header->has_sack_permitted = connection->sack;
+    header->has_window_scale = connection->window_scaling;
+    header->window_scale = connection->receive.window_scale;
+}
+
+/* RFC 9293 section 3.8.5: the pointer as BSD and Linux have it, one past the urgent byte. */
+static void fill_urgent(const struct connection *connection, uint64_t seq,
+                        struct tcp_header *header)
+{
+    uint64_t up = connection->send.up;
+    if (up <= seq || (header->flags & TCP_SYN) != 0)
+        return;
+    header->flags |= TCP_URG;
+    header->urgent_pointer = up - seq > UINT16_MAX ? UINT16_MAX : (uint16_t)(up - seq);
+}
+
+static struct tcp_header header_for(struct connection *connection, const struct outgoing *what)
+{
+    const struct socket *socket = connection->socket;
+    bool syn = (what->flags & TCP_SYN) != 0;
+    bool acknowledges = socket->state != DAYTONA_TCP_SYN_SENT;
+    struct tcp_header header = {
+        .source_port = socket->entry.local.port,
+        .destination_port = socket->entry.remote.port,
+        .seq = offset_seq(what->seq),
+        .flags = what->flags,
+        .has_timestamps = connection->timestamps,
+        .timestamp_value = tcp_timestamp(connection->tcp, connection->timestamp_offset),
+    };
+    if (acknowledges) {
+        header.flags |= TCP_ACK;
+        header.ack = offset_seq(connection->receive.nxt);
+        header.timestamp_echo = connection->receive.timestamp_recent;
+    }
+    header.window = tcp_window_field(connection, syn);
+    if (syn)
+        fill_syn_options(connection, &header);
+    else if (connection->sack && connection->receive.ranges.count > 0)
+        fill_sacks(connection, &header);
+    fill_urgent(connection, what->seq, &header);
+    return header;
+}
+
+static void write_ip(struct connection *connection, size_t tcp_bytes, unsigned segments,
+                     struct daytona_packet_out *out)
+{
+    const struct socket *socket = connection->socket;
+    struct ipv4_header ip = {
+        .source = socket->entry.local.address,
+        .destination = socket->entry.remote.address,
+        .identification = connection->identification,
+        .total_length = (uint16_t)(IPV4_HEADER_MIN + tcp_bytes),
+        .type_of_service = (uint8_t)socket->options[DAYTONA_OPTION_TYPE_OF_SERVICE],
+        .time_to_live = (uint8_t)socket->options[DAYTONA_OPTION_TIME_TO_LIVE],
+        .protocol = IP_PROTOCOL_TCP,
+        .dont_fragment = connection->send.path_mtu >= PATH_MTU_FRAGMENT,
+    };
+    connection->identification = (uint16_t)(connection->identification + segments);
+    ipv4_emit(&ip, out->header);
+    out->source = ip.source;
+    out->destination = ip.destination;
+}
+
+static void account(struct connection *connection, const struct outgoing *what, unsigned segments)
+{
+    connection->tally.segments_out += segments;
+    if (what->length > 0) {
+        connection->tally.data_segments_out += segments;
+        connection->tally.bytes_sent += what->length;
+        connection->send.last_sent = connection->tcp->now;
+    }
+    if (connection->socket->state != DAYTONA_TCP_SYN_SENT)
+        tcp_ack_sent(connection, what->length > 0);
+}
+
+void tcp_transmit(struct connection *connection, const struct outgoing *what,
+                  struct daytona_packet_out *out)
+{
+    uint32_t mss = connection->send.mss;
+    bool super = what->length > mss;
+    unsigned segments = super ? (what->length + mss - 1) / mss : 1;
+    struct tcp_header header = header_for(connection, what);
+    uint8_t *tcp_bytes = out->header + IPV4_HEADER_MIN;
+    size_t header_length = tcp_header_emit(&header, tcp_bytes);
+
+    out->span_count = 0;
+    if (what->length > 0)
+        out->span_count = (uint16_t)pages_borrow(&connection->send.pages, what->seq, what->length,
+                                                 out->spans, DAYTONA_PACKET_SPANS_MAX);
+    out->payload_length = what->length;
+    out->segment_bytes = super ? (uint16_t)mss : 0;
+    out->header_length = (uint16_t)(IPV4_HEADER_MIN + header_length);
+    out->transport_offset = IPV4_HEADER_MIN;
+    write_ip(connection, header_length + what->length, segments, out);
+    tcp_checksum_store(tcp_bytes, header_length, &out->source, &out->destination, out->spans,
+                       out->span_count);
+    account(connection, what, segments);
+}

@@ -1,0 +1,126 @@
+/* The user calls of RFC 9293 section 3.10.1 to 3.10.5, as far as they touch the state machine. */
+#include "stack/tcp/tcp_calls.h"
+#include "stack/tcp/tcp_parts.h"
+
+#include <errno.h>
+
+#define ISN_STEP 65537u /* as tcp_time_wait.c */
+
+/* Frees the four-tuple if a TIME-WAIT that may be taken over holds it; *iss and *recent are then
+ * where the new incarnation begins. */
+static int tuple_claim(struct socket *socket, struct seq *iss)
+{
+    struct tcp *tcp = socket->tcp;
+    *iss = tcp_isn(tcp, &socket->entry);
+    struct demux_entry *entry =
+        demux_find_tuple(&tcp->demux, &socket->entry.local, &socket->entry.remote);
+    if (entry != NULL) {
+        struct socket *old = OWNER_OF(entry, struct socket, entry);
+        if (!tcp_time_wait_reusable(old))
+            return -EADDRINUSE;
+        *iss = seq_add(offset_seq(old->time_wait.send_nxt), ISN_STEP);
+        tcp_time_wait_end(old, "new connection");
+    }
+    return demux_insert_tuple(&tcp->demux, &socket->entry);
+}
+
+int tcp_open_active(struct socket *socket)
+{
+    struct tcp *tcp = socket->tcp;
+    struct seq iss;
+    int error = tuple_claim(socket, &iss);
+    if (error < 0)
+        return error;
+    struct connection *connection = connection_new(socket);
+    if (connection == NULL) {
+        demux_remove_tuple(&tcp->demux, &socket->entry);
+        return -ENOMEM;
+    }
+    connection_set_iss(connection, iss);
+    tcp_options_offer(connection);
+    connection->send.syn_due = true;
+    tcp_state_set(socket, DAYTONA_TCP_SYN_SENT, "connect");
+    tcp->counters.active_opens++;
+    tcp_output_want(connection);
+    return 0;
+}
+
+void tcp_send_queued(struct connection *connection, bool more, bool urgent)
+{
+    struct sender *send = &connection->send;
+    send->more = more;
+    if (!more)
+        send->pushed = send->pages.end;
+    if (urgent)
+        send->up = send->pages.end;
+    tcp_output_want(connection);
+}
+
+void tcp_received(struct connection *connection, uint32_t bytes)
+{
+    struct receiver *receive = &connection->receive;
+    receive->read += bytes;
+    pages_drop(&receive->pages, connection->tcp->memory, receive->read);
+    if (connection->ended || !tcp_state_synchronized(connection->socket->state))
+        return;
+    tcp_window_reader(connection);
+    bool drained = receive_queued(receive) == 0 && receive->pushed && !receive->interactive;
+    if (receive->timer.set && drained)
+        tcp_ack_now(connection);
+    else if (!receive->fin_seen && tcp_window_update_due(connection))
+        tcp_ack_now(connection);
+}
+
+void tcp_close(struct connection *connection)
+{
+    struct socket *socket = connection->socket;
+    struct sender *send = &connection->send;
+    if (send->fin || connection->ended)
+        return;
+    send->fin = true;
+    send->pushed = send->pages.end;
+    /* In SYN-SENT and SYN-RECEIVED the FIN waits until the handshake is over. */
+    if (socket->state == DAYTONA_TCP_ESTABLISHED)
+        tcp_state_set(socket, DAYTONA_TCP_FIN_WAIT_1, "close");
+    else if (socket->state == DAYTONA_TCP_CLOSE_WAIT)
+        tcp_state_set(socket, DAYTONA_TCP_LAST_ACK, "close");
+    tcp_output_want(connection);
+}
+
+/* RFC 9293 section 3.10.5: these states owe the peer a reset. */
+static bool reset_owed(enum daytona_tcp_state state)
+{
+    return state == DAYTONA_TCP_SYN_RECEIVED || state == DAYTONA_TCP_ESTABLISHED ||
+           state == DAYTONA_TCP_FIN_WAIT_1 || state == DAYTONA_TCP_FIN_WAIT_2 ||
+           state == DAYTONA_TCP_CLOSE_WAIT;
+}
+
+void tcp_abort(struct connection *connection, int error, const char *cause)
+{
+    if (reset_owed(connection->socket->state))
+        tcp_reset_send(connection, cause);
+    connection_end(connection, error, cause);
+}
+
+void tcp_option_changed(struct connection *connection, enum daytona_option option)
+{
+    const struct socket *socket = connection->socket;
+    if (connection->ended)
+        return;
+    if (option == DAYTONA_OPTION_KEEP_ALIVE || option == DAYTONA_OPTION_KEEP_IDLE_US) {
+        tcp_keepalive_restart(connection);
+    } else if (option == DAYTONA_OPTION_RECEIVE_BUFFER) {
+        tcp_window_limit(connection);
+    } else if (option == DAYTONA_OPTION_SEND_BUFFER) {
+        connection->send.buffer_bytes = (uint32_t)socket->options[option];
+    } else if (option == DAYTONA_OPTION_MAXIMUM_SEGMENT) {
+        tcp_mss_update(connection);
+    } else if (option == DAYTONA_OPTION_QUICK_ACK) {
+        connection->receive.interactive = socket->options[option] == 0;
+        if (option_on(socket, option) && connection->receive.timer.set)
+            tcp_ack_now(connection);
+    } else if (option == DAYTONA_OPTION_NO_DELAY || option == DAYTONA_OPTION_CORK) {
+        connection->send.more = false;
+        tcp_output_want(connection);
+    }
+}

@@ -1,0 +1,98 @@
+/*
+ * The receive window. `receive.edge` is the right edge that the peer knows: it never moves back,
+ * whatever the buffer's size becomes (RFC 9293 section 3.8.6), and forward only by steps worth
+ * telling (receiver SWS avoidance, section 3.8.6.2.2).
+ */
+#include "stack/tcp/tcp_parts.h"
+
+/* The window may be this many bytes, counted from the reader. */
+static uint32_t window_limit(const struct connection *connection)
+{
+    uint32_t clamp = (uint32_t)connection->socket->options[DAYTONA_OPTION_WINDOW_CLAMP];
+    uint32_t limit = connection->receive.limit;
+    return clamp != 0 && clamp < limit ? clamp : limit;
+}
+
+/* Where the edge would be if it moved now. */
+static uint64_t edge_possible(const struct connection *connection)
+{
+    const struct receiver *receive = &connection->receive;
+    uint64_t edge = receive->read + window_limit(connection);
+    uint64_t largest = receive->nxt + ((uint64_t)UINT16_MAX << receive->window_scale);
+    return offset_earlier(edge, largest);
+}
+
+static bool edge_worth_moving(const struct connection *connection, uint64_t edge)
+{
+    uint32_t step = window_limit(connection) / 2;
+    if (step > connection->receive.mss)
+        step = connection->receive.mss;
+    return edge >= connection->receive.edge + step;
+}
+
+/* The closing and the opening of our window are events, not each value. */
+static void window_observe(struct connection *connection, bool closed)
+{
+    struct receiver *receive = &connection->receive;
+    if (receive->window_closed == closed)
+        return;
+    receive->window_closed = closed;
+    observe(connection->tcp, connection->socket, DAYTONA_EVENT_ZERO_WINDOW, closed ? 3 : 4, 0,
+            NULL);
+}
+
+uint16_t tcp_window_field(struct connection *connection, bool syn)
+{
+    struct receiver *receive = &connection->receive;
+    uint64_t possible = edge_possible(connection);
+    if (edge_worth_moving(connection, possible))
+        receive->edge = possible;
+    uint8_t scale = syn ? 0 : receive->window_scale;
+    uint64_t window = offset_span(receive->nxt, receive->edge);
+    /* Rounded up: rounding down would move the edge back by what the scale cannot say. */
+    uint64_t field = (window + (UINT64_C(1) << scale) - 1) >> scale;
+    if (field > UINT16_MAX)
+        field = UINT16_MAX;
+    receive->edge = offset_later(receive->edge, receive->nxt + (field << scale));
+    if (syn && window > UINT16_MAX)
+        receive->edge = receive->nxt + UINT16_MAX;
+    window_observe(connection, field == 0);
+    return (uint16_t)field;
+}
+
+bool tcp_window_update_due(const struct connection *connection)
+{
+    const struct receiver *receive = &connection->receive;
+    uint64_t possible = edge_possible(connection);
+    uint64_t now = offset_span(receive->nxt, receive->edge);
+    uint64_t then = offset_span(receive->nxt, possible);
+    return then >= 2 * now && then > now && edge_worth_moving(connection, possible);
+}
+
+void tcp_window_limit(struct connection *connection)
+{
+    uint32_t limit = (uint32_t)connection->socket->options[DAYTONA_OPTION_RECEIVE_BUFFER];
+    if (connection->receive.limit < limit || connection->socket->receive_buffer_set)
+        connection->receive.limit = limit;
+}
+
+void tcp_window_reader(struct connection *connection)
+{
+    struct receiver *receive = &connection->receive;
+    struct tcp *tcp = connection->tcp;
+    if (connection->socket->receive_buffer_set)
+        return;
+    uint32_t round_trip_us = connection->send.srtt_us;
+    if (round_trip_us == 0 ||
+        daytona_instant_since_us(tcp->now, receive->measured_at) < round_trip_us)
+        return;
+    /* Room for what the sender sends while this round trip's bytes are being read, twice, since
+     * it may double its rate meanwhile. */
+    uint64_t wanted = 2 * (receive->read - receive->measured_from) + 16 * receive->mss;
+    if (wanted > tcp->config.receive_buffer_max)
+        wanted = tcp->config.receive_buffer_max;
+    if (wanted > receive->limit)
+        receive->limit = (uint32_t)wanted;
+    receive->measured_from = receive->read;
+    receive->measured_at = tcp->now;
+}
