@@ -102,7 +102,7 @@ help: ## this list
 
 RUN    := B=$(B) tests/run -l $(B)/log
 STATIC_CHECKS := tidy build-gcc build-clang cppcheck floors symbols exports shellcheck format \
-                 sources generated selftest
+                 sources generated startup selftest
 INTEROP_CASES := $(sort $(wildcard tests/interop/*.sh))
 INTEROP_CASES := $(filter-out tests/interop/lib.sh,$(INTEROP_CASES))
 CASE          ?= $(patsubst tests/interop/%.sh,%,$(INTEROP_CASES))

@@ -1,8 +1,7 @@
 /*
- * call_socket.c - the calls that make connections and tell their ends.
+ * call_socket.c - the calls that make sockets, take connections and tell their ends.
  */
 #include "preload/address.h"
-#include "preload/decide.h"
 #include "preload/result.h"
 #include "preload/wrappers.h"
 
@@ -22,59 +21,6 @@ int daytona_bind(int descriptor, const struct sockaddr *address, socklen_t lengt
     if (file == NULL)
         return real.bind(descriptor, address, length);
     return (int)result_finish(file, -EINVAL, before);
-}
-
-static int listen_by(int descriptor, int backlog, bool always)
-{
-    int before = errno;
-    struct file *file = file_get(descriptor);
-    if (file != NULL)
-        return (int)result_finish(file, file_listen(file, backlog), before);
-    int result = decide_listen(descriptor, backlog, always);
-    if (result != DECIDE_KERNEL)
-        return (int)result_give(result, before);
-    errno = before;
-    return real.listen(descriptor, backlog);
-}
-
-int daytona_listen(int descriptor, int backlog)
-{
-    return listen_by(descriptor, backlog, true);
-}
-
-int ruled_listen(int descriptor, int backlog)
-{
-    return listen_by(descriptor, backlog, false);
-}
-
-static int connect_file(struct file *file, const struct sockaddr *address, socklen_t length)
-{
-    struct daytona_endpoint remote;
-    int result = address_read(address, length, file_domain(file), &remote);
-    return result < 0 ? result : file_connect(file, &remote);
-}
-
-static int connect_by(int descriptor, const struct sockaddr *address, socklen_t length, bool always)
-{
-    int before = errno;
-    struct file *file = file_get(descriptor);
-    if (file != NULL)
-        return (int)result_finish(file, connect_file(file, address, length), before);
-    int result = decide_connect(descriptor, address, length, always);
-    if (result != DECIDE_KERNEL)
-        return (int)result_give(result, before);
-    errno = before;
-    return real.connect(descriptor, address, length);
-}
-
-int daytona_connect(int descriptor, const struct sockaddr *address, socklen_t length)
-{
-    return connect_by(descriptor, address, length, true);
-}
-
-int ruled_connect(int descriptor, const struct sockaddr *address, socklen_t length)
-{
-    return connect_by(descriptor, address, length, false);
 }
 
 static int accept_file(struct file *file, int descriptor, struct sockaddr *address,

@@ -54,7 +54,8 @@ TABLE
 # Intercepted calls
 
 Made by `make docs` from `preload/calls.def`; the file of each family says what becomes of its
-calls. A socket that is not Daytona's is handed on to the C library at once.
+calls. A socket that is not Daytona's is handed on to the C library at once. What happens to all
+other calls: [calls-left-to-the-kernel.md](calls-left-to-the-kernel.md).
 TEXT
     calls | awk '
         $1 == "other" { others[$2] = others[$2] ", `" $3 "`"; next }
