@@ -123,6 +123,7 @@ enum daytona_verdict daytona_stack_input(struct daytona_stack *stack, struct day
         ipv4_input(&pump_of(stack)->ip, &tcp->counters, tcp->now, packet, &header, &payload);
     if (verdict == DAYTONA_VERDICT_ACCEPTED)
         verdict = transport_input(tcp, &header, payload);
+    ipv4_input_done(&pump_of(stack)->ip);
     tcp->counters.packets_in++;
     tcp->counters.bytes_in += packet->wire_length;
     tcp->counters.verdicts[verdict]++;

@@ -50,6 +50,11 @@ enum daytona_verdict ipv4_input(struct ipv4_input *input, struct daytona_counter
     return reassemble(input, counters, now, header, payload);
 }
 
+void ipv4_input_done(struct ipv4_input *input)
+{
+    reassembly_return_whole(&input->reassembly);
+}
+
 struct daytona_instant ipv4_input_deadline(const struct ipv4_input *input)
 {
     return reassembly_deadline(&input->reassembly);

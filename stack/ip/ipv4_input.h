@@ -20,6 +20,9 @@ enum daytona_verdict ipv4_input(struct ipv4_input *input, struct daytona_counter
                                 struct daytona_instant now, const struct daytona_packet_in *packet,
                                 struct ipv4_header *header, struct daytona_span *payload);
 
+/** Gives back what `*payload` of ipv4_input() may have been borrowed from. */
+void ipv4_input_done(struct ipv4_input *input);
+
 /** When ipv4_input_expire() has something to do. */
 struct daytona_instant ipv4_input_deadline(const struct ipv4_input *input);
 
