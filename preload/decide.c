@@ -31,6 +31,8 @@ struct candidate {
     bool nonblocking, close_on_exec;
     struct daytona_endpoint local; /* port 0: not bound */
     struct carried_options options;
+    struct watch watches[WATCH_SETS_MAX]; /* epoll sets it was in */
+    size_t watch_count;
 };
 
 static int ask(int fd, int level, int name)
@@ -132,12 +134,10 @@ static int make_file(const struct candidate *candidate, enum file_kind kind, str
 /* ------------------------------------------------------------------ the descriptor */
 
 /* The kernel socket and the engine's end of the twin leave; the twin takes the number. */
-static int change_places(const struct candidate *candidate, struct file *file, int twin,
-                         int engine_end)
+static int change_places(struct candidate *candidate, struct file *file, int twin, int engine_end)
 {
-    struct watch watches[WATCH_SETS_MAX];
     const int leaving[2] = {candidate->fd, engine_end};
-    size_t watch_count = watch_take(candidate->fd, watches);
+    candidate->watch_count = watch_take(candidate->fd, candidate->watches);
     int status =
         engine_table_send(engine.control, file_index(file), leaving, engine_end >= 0 ? 2 : 1);
     if (status < 0) {
@@ -151,9 +151,15 @@ static int change_places(const struct candidate *candidate, struct file *file, i
         return status;
     bool attached = file_attach(file, candidate->fd);
     engine_leave();
-    for (size_t i = 0; attached && i < watch_count; i++)
-        ready_epoll_ctl(watches[i].set, EPOLL_CTL_ADD, candidate->fd, &watches[i].event);
     return attached ? 0 : -EMFILE;
+}
+
+/* Sets that watched the kernel socket watch the twin, which by now has something to show. */
+static void watch_twin(struct candidate *candidate)
+{
+    for (size_t i = 0; i < candidate->watch_count; i++)
+        ready_epoll_ctl(candidate->watches[i].set, EPOLL_CTL_ADD, candidate->fd,
+                        &candidate->watches[i].event);
 }
 
 static void discard(struct file *file)
@@ -177,6 +183,8 @@ static int start_listening(const struct candidate *candidate, int backlog, struc
         status = daytona_stack_listen(engine.stack, (*out)->id, backlog);
         if (status == 0)
             status = port_claims_add(candidate->local.port);
+        if (status == 0)
+            (*out)->claimed_port = candidate->local.port;
         if (status < 0)
             file_end(*out);
     }
@@ -203,6 +211,7 @@ static int listen_with_daytona(struct candidate *candidate, int backlog)
     }
     if (candidate->options.receive_timeout_us != 0)
         file_set_timeout(file, FILE_RECEIVE, candidate->options.receive_timeout_us);
+    watch_twin(candidate);
     log_line(LOG_LEVEL_INFO, "listening on port %u", (unsigned)candidate->local.port);
     return 0;
 }
@@ -277,7 +286,7 @@ static int reserve(struct candidate *candidate, const struct daytona_endpoint *r
     return 0;
 }
 
-static int make_connection(const struct candidate *candidate, struct file **out)
+static int make_connection(struct candidate *candidate, struct file **out)
 {
     int pair[2];
     int status = twin_pair(candidate->nonblocking, pair);
@@ -300,19 +309,29 @@ static int make_connection(const struct candidate *candidate, struct file **out)
     return status;
 }
 
+/* The SYN. */
 static int begin_connect(struct file *file, const struct candidate *candidate,
                          const struct daytona_endpoint *remote)
 {
     int status = engine_enter();
     if (status < 0)
         return status;
-    port_claims_add(candidate->local.port);
+    if (port_claims_add(candidate->local.port) == 0)
+        file->claimed_port = candidate->local.port;
     status = daytona_stack_connect(engine.stack, engine_now(), file->id, &candidate->local.address,
                                    remote);
     file->connecting = status == -EINPROGRESS;
     pump_output();
-    if (status == -EINPROGRESS && !candidate->nonblocking)
-        status = file_wait_connected(file);
+    engine_leave();
+    return status;
+}
+
+static int wait_connected(struct file *file)
+{
+    int status = engine_enter();
+    if (status < 0)
+        return status;
+    status = file_wait_connected(file);
     engine_leave();
     return status;
 }
@@ -328,6 +347,9 @@ static int connect_with_daytona(struct candidate *candidate, const struct dayton
         return status;
     file_hold(file);
     status = begin_connect(file, candidate, remote);
+    watch_twin(candidate);
+    if (status == -EINPROGRESS && !candidate->nonblocking)
+        status = wait_connected(file);
     file_put(file);
     return status;
 }

@@ -34,6 +34,8 @@ void file_changed(struct file *file, unsigned now, unsigned edges)
     if ((now & DAYTONA_READY_GONE) != 0) {
         file->gone = true;
         summary_note(file);
+        if (file->claimed_port != 0)
+            port_claims_remove(file->claimed_port);
         engine_add_work(file, FILE_WORK_GONE);
         return;
     }
@@ -48,12 +50,8 @@ void file_changed(struct file *file, unsigned now, unsigned edges)
 
 void file_end(struct file *file)
 {
-    struct daytona_endpoint local;
     if (file->closed)
         return;
-    if (file->kind == FILE_KIND_LISTENER &&
-        daytona_stack_endpoints(engine.stack, file->id, &local, NULL) == 0)
-        port_claims_remove(local.port);
     summary_note(file);
     file->closed = true;
     if (file->held != NULL) {

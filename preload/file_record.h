@@ -47,7 +47,8 @@ struct file {
     bool connected;  /**< connect() was told that it is, or it was accepted */
     bool attached;   /**< the engine's thread has its ends, or needs none */
     bool accepted;   /**< a listener's: accept() has handed it out */
-    unsigned edges;  /**< DAYTONA_READY_* that happened again since the mirror was last looked at */
+    uint16_t claimed_port; /**< with port_claims_add(); 0: none */
+    unsigned edges; /**< DAYTONA_READY_* that happened again since the mirror was last looked at */
 
     struct wait_follower *followers; /**< threads that wait for this file */
     struct mirror mirror;

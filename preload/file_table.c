@@ -74,6 +74,7 @@ struct file *file_make(enum file_kind kind, int domain, struct daytona_socket_id
     file->shared = file->closed = file->gone = file->connecting = file->connected = false;
     file->attached = file->accepted = false;
     file->edges = file->work = 0;
+    file->claimed_port = 0;
     file->followers = NULL;
     file->next_work = file->held = NULL;
     file->mirror = (struct mirror){0};
