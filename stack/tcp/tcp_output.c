@@ -238,12 +238,21 @@ static bool syn_segment(struct connection *connection, struct outgoing *what)
     return true;
 }
 
+/* What lies beyond a gap is told in an ACK of its own: a full segment has no room for it. */
+static bool tells_of_gap(const struct connection *connection)
+{
+    return connection->receive.acks_owed > 0 && connection->sack &&
+           connection->receive.ranges.count > 0;
+}
+
 bool tcp_output_next(struct connection *connection, struct daytona_packet_out *out)
 {
     enum daytona_tcp_state state = connection->socket->state;
     struct outgoing what = {.seq = connection->send.nxt};
     bool any;
-    if (!tcp_state_synchronized(state))
+    if (tells_of_gap(connection))
+        any = false;
+    else if (!tcp_state_synchronized(state))
         any = syn_segment(connection, &what);
     else
         any = data_segment(connection, &what) || probe_segment(connection, &what);

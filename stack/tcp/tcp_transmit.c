@@ -6,11 +6,22 @@
 
 #define PATH_MTU_FRAGMENT 552u /* Linux ip_rt_min_pmtu: below, routers may fragment for us */
 
+/* SACK blocks that fit beside `length` bytes of data: none beside a full segment, whose size the
+ * path bounds (RFC 6691 section 2). */
+static unsigned sack_room(const struct connection *connection, uint32_t length)
+{
+    const struct sender *send = &connection->send;
+    uint32_t spare = length < send->mss ? send->mss - length : 0;
+    unsigned room = connection->timestamps ? TCP_SACK_BLOCKS_MAX - 1 : TCP_SACK_BLOCKS_MAX;
+    unsigned fitting = spare < 4 ? 0 : (spare - 4) / 8;
+    return length == 0 || room < fitting ? room : fitting;
+}
+
 /* RFC 2018 section 4: the block that changed last comes first. */
-static void fill_sacks(const struct connection *connection, struct tcp_header *header)
+static void fill_sacks(const struct connection *connection, unsigned room,
+                       struct tcp_header *header)
 {
     const struct receiver *receive = &connection->receive;
-    unsigned room = connection->timestamps ? TCP_SACK_BLOCKS_MAX - 1 : TCP_SACK_BLOCKS_MAX;
     const struct range *chosen[TCP_SACK_BLOCKS_MAX];
     for (unsigned i = 0; i < TCP_SACK_BLOCKS_MAX && header->sack_count < room; i++) {
         const struct range *block = ranges_find(&receive->ranges, receive->recent[i]);
@@ -66,7 +77,7 @@ static struct tcp_header header_for(struct connection *connection, const struct 
     if (syn)
         fill_syn_options(connection, &header);
     else if (connection->sack && connection->receive.ranges.count > 0)
-        fill_sacks(connection, &header);
+        fill_sacks(connection, sack_room(connection, what->length), &header);
     fill_urgent(connection, what->seq, &header);
     return header;
 }
