@@ -7,6 +7,7 @@ static void side_opened(struct sim_side *side, struct daytona_socket_id id)
 {
     side->id = id;
     side->opened = true;
+    side->opened_at = side->host->world->now;
     daytona_stack_set_user(side->host->stack, id, side);
     for (int option = 0; option < DAYTONA_OPTION_COUNT; option++) {
         int64_t value = side->plan->options[option];

@@ -211,7 +211,7 @@ static void judge_window(const struct judgement *j)
         COMPLAIN(j, "%u bytes beyond the peer's window", beyond);
     bool super = j->world->scenario->offload;
     uint32_t options = j->segment->has_timestamps ? 12 : 0;
-    if (!super && length + options > j->theirs->mss)
+    if (!super && length > 0 && length + options > j->theirs->mss)
         COMPLAIN(j, "%u bytes above the peer's MSS of %u", length, j->theirs->mss);
 }
 

@@ -127,7 +127,7 @@ static void draw_host(struct sim_random *random, struct sim_host_plan *host)
     struct daytona_stack_config *config = &host->config;
     config->congestion = sim_random_once_in(random, 3) ? "reno" : "cubic";
     config->receive_buffer_bytes = or_default(random, 2000, 1000000);
-    config->receive_buffer_max = or_default(random, 65536, 6291456);
+    config->receive_buffer_max = or_default(random, 131072, 6291456);
     if (config->receive_buffer_max < config->receive_buffer_bytes)
         config->receive_buffer_max = 0;
     config->send_buffer_bytes = or_default(random, 2304, 1000000);
@@ -262,8 +262,11 @@ static void draw_connection(struct sim_random *random, struct sim_connection_pla
         draw_options(random, &plan->sides[role]);
         draw_calls(random, &plan->sides[role], plan->sides[1 - role].bytes);
         plan->sides[role].urgent = urgent;
-        if (urgent)
-            plan->sides[role].options[DAYTONA_OPTION_URGENT_INLINE] = 1;
+        if (!urgent)
+            continue;
+        /* A read stops at the urgent mark: its short count says nothing. */
+        plan->sides[role].short_count_means_blocked = false;
+        plan->sides[role].options[DAYTONA_OPTION_URGENT_INLINE] = 1;
     }
     draw_endings(random, plan);
     plan->refused = sim_random_once_in(random, 24);

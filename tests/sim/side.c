@@ -55,6 +55,14 @@ static bool peer_died(const struct sim_side *side)
            sim_connection_plan_resets(side->connection->plan);
 }
 
+/* The peer's half of a handshake was given up while this one still tried: its last SYN was
+ * answered, what followed was reset. */
+static bool handshake_took_too_long(const struct sim_side *side)
+{
+    return !peer_of(side)->opened &&
+           daytona_instant_since_us(world_of(side)->now, side->opened_at) >= SILENCE_MIN_US;
+}
+
 static bool error_is_excused(const struct sim_side *side, int error)
 {
     if (error == ETIMEDOUT)
@@ -63,7 +71,8 @@ static bool error_is_excused(const struct sim_side *side, int error)
                side->plan->options[DAYTONA_OPTION_USER_TIMEOUT_US] > 0;
     if (error == ECONNREFUSED)
         return side->connection->plan->refused;
-    return (error == ECONNRESET || error == EPIPE) && peer_died(side);
+    return (error == ECONNRESET || error == EPIPE) &&
+           (peer_died(side) || handshake_took_too_long(side));
 }
 
 static void let_go(struct sim_side *side)
