@@ -10,7 +10,7 @@ build='gcc libc6-dev make binutils libpcap-dev'
 demo="$build bash iproute2 iptables libpcap0.8 procps nginx-light curl iperf3"
 check="$demo clang clang-tidy clang-format cppcheck shellcheck libcmocka-dev
     libnetfilter-queue-dev redis-server redis-tools wrk netcat-openbsd openssh-server
-    openssh-client python3 tcpdump ethtool util-linux"
+    openssh-client python3 tcpdump ethtool util-linux strace"
 
 case ${1:-build} in
 build) wanted=$build ;;

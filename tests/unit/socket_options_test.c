@@ -4,6 +4,7 @@
  * when asked. The Daytona socket is a recorder of what would reach the stack.
  */
 #include "preload/file.h"
+#include "preload/socket_option_table.h"
 #include "preload/socket_options.h"
 #include "preload/tcp_info.h"
 
@@ -321,9 +322,9 @@ static void option_that_daytona_lacks_is_told_and_refused_not_ignored(void **sta
     static const struct {
         int level, name, standard, other;
     } lacking[] = {
-        {IPPROTO_TCP, TCP_DEFER_ACCEPT, 0, 1},   {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 0, 1},
-        {IPPROTO_TCP, TCP_NOTSENT_LOWAT, -1, 1}, {SOL_SOCKET, SO_MARK, 0, 7},
-        {IPPROTO_IP, IP_MTU_DISCOVER, 1, 3},     {SOL_SOCKET, SO_ZEROCOPY, 0, 1},
+        {IPPROTO_TCP, TCP_DEFER_ACCEPT, 0, 1},  {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 0, 1},
+        {IPPROTO_TCP, TCP_NOTSENT_LOWAT, 0, 1}, {SOL_SOCKET, SO_MARK, 0, 7},
+        {IPPROTO_IP, IP_MTU_DISCOVER, 1, 3},    {SOL_SOCKET, SO_ZEROCOPY, 0, 1},
         {SOL_SOCKET, SO_DONTROUTE, 0, 1},
     };
     (void)state;
@@ -336,6 +337,15 @@ static void option_that_daytona_lacks_is_told_and_refused_not_ignored(void **sta
         assert_int_equal(ours_get(lacking[i].level, lacking[i].name, &told, &length), 0);
         assert_int_equal(told, lacking[i].standard);
     }
+}
+
+static void option_that_daytona_lacks_reads_as_on_a_fresh_kernel_socket(void **state)
+{
+    const struct socket_option_row *row;
+    (void)state;
+    for (size_t i = 0; (row = socket_option_row(i)) != NULL; i++)
+        if (row->shape == SHAPE_FIXED)
+            expect_same_get(row->level, row->name, sizeof(int));
 }
 
 static void bad_pointers_and_lengths_are_errors_as_in_the_kernel(void **state)
@@ -501,6 +511,7 @@ int main(void)
         CLAIM(controller_is_chosen_and_told_by_name),
         CLAIM(unknown_option_and_level_give_the_kernels_error),
         CLAIM(option_that_daytona_lacks_is_told_and_refused_not_ignored),
+        CLAIM(option_that_daytona_lacks_reads_as_on_a_fresh_kernel_socket),
         CLAIM(bad_pointers_and_lengths_are_errors_as_in_the_kernel),
         CLAIM(pending_error_is_told_once),
         CLAIM(listener_says_so),
