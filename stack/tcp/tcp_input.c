@@ -91,7 +91,11 @@ static bool step_sequence(struct connection *connection, struct segment *segment
         return false;
     if (connection->socket->state == DAYTONA_TCP_SYN_RECEIVED && (segment->flags & TCP_SYN) != 0 &&
         segment->seq == receive->irs) {
-        connection->send.syn_due = true; /* our SYN-ACK was lost */
+        /* Our SYN-ACK was lost; the peer is alive, so the next timeout is reckoned from now. */
+        if (connection->timestamps && segment->header.has_timestamps)
+            receive->timestamp_recent = segment->header.timestamp_value;
+        connection->send.syn_due = true;
+        tcp_rto_restart(connection);
         tcp_output_want(connection);
     } else {
         acknowledge_unacceptable(connection, segment);
