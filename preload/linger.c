@@ -4,6 +4,7 @@
 #include "preload/engine_thread.h"
 #include "preload/pump.h"
 #include "preload/real.h"
+#include "preload/summary.h"
 
 #include <limits.h>
 #include <linux/futex.h>
@@ -37,12 +38,6 @@ static struct unfinished look(void)
             found.open = true;
     }
     return found;
-}
-
-bool linger_needed(void)
-{
-    struct unfinished found = look();
-    return found.open || found.time_wait;
 }
 
 static void wait_for_packets(void)
@@ -94,6 +89,7 @@ static _Noreturn void child(void)
     sigaddset(&end, SIGTERM);
     sigprocmask(SIG_UNBLOCK, &end, NULL);
     finish_connections();
+    summary_write_rest();
     real._exit(0);
     __builtin_unreachable();
 }
@@ -101,8 +97,12 @@ static _Noreturn void child(void)
 void linger_fork(void)
 {
     madvise(engine.region.data, engine.region.length, MADV_DOFORK);
-    if (_Fork() == 0)
+    struct unfinished found = look();
+    bool needed = found.open || found.time_wait;
+    if (needed && _Fork() == 0)
         child();
+    if (!needed)
+        summary_write_rest();
     atomic_store(&engine.exit_done, 1);
     syscall(SYS_futex, &engine.exit_done, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
     for (;;) /* with the engine locked: two must not drive the same connections */

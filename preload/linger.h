@@ -5,13 +5,8 @@
 #ifndef DAYTONA_PRELOAD_LINGER_H
 #define DAYTONA_PRELOAD_LINGER_H
 
-#include <stdbool.h>
-
-/** Whether the stack has connections that are not finished. Engine locked. */
-bool linger_needed(void);
-
-/** The engine's thread, engine locked: leaves the child behind, tells who waits on
- *  engine.exit_done, and does not return: the process is about to end. */
+/** The engine's thread, engine locked: leaves the child behind if a connection is not finished,
+ *  tells who waits on engine.exit_done, and does not return: the process is about to end. */
 _Noreturn void linger_fork(void);
 
 #endif

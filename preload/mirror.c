@@ -137,18 +137,16 @@ static void unblock(struct file *file)
         file->mirror.blocked = false;
 }
 
-static void hang_up(struct file *file, unsigned now)
+/* With the seed unread: the other end sees an error, and everything else with it. */
+static void die(struct file *file)
 {
-    if ((now & DAYTONA_READY_ERROR) != 0 && file->mirror.seeded) {
-        real.close(file->engine_end); /* with the seed unread: the other end sees an error */
-        file->engine_end = -1;
-        file->mirror.dead = file->mirror.hung_up = file->mirror.read_shut = true;
-    } else if (!file->mirror.hung_up) {
-        real.shutdown(file->engine_end, SHUT_RDWR);
-        file->mirror.hung_up = file->mirror.read_shut = true;
-    }
+    real.close(file->engine_end);
+    file->engine_end = -1;
+    file->mirror.dead = file->mirror.hung_up = file->mirror.read_shut = true;
 }
 
+/* What is final is shown by one call that shows all of it; a token before it would be an event of
+ * its own. */
 void mirror_update(struct file *file)
 {
     struct mirror *mirror = &file->mirror;
@@ -156,15 +154,22 @@ void mirror_update(struct file *file)
     file->edges = 0;
     if (!watched(file) || file->engine_end < 0 || file->closed || mirror->dead)
         return;
-    bool again = mirror->edges && (edges & DAYTONA_READY_IN) != 0;
-    if ((now & DAYTONA_READY_IN) != 0 && (!mirror->tokens || again) && !mirror->read_shut)
-        put_token(file);
+    if ((now & DAYTONA_READY_ERROR) != 0 && mirror->seeded) {
+        die(file);
+        return;
+    }
     if ((now & DAYTONA_READY_OUT) != 0 && mirror->blocked)
         unblock(file);
-    if ((now & DAYTONA_READY_RDHUP) != 0 && !mirror->read_shut) {
-        real.shutdown(file->engine_end, SHUT_WR);
+    bool again = mirror->edges && (edges & DAYTONA_READY_IN) != 0;
+    if ((now & (DAYTONA_READY_HUP | DAYTONA_READY_ERROR)) != 0) {
+        if (!mirror->hung_up)
+            real.shutdown(file->engine_end, SHUT_RDWR);
+        mirror->hung_up = mirror->read_shut = true;
+    } else if ((now & DAYTONA_READY_RDHUP) != 0) {
+        if (!mirror->read_shut)
+            real.shutdown(file->engine_end, SHUT_WR);
         mirror->read_shut = true;
+    } else if ((now & DAYTONA_READY_IN) != 0 && (!mirror->tokens || again)) {
+        put_token(file);
     }
-    if ((now & (DAYTONA_READY_HUP | DAYTONA_READY_ERROR)) != 0)
-        hang_up(file, now);
 }

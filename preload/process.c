@@ -23,17 +23,12 @@ void process_exit(void)
     const struct timespec patience = {.tv_sec = PATIENCE_S};
     if (!engine_alive() || engine.pid != getpid() || engine_enter() < 0)
         return;
-    bool wanted = false;
-    if (!engine.exit_wanted) {
-        file_each(end_file);
-        pump_output();
-        wanted = linger_needed();
-        atomic_store(&engine.exit_wanted, wanted);
-        engine.kick_thread = wanted;
-    }
+    file_each(end_file);
+    pump_output();
+    atomic_store(&engine.exit_wanted, true);
+    engine.kick_thread = true;
     engine_leave();
-    if (wanted)
-        syscall(SYS_futex, &engine.exit_done, FUTEX_WAIT_PRIVATE, 0, &patience, NULL, 0);
+    syscall(SYS_futex, &engine.exit_done, FUTEX_WAIT_PRIVATE, 0, &patience, NULL, 0);
 }
 
 static void mark_shared(struct file *file)

@@ -114,7 +114,7 @@ static void compose(struct text *line, const struct daytona_connection_info *inf
     text_add(line, "}\n");
 }
 
-void summary_write(const struct file *file)
+void summary_write(struct file *file)
 {
     if (output < 0 || noted == NULL || file->kind != FILE_KIND_CONNECTION ||
         noted[file_index(file)].generation != file->generation)
@@ -126,4 +126,16 @@ void summary_write(const struct file *file)
     compose(&line, &noted[file_index(file)].info, known ? causes[place].reason : "");
     ssize_t written = real.write(output, room, line.length);
     (void)written;
+    noted[file_index(file)].generation = 0;
+}
+
+static void note_and_write(struct file *file)
+{
+    summary_note(file);
+    summary_write(file);
+}
+
+void summary_write_rest(void)
+{
+    file_each_record(note_and_write);
 }

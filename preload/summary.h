@@ -18,6 +18,10 @@ const struct daytona_observer *summary_observer(void);
 void summary_note(const struct file *file);
 
 /** The engine's thread: the connection is finished; writes its line. Engine locked. */
-void summary_write(const struct file *file);
+void summary_write(struct file *file);
+
+/** The same for every connection that has no line yet, because the process ends before it is
+ *  finished. */
+void summary_write_rest(void);
 
 #endif
