@@ -224,6 +224,14 @@ static bool acknowledgment_plausible(const struct connection *connection, uint64
     return ack <= send->nxt && ack + send->wnd_max >= send->una;
 }
 
+/* The test of RFC 9293 section 3.10.7.4 with wl1 and wl2. As in Linux an ACK that moves una is news
+ * even on a retransmission, whose sequence number is old: the window counts from una. */
+static bool window_is_news(const struct sender *send, const struct segment *segment)
+{
+    return segment->ack > send->una || send->wl1 < segment->seq ||
+           (send->wl1 == segment->seq && send->wl2 <= segment->ack);
+}
+
 bool tcp_step_acknowledge(struct connection *connection, struct segment *segment,
                           enum daytona_verdict *verdict)
 {
@@ -241,16 +249,16 @@ bool tcp_step_acknowledge(struct connection *connection, struct segment *segment
     uint32_t sacked_bytes = connection->sack ? tcp_sacks_take(connection, segment) : 0;
     bool duplicate = connection->sack ? sacked_bytes > 0 && segment->ack == send->una
                                       : duplicate_without_sack(connection, segment);
+    bool window_news = segment->ack >= send->una && window_is_news(send, segment);
     if (segment->ack > send->una)
         tcp_una_advance(connection, segment, sacked_bytes);
     else if (duplicate)
         tcp_duplicate_ack(connection);
 
-    if (segment->ack >= send->una) {
+    if (segment->ack >= send->una)
         send->probes = 0;
-        if (send->wl1 < segment->seq || (send->wl1 == segment->seq && send->wl2 <= segment->ack))
-            tcp_window_take(connection, segment);
-    }
+    if (window_news)
+        tcp_window_take(connection, segment);
     tcp_output_want(connection);
     *verdict = DAYTONA_VERDICT_ACCEPTED;
     bool fin_acknowledged = send->fin && send->una > send->pages.end;
