@@ -101,7 +101,7 @@ void sim_side_orphan_ended(struct sim_side *side, enum daytona_tcp_state from)
         return;
     if (was_silent(side))
         side->error = ETIMEDOUT;
-    else if (from != DAYTONA_TCP_LAST_ACK)
+    else if (from != DAYTONA_TCP_LAST_ACK && from != DAYTONA_TCP_CLOSING)
         sim_side_complain(side, "goes from %s to CLOSED by itself", daytona_tcp_state_name(from));
 }
 
