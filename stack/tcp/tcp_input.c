@@ -117,9 +117,8 @@ static bool step_reset(struct connection *connection, struct segment *segment,
     }
     connection->tcp->counters.resets_received++;
     observe(connection->tcp, socket, DAYTONA_EVENT_RESET, 2, 0, "received");
-    int error = socket->state == DAYTONA_TCP_CLOSE_WAIT     ? EPIPE
-                : socket->state == DAYTONA_TCP_SYN_RECEIVED ? ECONNREFUSED
-                                                            : ECONNRESET;
+    /* Linux says "reset" also where RFC 9293 would have "refused", in SYN-RECEIVED. */
+    int error = socket->state == DAYTONA_TCP_CLOSE_WAIT ? EPIPE : ECONNRESET;
     if (socket->state == DAYTONA_TCP_CLOSING || socket->state == DAYTONA_TCP_LAST_ACK)
         error = 0;
     connection_end(connection, error, "RST received");

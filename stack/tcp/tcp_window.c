@@ -18,7 +18,10 @@ static uint64_t edge_possible(const struct connection *connection)
 {
     const struct receiver *receive = &connection->receive;
     uint64_t edge = receive->read + window_limit(connection);
-    uint64_t largest = receive->nxt + ((uint64_t)UINT16_MAX << receive->window_scale);
+    /* Until the handshake is over a repeated SYN-ACK must be able to say the same, unscaled. */
+    bool scaled = tcp_state_synchronized(connection->socket->state);
+    uint64_t largest =
+        receive->nxt + ((uint64_t)UINT16_MAX << (scaled ? receive->window_scale : 0));
     return offset_earlier(edge, largest);
 }
 
@@ -54,8 +57,6 @@ uint16_t tcp_window_field(struct connection *connection, bool syn)
     if (field > UINT16_MAX)
         field = UINT16_MAX;
     receive->edge = offset_later(receive->edge, receive->nxt + (field << scale));
-    if (syn && window > UINT16_MAX)
-        receive->edge = receive->nxt + UINT16_MAX;
     window_observe(connection, field == 0);
     return (uint16_t)field;
 }
