@@ -108,6 +108,16 @@ static struct file *next_accepted(struct file *listener)
     return file;
 }
 
+/* The connection outlives its listener: its packets must be captured, and where no firewall rule
+ * does it, the kernel be kept silent, for as long as it lives. */
+static void share_port(struct file *file, const struct file *listener)
+{
+    if (listener->claimed_port != 0 && port_claims_add(listener->claimed_port) == 0)
+        file->claimed_port = listener->claimed_port;
+    if (settings.rules != SETTINGS_RULES_ON && listener->reservation >= 0)
+        file->reservation = real.fcntl(listener->reservation, F_DUPFD_CLOEXEC, 0);
+}
+
 static void join_accepted(struct file *listener)
 {
     struct file *file;
@@ -129,6 +139,7 @@ static void join_accepted(struct file *listener)
             continue;
         }
         file->engine_end = end;
+        share_port(file, listener);
         file->mirror.early = listener->mirror.watchers > 0;
         watch_end(file);
         mirror_update(file);

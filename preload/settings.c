@@ -100,13 +100,13 @@ static int read_LOG_LEVEL(const char *value, enum log_level *out, struct value_f
     return 0;
 }
 
-static int read_SWITCH(const char *value, bool *out, struct value_fault *fault)
+static int read_RULES(const char *value, enum settings_rules *out, struct value_fault *fault)
 {
     static const char *const words[] = {"off", "on", NULL};
     int index = read_word(value, words, "on or off", fault);
     if (index < 0)
         return index;
-    *out = index == 1;
+    *out = index == 0 ? SETTINGS_RULES_OFF : SETTINGS_RULES_ON;
     return 0;
 }
 

@@ -7,6 +7,9 @@
 #include "preload/log.h"
 #include "preload/ports.h"
 
+/** Unsaid: `daytona run` installs firewall rules; a program that finds it so has none. */
+enum settings_rules { SETTINGS_RULES_UNSAID, SETTINGS_RULES_OFF, SETTINGS_RULES_ON };
+
 enum settings_fallback { SETTINGS_FALLBACK_KERNEL, SETTINGS_FALLBACK_FAIL };
 
 #define SETTINGS_NAMES_MAX 16
@@ -28,7 +31,7 @@ struct settings {
     char congestion[SETTINGS_NAME_MAX];
     uint64_t receive_buffer_bytes, send_buffer_bytes; /**< payload, as the stack counts */
     uint64_t memory_bytes;
-    bool firewall_rule;
+    enum settings_rules rules;
     enum settings_fallback fallback;
     char summary_file[SETTINGS_FILE_MAX]; /**< "": none */
     enum log_level log;

@@ -122,7 +122,7 @@ static void ignore_claim(void *context, const struct daytona_rule_claim *claim)
 static void check_rules(struct checkup *checkup)
 {
     char words[1024];
-    if (!checkup->settings.firewall_rule) {
+    if (checkup->settings.rules == SETTINGS_RULES_OFF) {
         good("no firewall rules are wanted");
         return;
     }

@@ -156,7 +156,7 @@ static bool listens_to_all(const struct settings *read)
 static void choose_ports(struct plan *plan, const struct settings *read)
 {
     bool all = listens_to_all(read);
-    plan->rules_wanted = read->firewall_rule;
+    plan->rules_wanted = read->rules != SETTINGS_RULES_OFF;
     if (all && plan->rules_wanted)
         say("run: no firewall rule for `all` listening ports, it would cut off every other "
             "connection of this machine; the library's socket filter keeps the kernel silent");
@@ -166,6 +166,7 @@ static void choose_ports(struct plan *plan, const struct settings *read)
         plan->local_ports = read->port_range;
         add_ports(plan, read->port_range);
     }
+    setenv("DAYTONA_RULES", plan->rules_wanted && !all ? "on" : "off", 1);
 }
 
 /** Reads the settings as the library will. */

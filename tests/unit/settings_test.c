@@ -49,7 +49,7 @@ static void empty_environment_leaves_defaults_and_says_nothing(void **state)
     assert_int_equal(read.receive_buffer_bytes, 128 << 10);
     assert_int_equal(read.send_buffer_bytes, 1 << 20);
     assert_int_equal(read.memory_bytes, 256 << 20);
-    assert_true(read.firewall_rule);
+    assert_int_equal(read.rules, SETTINGS_RULES_UNSAID);
     assert_int_equal(read.fallback, SETTINGS_FALLBACK_KERNEL);
     assert_string_equal(read.summary_file, "");
     assert_int_equal(read.log, LOG_LEVEL_WARNING);
@@ -68,7 +68,9 @@ static void every_variable_fills_its_member(void **state)
     assert_string_equal(read.interfaces.names[0], "eth0");
     assert_string_equal(read.interfaces.names[1], "lo");
     assert_string_equal(read.congestion, "reno");
-    assert_false(read.firewall_rule);
+    assert_int_equal(read.rules, SETTINGS_RULES_OFF);
+    read_one("DAYTONA_RULES=on");
+    assert_int_equal(read.rules, SETTINGS_RULES_ON);
     read_environment("DAYTONA_RCVBUF=64K", "DAYTONA_SNDBUF=2M", "DAYTONA_MEMORY=1G");
     assert_int_equal(read.receive_buffer_bytes, 64 << 10);
     assert_int_equal(read.send_buffer_bytes, 2 << 20);
