@@ -142,7 +142,9 @@ bool sim_connection_give_up(struct sim_connection *connection)
     bool any = false;
     for (unsigned role = 0; role < 2; role++) {
         struct sim_side *side = &connection->sides[role];
-        if (!side->opened || side->closed || !died(&connection->sides[1 - role]))
+        const struct sim_side *peer = &connection->sides[1 - role];
+        /* A peer that never accepted gave the handshake up; one that died cannot tell. */
+        if (!side->opened || side->closed || (peer->opened && !died(peer)))
             continue;
         connection->given_up = true;
         sim_side_abort(side);
@@ -171,7 +173,8 @@ void sim_connection_check_end(const struct sim_connection *connection)
     const struct sim_side *server = &connection->sides[SIM_SERVER];
     if (connection->plan->refused && client->error == 0)
         sim_side_complain(client, "was not refused (%d)", client->error);
-    if (sim_connection_plan_resets(connection->plan) || client->error != 0 || server->error != 0)
+    if (sim_connection_plan_resets(connection->plan) || connection->given_up ||
+        client->error != 0 || server->error != 0)
         return;
     check_side_end(client);
     check_side_end(server);

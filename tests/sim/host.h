@@ -14,7 +14,8 @@ struct sim_world;
 /** The last state that the observer told of a socket. */
 struct sim_watch {
     uint32_t generation;
-    uint8_t state; /**< enum daytona_tcp_state; 0: none yet */
+    uint8_t state;    /**< enum daytona_tcp_state; 0: none yet */
+    uint8_t timeouts; /**< in a row, as the last TIMEOUT event told */
 };
 
 struct sim_host {

@@ -45,7 +45,10 @@ static void follow_state(struct sim_host *host, const struct daytona_event *even
         sim_fail(host->world, "host %u socket %u leaves %s but was in %s", host->number,
                  event->socket_index, daytona_tcp_state_name(from),
                  daytona_tcp_state_name((enum daytona_tcp_state)watch->state));
-    *watch = (struct sim_watch){event->socket_generation, (uint8_t)to};
+    if (!same)
+        watch->timeouts = 0;
+    watch->generation = event->socket_generation;
+    watch->state = (uint8_t)to;
 }
 
 /* A closed socket whose connection ends by itself: in order after the peer's last ACK, after a
@@ -73,6 +76,8 @@ void sim_invariant_event(void *context, const struct daytona_event *event)
                 event->ssthresh_bytes, event->reason == NULL ? "" : event->reason);
     if (event->at.ns > world->now.ns)
         sim_fail(world, "host %u tells of an event in the future", host->number);
+    if (event->type == DAYTONA_EVENT_TIMEOUT && event->socket_index < SIM_SOCKETS_WATCHED)
+        host->watches[event->socket_index].timeouts = (uint8_t)event->b;
     if (event->type == DAYTONA_EVENT_STATE)
         follow_state(host, event);
     if (event->type == DAYTONA_EVENT_STATE && event->b == DAYTONA_TCP_CLOSED)
@@ -122,6 +127,9 @@ void sim_invariant_rest(struct sim_host *host)
     if (deadline.ns <= world->now.ns)
         sim_fail(world, "host %u has nothing to do, but its deadline is %llu ns ago", host->number,
                  (unsigned long long)(world->now.ns - deadline.ns));
+    if (host->listening && !host->accept_waits &&
+        (daytona_stack_readiness(host->stack, host->listener) & DAYTONA_READY_IN) != 0)
+        sim_fail(world, "host %u can accept but was not told", host->number);
     struct daytona_memory_use memory;
     daytona_stack_memory(host->stack, &memory);
     if (memory.used_bytes > memory.peak_bytes || memory.peak_bytes > memory.region_bytes)

@@ -9,6 +9,7 @@
 
 #define CALL_BYTES_MAX 65536
 #define SILENCE_MIN_US (60ull * 1000000) /* before a stack may say ETIMEDOUT by itself */
+#define TIMEOUTS_MIN   6                 /* or after so many timeouts in a row */
 
 static struct sim_world *world_of(const struct sim_side *side)
 {
@@ -38,10 +39,14 @@ void sim_side_complain(const struct sim_side *side, const char *format, ...)
 
 /* ---------------------------------------------------------------- failures */
 
-static bool was_silent(const struct sim_side *side)
+/* Nothing came from the peer, or only what does not acknowledge anything. */
+static bool may_give_up(const struct sim_side *side)
 {
     const struct sim_world *world = world_of(side);
     struct daytona_instant heard = {0};
+    if (side->id.index < SIM_SOCKETS_WATCHED &&
+        side->host->watches[side->id.index].timeouts >= TIMEOUTS_MIN)
+        return true;
     for (unsigned i = 0; i < SIM_FLOW_BUCKETS; i++)
         for (const struct sim_flow *flow = world->flows.buckets[i]; flow; flow = flow->next)
             if (flow->connection == side->connection)
@@ -66,11 +71,12 @@ static bool handshake_took_too_long(const struct sim_side *side)
 static bool error_is_excused(const struct sim_side *side, int error)
 {
     if (error == ETIMEDOUT)
-        return was_silent(side) || peer_died(side) ||
+        return may_give_up(side) || peer_died(side) ||
                side->plan->options[DAYTONA_OPTION_KEEP_ALIVE] == 1 ||
                side->plan->options[DAYTONA_OPTION_USER_TIMEOUT_US] > 0;
     if (error == ECONNREFUSED)
-        return side->connection->plan->refused;
+        return side->connection->plan->refused ||
+               (side->connection->plan->crossing && peer_died(side)); /* RST in SYN-RECEIVED */
     return (error == ECONNRESET || error == EPIPE) &&
            (peer_died(side) || handshake_took_too_long(side));
 }
@@ -99,7 +105,7 @@ void sim_side_orphan_ended(struct sim_side *side, enum daytona_tcp_state from)
 {
     if (from == DAYTONA_TCP_TIME_WAIT || side->error != 0 || peer_died(side))
         return;
-    if (was_silent(side))
+    if (may_give_up(side))
         side->error = ETIMEDOUT;
     else if (from != DAYTONA_TCP_LAST_ACK && from != DAYTONA_TCP_CLOSING)
         sim_side_complain(side, "goes from %s to CLOSED by itself", daytona_tcp_state_name(from));

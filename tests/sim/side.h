@@ -25,9 +25,9 @@ struct sim_side {
     bool can_read, can_write;          /**< told by an edge, not yet used up */
     bool reading_rests, writing_rests; /**< a pause: an event will go on */
     bool shut, ended;                  /**< own stream shut; the peer's stream has ended */
-    bool end_told;                   /**< RDHUP: a short count does not mean that nothing is left */
-    bool closed;                     /**< the application has let go of the socket */
-    bool gone;                       /**< the stack has let go of it too */
+    bool end_told; /**< RDHUP: a short count does not mean that nothing is left */
+    bool closed;   /**< the application has let go of the socket */
+    bool gone;     /**< the stack has let go of it too */
     struct daytona_instant opened_at;
     struct daytona_instant ended_at; /**< when the end of the peer's stream was read */
     int error;                       /**< positive errno that the stack told, 0 none */
