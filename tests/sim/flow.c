@@ -161,13 +161,14 @@ struct judgement {
     sim_fail((judgement)->world, "host %u port %u sends " format, (judgement)->host,               \
              (judgement)->segment->source_port, __VA_ARGS__)
 
-/* A SYN begins a direction; with another number than before it begins a new connection. */
+/* A SYN begins a direction; with another number than before it begins a new connection, or an
+ * old duplicate of the peer's SYN has seemed to. */
 static void begin_direction(struct sim_flow *flow, unsigned host, const struct sim_segment *segment)
 {
     struct sim_direction *mine = &flow->directions[host];
     if (mine->known && mine->isn == segment->seq)
         return;
-    flow->reused = flow->reused || (mine->known && (segment->flags & SIM_ACK) == 0);
+    flow->reused = flow->reused || mine->known;
     struct sim_direction fresh = {.known = true,
                                   .incarnation = mine->incarnation + 1,
                                   .isn = segment->seq,
