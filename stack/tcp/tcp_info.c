@@ -21,7 +21,9 @@ static void sender_info(const struct connection *connection, struct daytona_conn
     out->path_mtu = send->path_mtu;
     out->cwnd_bytes = connection->controls.cwnd_bytes;
     out->ssthresh_bytes = connection->controls.ssthresh_bytes;
-    out->in_flight_bytes = tcp_pipe(connection);
+    bool fin_in_flight = send->nxt > send->pages.end && send->una <= send->pages.end;
+    uint32_t pipe = tcp_pipe(connection);
+    out->in_flight_bytes = fin_in_flight && pipe > 0 ? pipe - 1 : pipe; /* FIN is no byte */
     out->sacked_bytes = (uint32_t)send->sacked.bytes;
     uint64_t lost_to = offset_later(send->lost_to, send->una);
     out->lost_bytes = offset_span(send->una, lost_to) -

@@ -75,9 +75,12 @@ void tcp_persist_start(struct connection *connection)
     sender_timer_set(connection, TIMER_PERSIST, timeout_us(connection));
 }
 
+/* The peer may only have been away for long: the reset tells it that the stream is not whole. */
 static void timed_out(struct connection *connection, const char *cause)
 {
-    tcp_abort(connection, connection->soft_error != 0 ? connection->soft_error : ETIMEDOUT, cause);
+    tcp_reset_send(connection, cause);
+    connection_end(connection, connection->soft_error != 0 ? connection->soft_error : ETIMEDOUT,
+                   cause);
 }
 
 static void back_off(struct connection *connection)

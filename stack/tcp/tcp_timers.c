@@ -101,6 +101,9 @@ static void time_wait_fired(struct socket *socket)
 void tcp_orphaned(struct connection *connection)
 {
     struct socket *socket = connection->socket;
+    /* Orphans are given up sooner; their time counts from now on. */
+    if (connection->send.stalled_since.ns != 0)
+        connection->send.stalled_since = connection->tcp->now;
     if (socket->state == DAYTONA_TCP_TIME_WAIT) {
         tcp_time_wait_shrink(connection);
     } else if (socket->state == DAYTONA_TCP_FIN_WAIT_2) {
