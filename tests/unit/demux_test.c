@@ -247,6 +247,28 @@ static void random_ports_agree_with_a_count(void **state)
     region_free(memory);
 }
 
+static void without_memory_nothing_is_entered(void **state)
+{
+    (void)state;
+    struct memory *memory;
+    struct demux *demux = demux_make(&memory);
+    /* There is room for small blocks, as a port's record is, but not for a table. */
+    void *small = memory_take(memory, 32), *rest = NULL;
+    for (void **block; (block = memory_take(memory, 16384)) != NULL; rest = block)
+        *block = rest;
+    struct demux_entry entry = connection(80, 1, 1);
+    assert_int_equal(demux_insert_tuple(demux, &entry), -ENOMEM);
+    assert_int_equal(demux_insert_port(demux, &entry), -ENOMEM);
+    assert_false(entry.in_tuples || entry.in_ports);
+    while (rest != NULL) {
+        void *next = *(void **)rest;
+        memory_return(memory, rest);
+        rest = next;
+    }
+    memory_return(memory, small);
+    region_free(memory);
+}
+
 static void short_memory_is_told_or_lived_with(void **state)
 {
     (void)state;
@@ -296,6 +318,7 @@ int main(void)
         cmocka_unit_test(a_socket_that_connects_while_entered_stays_where_it_is),
         cmocka_unit_test(every_port_at_once_is_found),
         cmocka_unit_test(random_ports_agree_with_a_count),
+        cmocka_unit_test(without_memory_nothing_is_entered),
         cmocka_unit_test(short_memory_is_told_or_lived_with),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -203,12 +203,16 @@ static void a_quoted_header_needs_neither_checksum_nor_all_bytes(void **state)
     assert_int_equal(ipv4_parse_quoted((struct daytona_span){packet, 28}, &out, &payload), 0);
     assert_int_equal(out.total_length, 1500);
     assert_int_equal(payload.length, 8);
+    assert_ptr_equal(payload.data, packet + 20);
     assert_int_equal(ipv4_parse_quoted((struct daytona_span){packet, 19}, &out, &payload),
                      -EBADMSG);
     header.total_length = 24;
     ipv4_emit(&header, packet);
     assert_int_equal(ipv4_parse_quoted((struct daytona_span){packet, 28}, &out, &payload), 0);
     assert_int_equal(payload.length, 4);
+    packet[0] = 0x65; /* another version */
+    assert_int_equal(ipv4_parse_quoted((struct daytona_span){packet, 28}, &out, &payload),
+                     -EBADMSG);
     packet[0] = 0x48; /* options that are not there */
     assert_int_equal(ipv4_parse_quoted((struct daytona_span){packet, 28}, &out, &payload),
                      -EBADMSG);

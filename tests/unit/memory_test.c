@@ -17,20 +17,43 @@ static void blocks_are_aligned_and_as_large_as_asked(void **state)
     (void)state;
     struct memory *memory = region_make(REGION);
     for (size_t bytes = 1; bytes <= 70000; bytes += bytes < 300 ? 1 : 997) {
+        uint8_t *other = memory_take(memory, bytes); /* lies at the slab's start */
         uint8_t *block = memory_take(memory, bytes);
         assert_non_null(block);
         assert_int_equal((uintptr_t)block % 16, 0);
         size_t taken = memory_block_bytes(bytes);
         assert_true(taken >= bytes);
-        assert_int_equal(memory_used(memory), taken);
+        assert_int_equal(memory_used(memory), 2 * taken);
         size_t alignment = 64;
         while (taken % alignment != 0)
             alignment /= 2;
         assert_int_equal((uintptr_t)block % alignment, 0);
         memset(block, 0xff, bytes);
         memory_return(memory, block);
+        memory_return(memory, other);
     }
     region_free(memory);
+}
+
+static void every_block_lies_within_the_region(void **state)
+{
+    (void)state;
+    for (size_t bytes = 65536; bytes < 3 * REGION; bytes += 20416) {
+        struct memory *memory = region_make(bytes);
+        uint8_t *start = (uint8_t *)memory, *last = NULL;
+        for (uint8_t *block; (block = memory_take(memory, 16384)) != NULL; last = block) {
+            assert_true(block > start && block + 16384 <= start + bytes);
+            memset(block, 0xff, 16384);
+            memcpy(block, &last, sizeof last);
+        }
+        assert_true(memory_used(memory) + 3 * 32768 > bytes);
+        while (last != NULL) {
+            uint8_t *block = last;
+            memcpy(&last, block, sizeof last);
+            memory_return(memory, block);
+        }
+        region_free(memory);
+    }
 }
 
 static void a_class_wastes_less_than_half(void **state)
@@ -234,6 +257,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_region_too_small_is_refused),
         cmocka_unit_test(blocks_are_aligned_and_as_large_as_asked),
+        cmocka_unit_test(every_block_lies_within_the_region),
         cmocka_unit_test(a_class_wastes_less_than_half),
         cmocka_unit_test(zeroed_blocks_are_zero_also_when_used_before),
         cmocka_unit_test(returning_nothing_is_allowed),

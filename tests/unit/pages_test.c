@@ -42,6 +42,7 @@ static void what_is_written_is_read_back(void **state)
     }
     assert_stream(&pages, 0, pages.end);
     pages_release(&pages, memory);
+    assert_int_equal(pages.page_count, 0);
     region_free(memory);
 }
 
@@ -154,6 +155,27 @@ static void short_memory_writes_what_fits(void **state)
     region_free(memory);
 }
 
+static void without_memory_nothing_is_written(void **state)
+{
+    (void)state;
+    struct memory *memory = region_make((size_t)1 << 18);
+    void *rest = NULL;
+    for (size_t bytes = 32768; bytes >= 32; bytes /= 2)
+        for (void **block; (block = memory_take(memory, bytes)) != NULL; rest = block)
+            *block = rest;
+    struct pages pages = {0};
+    assert_int_equal(write_stream(&pages, memory, 0, 100), 0);
+    assert_int_equal(pages.end, 0);
+    while (rest != NULL) {
+        void *next = *(void **)rest;
+        memory_return(memory, rest);
+        rest = next;
+    }
+    assert_int_equal(write_stream(&pages, memory, 0, 100), 100);
+    pages_release(&pages, memory);
+    region_free(memory);
+}
+
 static void a_write_too_far_for_the_table_is_refused(void **state)
 {
     (void)state;
@@ -212,6 +234,7 @@ int main(void)
         cmocka_unit_test(dropping_beyond_the_end_skips_the_gap),
         cmocka_unit_test(spans_cover_what_was_asked_in_order),
         cmocka_unit_test(short_memory_writes_what_fits),
+        cmocka_unit_test(without_memory_nothing_is_written),
         cmocka_unit_test(a_write_too_far_for_the_table_is_refused),
         cmocka_unit_test(random_use_agrees_with_a_flat_stream),
     };

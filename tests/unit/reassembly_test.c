@@ -271,10 +271,12 @@ static void an_exhausted_region_drops_and_recovers(void **state)
 {
     (void)state;
     struct fixture f = make();
+    add(&f, 3, 0, 8, true); /* a datagram that only lacks room for its next fragment */
     void *rest = NULL;
     for (void **block; (block = memory_take(f.reassembly.memory, 4096)) != NULL; rest = block)
         *block = rest;
     assert_int_equal(add(&f, 1, 0, 1480, true), REASSEMBLY_DROPPED);
+    assert_int_equal(add(&f, 3, 8, 1480, true), REASSEMBLY_DROPPED);
     while (rest != NULL) {
         void *next = *(void **)rest;
         memory_return(f.reassembly.memory, rest);

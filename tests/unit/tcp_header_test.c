@@ -299,6 +299,8 @@ static void a_known_option_of_wrong_length_is_skipped(void **state)
     assert_false(header.has_timestamps);
     header = PARSE(TCP_ACK, 5, 2, 5, 9, 0, 0, 0, 1, 0, 0, 0, 0);
     assert_int_equal(header.sack_count, 0);
+    header = PARSE(TCP_ACK, 5, 14, 0, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0);
+    assert_int_equal(header.sack_count, 0);
 }
 
 /* RFC 7323 section 2.2, RFC 2018 sections 2 and 3, RFC 9293 section 3.7.1 */
