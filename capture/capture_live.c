@@ -6,6 +6,7 @@
 #include <linux/if_packet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -58,16 +59,26 @@ static void live_take(u_char *user, const struct pcap_pkthdr *header, const u_ch
     pass->take(pass->context, &packet);
 }
 
+/* The interface does not exist any more: a packet socket is then bound to interface -1. */
+static bool live_handle_is_unbound(const struct live_handle *handle)
+{
+    struct sockaddr_ll name = {0};
+    socklen_t length = sizeof name;
+    return getsockname(handle->descriptor, (struct sockaddr *)&name, &length) == 0 &&
+           name.sll_ifindex < 0;
+}
+
 /* Why a handle has no packets: 0 there are just none, -ENETDOWN once when its interface goes
- * down, -ENODEV when it no longer exists. */
+ * down, -ENODEV once when it is gone for good. */
 static int live_handle_state(struct live_capture *capture, struct live_handle *handle, int got)
 {
     if (got < 0) {
-        struct sockaddr_ll name = {0};
-        socklen_t length = sizeof name;
-        bool bound = getsockname(handle->descriptor, (struct sockaddr *)&name, &length) == 0 &&
-                     name.sll_ifindex >= 0;
-        return bound ? -EIO : -ENODEV;
+        if (!live_handle_is_unbound(handle))
+            return -EIO;
+        handle->gone = true;
+        if (capture->handle_count > 1)
+            epoll_ctl(capture->base.descriptor, EPOLL_CTL_DEL, handle->descriptor, NULL);
+        return -ENODEV;
     }
     /* libpcap wants to be called again soon exactly while the interface is down. */
     bool down = capture->library->get_required_select_timeout(handle->pcap) != NULL;
@@ -91,6 +102,8 @@ static int live_drain_handle(struct live_capture *capture, struct live_handle *h
             break;
         seen += (size_t)got;
     }
+    if (pass.taken > 0)
+        handle->down = false;
     return (int)pass.taken;
 }
 
@@ -98,18 +111,24 @@ static int live_drain(struct daytona_capture *base, size_t max, daytona_capture_
                       void *context)
 {
     struct live_capture *capture = (struct live_capture *)base;
-    size_t taken = 0;
-    int error = 0;
+    size_t taken = 0, gone = 0;
     for (size_t i = 0; i < capture->handle_count && taken < max; i++) {
         struct live_handle *handle = &capture->handles[(capture->turn + i) % capture->handle_count];
+        gone += handle->gone;
+        if (handle->gone)
+            continue;
         int got = live_drain_handle(capture, handle, max - taken, take, context);
         if (got < 0)
-            error = got;
+            capture->news = got;
         else
             taken += (size_t)got;
     }
     capture->turn = (capture->turn + 1) % capture->handle_count;
-    return taken > 0 ? (int)taken : error;
+    if (taken > 0)
+        return (int)taken;
+    int news = gone == capture->handle_count ? -ENODEV : capture->news;
+    capture->news = 0;
+    return news;
 }
 
 /* libpcap gives the ring's slot back as soon as the callback returns: to stay valid until the

@@ -23,7 +23,8 @@ struct live_handle {
     int descriptor;
     int datalink;
     int interface_index; /* 0: the link header tells it */
-    bool down;           /* reported as such */
+    bool down;           /* has been reported as down, and no packet since */
+    bool gone;           /* has been reported as gone; never comes back */
 };
 
 struct live_capture {
@@ -33,6 +34,7 @@ struct live_capture {
     struct filter_ports ports;
     struct local_addresses local_addresses;
     uint8_t *kept; /* snapshot_bytes of the packet that next() has returned */
+    int news;      /* -errno that the next call without packets returns; 0: none */
     size_t turn;   /* the handle to begin with, so that none is starved */
     size_t handle_count;
     struct live_handle handles[];

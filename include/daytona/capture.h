@@ -23,7 +23,10 @@ struct daytona_capture_config {
      *  and ICMP errors that quote TCP. None: nothing is captured until set_ports. */
     const struct daytona_port_span *ports;
     size_t port_count;
-    uint32_t ring_bytes;     /**< 0: 64 MB */
+    /** Room for packets that wait, per handle; 0: 64 MB, which is 1,000 packets of whatever size.
+     *  The kernel grants less when memory is short; and it sets aside twice as much while
+     *  snapshot_bytes is above 65,448, because a packet's slot is then rounded up to 128 KB. */
+    uint32_t ring_bytes;
     uint32_t snapshot_bytes; /**< 0: 65,568 (64 KB super-frame and any link header) */
 };
 
@@ -56,7 +59,8 @@ int daytona_capture_set_ports(struct daytona_capture *capture,
 int daytona_capture_descriptor(const struct daytona_capture *capture);
 
 /** Fills up to `max` descriptors that the capture owns (the one above and those behind it)
- *  and returns how many there are. */
+ *  and returns how many were filled in; four are enough for one interface or all. None is opened
+ *  or closed between opening and closing the capture. */
 size_t daytona_capture_descriptors(const struct daytona_capture *capture, int *out, size_t max);
 
 /** Takes one packet, borrowed for the call; must not call back into the capture. */
@@ -71,16 +75,21 @@ typedef void daytona_capture_take(void *context, const struct daytona_captured *
 int daytona_capture_drain(struct daytona_capture *capture, size_t max, daytona_capture_take *take,
                           void *context);
 
-/** The next packet: 1 and *out filled, 0 none now, -ENODATA end of file, or -errno when the
- *  device is gone or broken. Packets of the interface's own sending, of other hosts, and
- *  second copies seen on a bridge's or bond's member are not returned. Never blocks. */
+/**
+ * The next packet, copied: 1 and *out filled, 0 none now, -ENODATA the file has ended, -EBADMSG it
+ * is damaged. Of named interfaces: -ENETDOWN once when one goes down (it goes on by itself when
+ * the interface is up again), -ENODEV once when one is removed, and always when all are: only
+ * closing and opening again helps then. Packets that this host sends, packets to other hosts
+ * (also those that it passes on), and second copies seen on a bridge's or bond's member are
+ * not returned. Never blocks.
+ */
 int daytona_capture_next(struct daytona_capture *capture, struct daytona_captured *out);
 
 struct daytona_capture_counters {
-    uint64_t packets, bytes;
+    uint64_t packets, bytes;  /**< handed over */
     uint64_t dropped_by_ring; /**< the ring was full: the program was too slow */
     uint64_t dropped_by_interface;
-    uint64_t ignored; /**< unknown link type, VLAN, member interface, not IPv4 */
+    uint64_t ignored; /**< not IPv4, VLAN-tagged, or to another host (live: to be passed on) */
 };
 void daytona_capture_counters(struct daytona_capture *capture,
                               struct daytona_capture_counters *out);

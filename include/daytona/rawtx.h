@@ -30,11 +30,13 @@ struct daytona_rawtx_refusal {
 #define DAYTONA_RAWTX_BATCH_MAX 64
 
 /**
- * Sends `count` (<= DAYTONA_RAWTX_BATCH_MAX) packets, with as few system calls as there are
- * refusals + 1. A refused packet is lost as a network would lose it: counted, reported in
- * `refusals` (room for `count`), and the rest is still sent. Returns the number of refusals, or
- * -errno when the sink itself is broken (file: disk full). Never blocks. `now` stamps a file's
- * packets.
+ * Sends `count` (<= DAYTONA_RAWTX_BATCH_MAX) packets in order, with one system call, and at most
+ * two more for each refusal. A refused packet is lost as a network would lose it: counted,
+ * reported in `refusals` (room for `count`), and the rest is still sent. Returns the number of
+ * refusals. Never blocks. `now` stamps a file's packets.
+ *
+ * A file that cannot be written any more (-ENOSPC, -EFBIG, -EIO ...) is reported once with that
+ * error: it then holds every packet before, whole, and all later ones are refused with it.
  */
 int daytona_rawtx_send(struct daytona_rawtx *sink, struct daytona_instant now,
                        const struct daytona_packet_out *packets, size_t count,

@@ -14,7 +14,8 @@
 
 #include <cmocka.h>
 
-#define WORDS_MAX 32
+#define WORDS_MAX  32
+#define LINE_BYTES 512
 
 extern char **environ;
 
@@ -43,14 +44,10 @@ void network_enter(int namespace_descriptor)
     assert_int_equal(setns(namespace_descriptor, CLONE_NEWNET), 0);
 }
 
-void network_run(const char *format, ...)
+/* Splits `line` at its spaces and runs it; its exit status. */
+static int run_line(char *line)
 {
-    char line[512], *words[WORDS_MAX + 1] = {NULL}, *rest = NULL;
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-
+    char *words[WORDS_MAX + 1] = {NULL}, *rest = NULL;
     size_t count = 0;
     for (char *word = strtok_r(line, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
         assert_true(count < WORDS_MAX);
@@ -58,10 +55,38 @@ void network_run(const char *format, ...)
     }
     pid_t child;
     int status = -1;
-    assert_int_equal(posix_spawnp(&child, words[0], NULL, NULL, words, environ), 0);
+    posix_spawn_file_actions_t quietly; /* standard output is for the tests' results */
+    assert_int_equal(posix_spawn_file_actions_init(&quietly), 0);
+    posix_spawn_file_actions_addopen(&quietly, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    assert_int_equal(posix_spawnp(&child, words[0], &quietly, NULL, words, environ), 0);
+    posix_spawn_file_actions_destroy(&quietly);
     assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+void network_run(const char *format, ...)
+{
+    char line[LINE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    int status = run_line(line);
     if (status != 0)
         fail_msg("%s ... ended with status %d", format, status);
+}
+
+void network_run_or_skip(const char *format, ...)
+{
+    char line[LINE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (run_line(line) != 0) {
+        print_message("this kernel has no such device: %s\n", format);
+        skip();
+    }
 }
 
 void network_init(struct network *network)

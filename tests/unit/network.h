@@ -34,4 +34,7 @@ void network_release(struct network *network);
  *  namespace and fails the test unless it succeeds. */
 void network_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/** The same for a kind of device that this kernel may not have: skips the test when it fails. */
+void network_run_or_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 #endif
