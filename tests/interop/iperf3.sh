@@ -12,12 +12,15 @@ result() {
     "$python" -c "import json, sys; r = json.load(open(sys.argv[1])); print($2)" "$WORK/$1" 2>&1
 }
 
+# A server for each measurement: one that stays closes its listener for a moment in between.
 measure() { # mode, log, options...
     local mode=$1 log=$2
     shift 2
+    start_server 5201 iperf3 "$(server_of "$mode")" --listen 5201 -- iperf3 -s -1 || return
     on "$CLIENT" "$(client_of "$mode")" --connect 5201 -- \
         iperf3 -c "$SERVER_IP" -t "$duration" -J "$@" >"$WORK/$log" 2>"$WORK/$log.err"
     equal "iperf3 $* ends without error" "$?:$(result "$log" 'r.get("error", "")')" 0:
+    check 'the server ends by itself' wait_until 10 is_gone_or_waited "$started"
     note "$(result "$log" '"%.2f Gbit/s received, %s sent again" % (r["end"]["sum_received"]["bits_per_second"] / 1e9, r["end"]["sum_sent"].get("retransmits", "?"))')"
 }
 
@@ -36,8 +39,6 @@ for mode in $(modes daytona:kernel kernel:daytona daytona:daytona -- "$@"); do
     lab_up
     section "$mode"
     watch_resets
-    start_server 5201 iperf3 "$(server_of "$mode")" --listen 5201 -- iperf3 -s || continue
-
     measure "$mode" one
     arrives one 1 ''
     measure "$mode" reverse -R
@@ -49,7 +50,6 @@ for mode in $(modes daytona:kernel kernel:daytona daytona:daytona -- "$@"); do
     arrives both 1 ''
     arrives both 1 _bidir_reverse
 
-    check 'the server ends when told to' stop "$started"
     no_kernel_reset "$mode"
     check 'no firewall rule is left' no_rule_left
     check 'no process is left at the server' no_process_left "$SERVER"

@@ -90,7 +90,8 @@ at_most() {
     compare "$1 ($2 <= $3)" "$2" '<=' "$3"
 }
 compare() {
-    if awk -v a="$2" -v b="$4" "BEGIN { exit !(a != \"\" && a + 0 $3 b + 0) }"; then
+    if [[ $2 =~ ^-?[0-9.]+$ && $4 =~ ^-?[0-9.]+$ ]] &&
+        awk -v a="$2" -v b="$4" "BEGIN { exit !(a + 0 $3 b + 0) }"; then
         ok "$1"
     else
         not_ok "$1"
@@ -324,6 +325,7 @@ kernel_resets() {
 
 # watch_resets: captures every RST that passes the router, into $WORK/resets.pcap.
 watch_resets() {
+    : >"$WORK/tcpdump.log"
     exec_in_ns "$ROUTER" tcpdump -i any --immediate-mode -U -Z root -w "$WORK/resets.pcap" 'tcp[tcpflags] & tcp-rst != 0' \
         >"$WORK/tcpdump.log" 2>&1 </dev/null &
     reset_watcher=$!
@@ -396,6 +398,7 @@ no_pids() {
 impair() {
     unimpair
     offloads_off
+    : >"$WORK/router.log"
     in_ns "$ROUTER" iptables -I FORWARD -j NFQUEUE --queue-num 7 || lab_die 'no NFQUEUE'
     exec_in_ns "$ROUTER" "$B/tests/interop/router" --queue 7 "$@" >"$WORK/router.log" 2>&1 &
     router_pid=$!
