@@ -1,6 +1,7 @@
 #include "capture/link_layer.h"
 #include "capture/live.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/if_packet.h>
@@ -112,6 +113,7 @@ static int live_drain(struct daytona_capture *base, size_t max, daytona_capture_
 {
     struct live_capture *capture = (struct live_capture *)base;
     size_t taken = 0, gone = 0;
+    assert(capture->handle_count > 0);
     for (size_t i = 0; i < capture->handle_count && taken < max; i++) {
         struct live_handle *handle = &capture->handles[(capture->turn + i) % capture->handle_count];
         gone += handle->gone;

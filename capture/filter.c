@@ -9,7 +9,7 @@ enum { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6 };
 
 /* RFC 792; source quench too, which RFC 6633 has the stack ignore, so that it can be counted. */
 static const uint8_t icmp_error_types[] = {3, 4, 11, 12};
-#define ICMP_ERROR_TYPES (sizeof icmp_error_types / sizeof icmp_error_types[0])
+#define ICMP_ERROR_TYPES ((uint8_t)sizeof icmp_error_types)
 
 #define FRAGMENT_OFFSET_MASK 0x1fffu
 

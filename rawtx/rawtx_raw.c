@@ -93,7 +93,7 @@ static uint32_t raw_path_mtu(int descriptor, const struct sockaddr_in *destinati
         return 0;
     if (getsockopt(descriptor, IPPROTO_IP, IP_MTU, &mtu, &length) != 0)
         mtu = 0;
-    connect(descriptor, &(struct sockaddr){.sa_family = AF_UNSPEC}, sizeof(struct sockaddr));
+    (void)connect(descriptor, &(struct sockaddr){.sa_family = AF_UNSPEC}, sizeof(struct sockaddr));
     return (uint32_t)mtu;
 }
 

@@ -72,7 +72,7 @@ int daytona_route_ask(const struct daytona_address *destination,
         return -EAFNOSUPPORT;
 
     uint32_t to = daytona_address_to_ipv4(destination);
-    struct route_answer answer;
+    struct route_answer answer = {0, 0};
     int error = route_look_up(to, 0, &answer);
     bool local = error == 0 && destination_is_local(to, &answer);
     if (source_chosen)

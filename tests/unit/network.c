@@ -17,8 +17,6 @@
 #define WORDS_MAX  32
 #define LINE_BYTES 512
 
-extern char **environ;
-
 bool network_possible(void)
 {
     int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -53,6 +51,7 @@ static int run_line(char *line)
         assert_true(count < WORDS_MAX);
         words[count++] = word;
     }
+    assert_non_null(words[0]);
     pid_t child;
     int status = -1;
     posix_spawn_file_actions_t quietly; /* standard output is for the tests' results */
