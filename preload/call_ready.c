@@ -17,6 +17,26 @@ static bool none(void)
     return atomic_load_explicit(&file_count, memory_order_relaxed) == 0;
 }
 
+/* Whether the set is memory; one that is not gets the kernel's answer. */
+static bool entries_are_memory(const struct pollfd *entries, nfds_t count)
+{
+    return count <= PTRDIFF_MAX / sizeof *entries &&
+           memory_can_be_read_again(entries, count * sizeof *entries);
+}
+
+static bool set_is_memory(const fd_set *set, int count)
+{
+    size_t bits = count < 0 ? 0 : count > FD_SETSIZE ? FD_SETSIZE : (size_t)count;
+    return set == NULL || memory_can_be_read_again(set, (bits + 7) / 8);
+}
+
+static bool sets_are_memory(int count, const fd_set *readable, const fd_set *writable,
+                            const fd_set *exceptional)
+{
+    return set_is_memory(readable, count) && set_is_memory(writable, count) &&
+           set_is_memory(exceptional, count);
+}
+
 /* A timeout in milliseconds as a timespec in *room; NULL for a negative one: for ever. */
 static const struct timespec *from_milliseconds(int timeout_ms, struct timespec *room)
 {
@@ -40,7 +60,7 @@ int daytona_poll(struct pollfd *entries, nfds_t count, int timeout_ms)
 {
     int before = errno;
     struct timespec room;
-    if (none())
+    if (none() || !entries_are_memory(entries, count))
         return real.poll(entries, count, timeout_ms);
     return (int)result_give(ready_poll(entries, count, from_milliseconds(timeout_ms, &room), NULL),
                             before);
@@ -50,7 +70,7 @@ int daytona_ppoll(struct pollfd *entries, nfds_t count, const struct timespec *t
                   const sigset_t *signals)
 {
     int before = errno;
-    if (none())
+    if (none() || !entries_are_memory(entries, count))
         return real.ppoll(entries, count, timeout, signals);
     int result = check_timeout(timeout);
     return (int)result_give(result < 0 ? result : ready_poll(entries, count, timeout, signals),
@@ -92,7 +112,7 @@ int daytona_select(int count, fd_set *readable, fd_set *writable, fd_set *except
                    struct timeval *timeout)
 {
     int before = errno;
-    if (none())
+    if (none() || !sets_are_memory(count, readable, writable, exceptional))
         return real.select(count, readable, writable, exceptional, timeout);
     return (int)result_give(select_for(count, readable, writable, exceptional, timeout), before);
 }
@@ -101,7 +121,7 @@ int daytona_pselect(int count, fd_set *readable, fd_set *writable, fd_set *excep
                     const struct timespec *timeout, const sigset_t *signals)
 {
     int before = errno;
-    if (none())
+    if (none() || !sets_are_memory(count, readable, writable, exceptional))
         return real.pselect(count, readable, writable, exceptional, timeout, signals);
     int result = check_timeout(timeout);
     if (result == 0)

@@ -190,6 +190,8 @@ ssize_t file_send(struct file *file, const struct iovec *iov, size_t count, int 
         return status;
     ssize_t sent = send_locked(file, &cursor, flags);
     engine_leave();
+    if (sent == -ENOTCONN) /* Linux's TCP says it so */
+        sent = -EPIPE;
     if (sent == -EPIPE && (flags & MSG_NOSIGNAL) == 0)
         pthread_kill(pthread_self(), SIGPIPE);
     return sent;

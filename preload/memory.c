@@ -1,5 +1,7 @@
 #include "preload/memory.h"
 
+#include "preload/attributes.h"
+
 #include <errno.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -30,4 +32,19 @@ bool memory_can_be_read(const void *pointer, size_t length)
         if (!word_can_be_read(address))
             return false;
     return word_can_be_read(last);
+}
+
+bool memory_can_be_read_again(const void *pointer, size_t length)
+{
+    static ATTRIBUTE_THREAD uintptr_t known_start, known_end;
+    uintptr_t address = (uintptr_t)pointer;
+    if (memory_is_bad(pointer, length))
+        return false;
+    if (address >= known_start && address + length <= known_end)
+        return true;
+    if (!memory_can_be_read(pointer, length))
+        return false;
+    known_start = address & ~(PAGE_BYTES - 1);
+    known_end = (address + length + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+    return true;
 }

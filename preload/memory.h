@@ -23,4 +23,8 @@ static inline bool memory_is_bad(const void *pointer, size_t length)
  *  sandbox allows. For calls that are not made per packet. */
 bool memory_can_be_read(const void *pointer, size_t length);
 
+/** The same for calls that come again and again with the same memory: no system call when
+ *  this thread's last answer, which was yes, was about the same pages. */
+bool memory_can_be_read_again(const void *pointer, size_t length);
+
 #endif
