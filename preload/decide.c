@@ -5,7 +5,6 @@
 #include "preload/engine_table.h"
 #include "preload/file_record.h"
 #include "preload/log.h"
-#include "preload/port_claims.h"
 #include "preload/pump.h"
 #include "preload/ready.h"
 #include "preload/real.h"
@@ -182,9 +181,7 @@ static int start_listening(const struct candidate *candidate, int backlog, struc
     if (status == 0) {
         status = daytona_stack_listen(engine.stack, (*out)->id, backlog);
         if (status == 0)
-            status = port_claims_add(candidate->local.port);
-        if (status == 0)
-            (*out)->claimed_port = candidate->local.port;
+            status = file_claim_port(*out, candidate->local.port);
         if (status < 0)
             file_end(*out);
     }
@@ -316,8 +313,7 @@ static int begin_connect(struct file *file, const struct candidate *candidate,
     int status = engine_enter();
     if (status < 0)
         return status;
-    if (port_claims_add(candidate->local.port) == 0)
-        file->claimed_port = candidate->local.port;
+    file_claim_port(file, candidate->local.port);
     status = daytona_stack_connect(engine.stack, engine_now(), file->id, &candidate->local.address,
                                    remote);
     file->connecting = status == -EINPROGRESS;

@@ -105,6 +105,7 @@ static struct file *next_accepted(struct file *listener)
     }
     daytona_stack_set_user(engine.stack, id, file);
     file->attached = file->connected = true;
+    file_claim_port(file, listener->claimed_port); /* it may outlive the listener */
     return file;
 }
 

@@ -28,6 +28,14 @@ int file_enter(struct file *file)
     return status;
 }
 
+int file_claim_port(struct file *file, uint16_t port)
+{
+    int status = port_claims_add(port);
+    if (status == 0)
+        file->claimed_port = port;
+    return status;
+}
+
 void file_changed(struct file *file, unsigned now, unsigned edges)
 {
     file->edges |= edges;

@@ -47,7 +47,7 @@ struct file {
     bool connected;  /**< connect() was told that it is, or it was accepted */
     bool attached;   /**< the engine's thread has its ends, or needs none */
     bool accepted;   /**< a listener's: accept() has handed it out */
-    uint16_t claimed_port; /**< with port_claims_add(); 0: none */
+    uint16_t claimed_port; /**< see file_claim_port(); 0: none */
     unsigned edges; /**< DAYTONA_READY_* that happened again since the mirror was last looked at */
 
     struct wait_follower *followers; /**< threads that wait for this file */
@@ -105,6 +105,9 @@ void file_changed(struct file *file, unsigned now, unsigned edges);
 /** Waits for the outcome of a connection attempt as connect(2) does. Engine locked; the caller
  *  holds a reference, which a cancelled thread puts. */
 int file_wait_connected(struct file *file);
+
+/** Has packets to `port` captured until the file is gone. Engine locked. */
+int file_claim_port(struct file *file, uint16_t port);
 
 /** The application's last descriptor is gone: ends the connection. Engine locked. */
 void file_end(struct file *file);

@@ -67,6 +67,11 @@ void summary_note(const struct file *file)
     if (noted == NULL || file->kind != FILE_KIND_CONNECTION ||
         daytona_stack_info(engine.stack, engine_now(), file->id, &info) < 0)
         return;
+    /* In TIME-WAIT the stack keeps addresses only: what was known before says more. */
+    if (noted[file_index(file)].generation == file->generation && info.segments_out == 0) {
+        noted[file_index(file)].info.state = info.state;
+        return;
+    }
     noted[file_index(file)].info = info;
     noted[file_index(file)].generation = file->generation;
 }
