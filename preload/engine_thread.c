@@ -109,12 +109,10 @@ static struct file *next_accepted(struct file *listener)
     return file;
 }
 
-/* The connection outlives its listener: its packets must be captured, and where no firewall rule
- * does it, the kernel be kept silent, for as long as it lives. */
-static void share_port(struct file *file, const struct file *listener)
+/* The connection may outlive its listener: where no firewall rule does it, the kernel has to be
+ * kept silent for as long as it lives. */
+static void share_reservation(struct file *file, const struct file *listener)
 {
-    if (listener->claimed_port != 0 && port_claims_add(listener->claimed_port) == 0)
-        file->claimed_port = listener->claimed_port;
     if (settings.rules != SETTINGS_RULES_ON && listener->reservation >= 0)
         file->reservation = real.fcntl(listener->reservation, F_DUPFD_CLOEXEC, 0);
 }
@@ -140,7 +138,7 @@ static void join_accepted(struct file *listener)
             continue;
         }
         file->engine_end = end;
-        share_port(file, listener);
+        share_reservation(file, listener);
         file->mirror.early = listener->mirror.watchers > 0;
         watch_end(file);
         mirror_update(file);
