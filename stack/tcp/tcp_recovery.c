@@ -72,7 +72,7 @@ uint32_t tcp_sacks_take(struct connection *connection, const struct segment *seg
 static void fast_recovery_enter(struct connection *connection)
 {
     struct sender *send = &connection->send;
-    uint32_t in_flight = tcp_pipe(connection);
+    uint32_t flight = offset_span(send->una, send->nxt); /* RFC 5681 section 2: FlightSize */
     send->recovery = RECOVERY_FAST;
     send->recovery_point = send->nxt;
     send->high_rxt = send->una;
@@ -85,8 +85,7 @@ static void fast_recovery_enter(struct connection *connection)
     connection->tally.fast_retransmits++;
     observe(connection->tcp, connection->socket, DAYTONA_EVENT_RECOVERY_ENTER,
             offset_seq(send->recovery_point).value, send->lost_to - send->una, NULL);
-    struct daytona_congestion_sample sample = tcp_congestion_sample(connection, 0, in_flight, 0);
-    sample.in_flight_bytes = in_flight; /* RFC 5681 equation 4: FlightSize */
+    struct daytona_congestion_sample sample = tcp_congestion_sample(connection, 0, flight, 0);
     tcp_congestion_call(connection, CONGESTION_LOSS, &sample);
     send->inflation = connection->sack ? 0 : DUP_THRESH * send->mss;
     tcp_output_want(connection);

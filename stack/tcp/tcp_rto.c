@@ -126,7 +126,7 @@ static void loss_recovery_enter(struct connection *connection)
         ranges_release(&send->sacked, connection->tcp->memory);
 
     bool new_episode = send->recovery != RECOVERY_LOSS;
-    uint32_t in_flight = tcp_pipe(connection);
+    uint32_t flight = offset_span(send->una, send->nxt); /* RFC 5681 section 2: FlightSize */
     send->lost_to = send->nxt;
     send->high_rxt = send->una;
     send->recovery_point = send->nxt;
@@ -134,9 +134,7 @@ static void loss_recovery_enter(struct connection *connection)
     send->duplicate_acks = 0;
     send->rescued = true;
     if (new_episode) {
-        struct daytona_congestion_sample sample =
-            tcp_congestion_sample(connection, 0, in_flight, 0);
-        sample.in_flight_bytes = in_flight; /* RFC 5681 equation 4: FlightSize */
+        struct daytona_congestion_sample sample = tcp_congestion_sample(connection, 0, flight, 0);
         tcp_congestion_call(connection, CONGESTION_TIMEOUT, &sample);
     }
     send->recovery = RECOVERY_LOSS;

@@ -51,9 +51,12 @@ uint16_t tcp_window_field(struct connection *connection, bool syn)
     if (edge_worth_moving(connection, possible))
         receive->edge = possible;
     uint8_t scale = syn ? 0 : receive->window_scale;
-    uint64_t window = offset_span(receive->nxt, receive->edge);
-    /* Rounded up: rounding down would move the edge back by what the scale cannot say. */
-    uint64_t field = (window + (UINT64_C(1) << scale) - 1) >> scale;
+    uint64_t unit = UINT64_C(1) << scale, window = offset_span(receive->nxt, receive->edge);
+    /* Rounded up, or the edge would move back by what the scale cannot say; but not so that many
+     * roundings add up to more than one unit beyond the buffer (RFC 7323 section 2.4). */
+    uint64_t field = (window + unit - 1) >> scale;
+    if (receive->nxt + (field << scale) > possible + unit)
+        field = window >> scale;
     if (field > UINT16_MAX)
         field = UINT16_MAX;
     receive->edge = offset_later(receive->edge, receive->nxt + (field << scale));
