@@ -32,14 +32,19 @@
 static int control = -1; /* the engine's end */
 static int ends = -1;    /* epoll: the engine's ends of twins, for the application's last close */
 
-/* ------------------------------------------------------------------ files */
-
-static void watch_end(struct file *file)
+/* The engine's table has no standard error; the application's, as it is now, is lent for a line. */
+static void say(enum log_level level, const char *line)
 {
-    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET};
-    event.data.u64 = (uint64_t)file->generation << 32 | file_index(file);
-    real.epoll_ctl(ends, EPOLL_CTL_ADD, file->engine_end, &event);
+    int lent = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
+    if (lent < 0)
+        return;
+    real.dup3(lent, STDERR_FILENO, O_CLOEXEC);
+    real.close(lent);
+    log_line(level, "%s", line);
+    real.dup3(STDIN_FILENO, STDERR_FILENO, O_CLOEXEC); /* the empty device again */
 }
+
+/* ------------------------------------------------------------------ files */
 
 static void close_number(int *fd)
 {
@@ -48,11 +53,30 @@ static void close_number(int *fd)
     *fd = -1;
 }
 
+static void watch_end(struct file *file)
+{
+    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET};
+    event.data.u64 = (uint64_t)file->generation << 32 | file_index(file);
+    real.epoll_ctl(ends, EPOLL_CTL_ADD, file->engine_end, &event);
+}
+
+/* One socket less that the reservation is for. */
+static void unguard(struct file *holder)
+{
+    if (--holder->guarded == 0)
+        close_number(&holder->reservation);
+}
+
 static void release(struct file *file)
 {
     summary_write(file);
     close_number(&file->engine_end);
-    close_number(&file->reservation);
+    if (file->guarded > 0)
+        unguard(file);
+    if (file->guard != NULL) {
+        unguard(file->guard);
+        file_put(file->guard);
+    }
     file_put(file);
 }
 
@@ -65,6 +89,7 @@ static void attach(void)
     while (engine_table_receive(control, &index, received, &count)) {
         struct file *file = file_by_number(index);
         file->reservation = count > 0 ? received[0] : -1;
+        file->guarded = 1;
         file->engine_end = count > 1 ? received[1] : -1;
         file->attached = true;
         if (file->gone) {
@@ -77,16 +102,19 @@ static void attach(void)
     }
 }
 
-/* Somebody outside our sight has closed the last descriptor, or only a forked child had it. */
+/* The last descriptor of some twins is closed: by close() as we know already, or out of our
+ * sight, or in a forked child that held it longer. */
 static void notice_ends(void)
 {
-    struct epoll_event events[16];
-    int count = real.epoll_wait(ends, events, 16, 0);
+    struct epoll_event events[64];
+    int count = real.epoll_wait(ends, events, 64, 0);
     for (int i = 0; i < count; i++) {
         uint32_t index = (uint32_t)events[i].data.u64;
         struct file *file = file_by_index(index, (uint32_t)(events[i].data.u64 >> 32));
-        if (file != NULL && !file->closed && !file->mirror.hung_up)
-            file_end(file);
+        if (file == NULL || (file->mirror.hung_up && !file->closed))
+            continue; /* hung up by ourselves */
+        file_end(file);
+        close_number(&file->engine_end);
     }
 }
 
@@ -111,10 +139,13 @@ static struct file *next_accepted(struct file *listener)
 
 /* The connection may outlive its listener: where no firewall rule does it, the kernel has to be
  * kept silent for as long as it lives. */
-static void share_reservation(struct file *file, const struct file *listener)
+static void share_reservation(struct file *file, struct file *listener)
 {
-    if (settings.rules != SETTINGS_RULES_ON && listener->reservation >= 0)
-        file->reservation = real.fcntl(listener->reservation, F_DUPFD_CLOEXEC, 0);
+    if (settings.rules == SETTINGS_RULES_ON || listener->guarded == 0)
+        return;
+    listener->guarded++;
+    file_hold(listener);
+    file->guard = listener;
 }
 
 static void join_accepted(struct file *listener)
@@ -132,6 +163,8 @@ static void join_accepted(struct file *listener)
             return;
         }
         if (end < 0) {
+            if (!listener->closed && end != -ECONNREFUSED)
+                say(LOG_LEVEL_WARNING, "no descriptor for an accepted connection: it is reset");
             daytona_stack_abort(engine.stack, engine_now(), file->id);
             file->closed = file->gone = true;
             release(file);
@@ -209,18 +242,6 @@ static void rest(struct daytona_instant until)
         ssize_t got = real.read(engine.thread_wake, &count, sizeof count);
         (void)got;
     }
-}
-
-/* The engine's table has no standard error; the application's, as it is now, is lent for a line. */
-static void say(enum log_level level, const char *line)
-{
-    int lent = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
-    if (lent < 0)
-        return;
-    real.dup3(lent, STDERR_FILENO, O_CLOEXEC);
-    real.close(lent);
-    log_line(level, "%s", line);
-    real.dup3(STDIN_FILENO, STDERR_FILENO, O_CLOEXEC); /* the empty device again */
 }
 
 static void report_drops(void)

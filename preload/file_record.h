@@ -58,8 +58,10 @@ struct file {
     struct file *held;      /**< a listener's: joined to its twin as soon as there is room */
 
     /* The engine's thread's alone, numbers of its table, -1 none. */
-    int engine_end;  /**< of the twin */
-    int reservation; /**< the kernel socket that holds the port */
+    int engine_end;     /**< of the twin */
+    int reservation;    /**< the kernel socket that holds the port */
+    unsigned guarded;   /**< how many sockets the reservation is for, its own included */
+    struct file *guard; /**< the listener whose reservation guards an accepted connection */
 };
 
 /** Makes the table; once per process. -ENOMEM. */

@@ -76,7 +76,8 @@ struct file *file_make(enum file_kind kind, int domain, struct daytona_socket_id
     file->edges = file->work = 0;
     file->claimed_port = 0;
     file->followers = NULL;
-    file->next_work = file->held = NULL;
+    file->next_work = file->held = file->guard = NULL;
+    file->guarded = 0;
     file->mirror = (struct mirror){0};
     atomic_store(&file->nonblocking, false);
     atomic_store(&file->timeout_us[FILE_RECEIVE], 0);
