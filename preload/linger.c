@@ -53,8 +53,11 @@ static void wait_for_packets(void)
     real.ppoll(&entry, 1, &timeout, NULL);
 }
 
+/* The port of a listener is free again: another program, or the next run of this one, may have it
+ * by now, and its connections are no affair of ours. */
 static void finish_connections(void)
 {
+    daytona_stack_retire(engine.stack);
     struct daytona_instant progress = engine_now(), last_open = progress;
     uint64_t packets = 0;
     for (;;) {

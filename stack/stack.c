@@ -164,6 +164,11 @@ void daytona_stack_path_changed(struct daytona_stack *stack, struct daytona_inst
     tcp_leave(&stack->tcp);
 }
 
+void daytona_stack_retire(struct daytona_stack *stack)
+{
+    stack->tcp.retired = true;
+}
+
 /* ------------------------------------------------------------------ looking in */
 
 const struct daytona_counters *daytona_stack_counters(const struct daytona_stack *stack)

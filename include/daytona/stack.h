@@ -168,6 +168,10 @@ bool daytona_stack_take_ready(struct daytona_stack *stack, struct daytona_ready 
 void daytona_stack_path_changed(struct daytona_stack *stack, struct daytona_instant now,
                                 const struct daytona_address *remote, uint32_t mtu);
 
+/** The driver gives the stack's ports to somebody else: from now on a segment that belongs to no
+ *  connection of this stack is not answered, whatever port it is for. What is open goes on. */
+void daytona_stack_retire(struct daytona_stack *stack);
+
 /* ------------------------------------------------------------------ sockets */
 
 /** A TCP socket, in no connection yet. -ENFILE: sockets_max reached, -ENOMEM: region full. */

@@ -42,6 +42,7 @@ struct tcp {
     struct demux demux;
     struct daytona_instant now;         /**< of the call in progress; never goes back */
     struct daytona_stack_config config; /**< with the defaults filled in */
+    bool retired;                       /**< others answer for its ports */
     struct daytona_observer observer;
     struct daytona_counters counters;
     struct random random;

@@ -72,6 +72,8 @@ bool tcp_reply_output(struct tcp *tcp, struct daytona_packet_out *out)
 /* Beside a kernel, only ports of ours are ours to answer for. */
 static bool port_is_ours(const struct tcp *tcp, uint16_t port)
 {
+    if (tcp->retired)
+        return false;
     return tcp->config.owns_every_port || demux_next_on_port(&tcp->demux, port, NULL) != NULL;
 }
 
