@@ -128,7 +128,8 @@ static void step_icmp(struct reader *reader, struct fuzz_subject *subject)
     segment.seq = sent - take(reader, 1);
     struct sim_packet *packet = fuzz_segment_packet(&segment);
     memcpy(packet->bytes + 12, (uint8_t[]){10, 0, 0, 1, 10, 0, 0, 2}, 8);
-    struct sim_packet *error = sim_packet_too_big(packet, FUZZ_PEER_ADDRESS, take(reader, 2));
+    struct sim_packet *error =
+        sim_packet_unreachable(packet, FUZZ_PEER_ADDRESS, SIM_ICMP_TOO_BIG, take(reader, 2));
     if (take(reader, 1) % 2 == 0) {
         error->bytes[20] = (uint8_t)take(reader, 1);
         error->bytes[21] = (uint8_t)take(reader, 1);

@@ -25,33 +25,75 @@ static void side_opened(struct sim_side *side, struct daytona_socket_id id)
         sim_side_complain(side, "no congestion control %s", side->plan->congestion);
 }
 
-static void side_connect(struct sim_side *side)
+/* The socket was never of use. */
+static void take_back(struct sim_side *side)
 {
-    const struct sim_connection_plan *plan = side->connection->plan;
+    daytona_stack_set_user(side->host->stack, side->id, NULL);
+    int result = daytona_stack_close(side->host->stack, side->host->world->now, side->id);
+    if (result != 0)
+        sim_side_complain(side, "close after a failed connect: %s", strerror(-result));
+    side->opened = false;
+    sim_host_touch(side->host);
+}
+
+/* Tries again when ports are busy; gives up when memory is. */
+static void connect_failed(struct sim_side *side, int error)
+{
+    struct sim_world *world = side->host->world;
+    bool busy = error == EADDRINUSE || error == EADDRNOTAVAIL;
+    if (busy && !side->connection->plan->crossing) {
+        uint64_t us = sim_random_between(&side->random, 100000, 5000000);
+        sim_queue_add(&world->queue,
+                      (struct sim_event){.at = daytona_instant_after_us(world->now, us),
+                                         .kind = SIM_EVENT_CONNECT,
+                                         .subject = side->connection});
+        return;
+    }
+    if (error != ENOMEM || !world->scenario->tight)
+        sim_side_complain(side, "connect: %s", strerror(error));
+    side->error = error;
+    side->closed = side->gone = true;
+}
+
+/* Binds and connects; -EINPROGRESS when all is well. */
+static int connect_socket(struct sim_side *side)
+{
+    struct sim_connection *connection = side->connection;
     struct daytona_stack *stack = side->host->stack;
     struct daytona_address mine = sim_host_address(side->host->number);
     struct daytona_endpoint remote = {sim_host_address(1 - side->host->number), SIM_SERVER_PORT};
-    struct daytona_socket_id id;
-    int result = daytona_stack_open(stack, &id);
-    if (result != 0) {
-        sim_side_complain(side, "open: %s", strerror(-result));
-        return;
-    }
-    side_opened(side, id);
-    int port = (int)(SIM_CROSSING_PORT + side->connection->number);
-    if (plan->crossing)
+    int port = (int)(SIM_CROSSING_PORT + connection->number);
+    if (connection->plan->crossing)
         remote.port = (uint16_t)port;
     else
         port = daytona_stack_choose_port(stack, &mine, &remote);
-    if (plan->refused)
+    if (connection->plan->refused)
         remote.port = SIM_CLOSED_PORT;
+    if (port < 0)
+        return port;
     struct daytona_endpoint local = {mine, (uint16_t)port};
-    side->connection->client_port = (uint16_t)port;
-    result = port < 0 ? port : daytona_stack_bind(stack, id, &local);
+    int result = daytona_stack_bind(stack, side->id, &local);
     if (result == 0)
-        result = daytona_stack_connect(stack, side->host->world->now, id, &mine, &remote);
+        result = daytona_stack_connect(stack, side->host->world->now, side->id, &mine, &remote);
+    if (result == -EINPROGRESS) {
+        connection->client_port = (uint16_t)port;
+        connection->order = ++side->host->world->started;
+    }
+    return result;
+}
+
+static void side_connect(struct sim_side *side)
+{
+    struct daytona_socket_id id;
+    int result = daytona_stack_open(side->host->stack, &id);
+    if (result == 0) {
+        side_opened(side, id);
+        result = connect_socket(side);
+        if (result != -EINPROGRESS)
+            take_back(side);
+    }
     if (result != -EINPROGRESS)
-        sim_side_complain(side, "connect from port %d: %s", port, strerror(-result));
+        connect_failed(side, -result);
     sim_world_progress(side->host->world);
     sim_host_touch(side->host);
 }
@@ -68,12 +110,16 @@ static struct sim_side *side_to_accept(struct sim_host *host, struct daytona_soc
     struct daytona_endpoint local, remote;
     int result = daytona_stack_endpoints(host->stack, id, &local, &remote);
     struct sim_world *world = host->world;
+    struct sim_side *last = NULL;
     for (unsigned i = 0; result == 0 && i < world->scenario->connection_count; i++) {
         struct sim_side *side = &world->connections[i].sides[SIM_SERVER];
-        if (side->host == host && !side->opened && !world->connections[i].plan->crossing &&
-            world->connections[i].client_port == remote.port)
-            return side;
+        if (side->host == host && !world->connections[i].plan->crossing &&
+            world->connections[i].client_port == remote.port &&
+            (last == NULL || last->connection->order < side->connection->order))
+            last = side;
     }
+    if (last != NULL && !last->opened)
+        return last;
     sim_fail(world, "host %u accepts a connection that nobody made (port %u)", host->number,
              result == 0 ? remote.port : 0u);
     return NULL;

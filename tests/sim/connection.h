@@ -12,6 +12,7 @@ struct sim_connection {
     struct sim_side sides[2];
     uint64_t keys[2];     /**< contents of the client's and the server's stream */
     uint16_t client_port; /**< once chosen */
+    unsigned order;       /**< of the ports' users the one that started last counts */
     bool given_up;        /**< one side is dead without the other's knowing it */
 };
 

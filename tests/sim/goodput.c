@@ -7,7 +7,6 @@
 #define ONE_WAY_US 20000u
 #define PIPE_BYTES 50000u
 #define BULK_BYTES 12500000u /* ten seconds of the line */
-#define START_NS   1000000000u
 
 static const uint32_t losses_ppm[] = {0, 1000, 10000, 30000, 50000};
 static const uint32_t queue_percents[] = {10, 25, 50, 100, 400};
@@ -29,7 +28,6 @@ static void prepare(struct sim_scenario *scenario, const char *controller, uint3
     scenario->links[0].queue_bytes = PIPE_BYTES / 100 * queue_percent;
     scenario->connection_count = 1;
     struct sim_connection_plan *plan = &scenario->connections[0];
-    plan->start.ns = START_NS;
     plan->sides[SIM_CLIENT] = sim_side_plan_plain(BULK_BYTES);
     plan->sides[SIM_SERVER] = sim_side_plan_plain(0);
 }
@@ -42,7 +40,7 @@ static int measure(const char *controller, uint32_t loss, uint32_t queue_percent
     prepare(&scenario, controller, loss, queue_percent);
     sim_world_init(&world, &scenario, -1, false);
     sim_world_run(&world);
-    uint64_t ns = world.connections[0].sides[SIM_SERVER].ended_at.ns - START_NS;
+    uint64_t ns = world.connections[0].sides[SIM_SERVER].ended_at.ns - scenario.origin.ns;
     int share = world.failed ? -1 : (int)((uint64_t)BULK_BYTES * 1000000000 / ns * 1000 / RATE);
     if (world.failed)
         printf("%s, loss %u ppm, queue %u %%: %s\n", controller, loss, queue_percent,

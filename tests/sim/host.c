@@ -107,6 +107,14 @@ struct daytona_instant sim_host_next(const struct sim_host *host)
     return daytona_instant_before(deadline, host->wake) ? deadline : host->wake;
 }
 
+static void transmit(struct sim_host *host, struct sim_packet *packet)
+{
+    uint32_t refused = sim_world_transmit(host->world, host->number, packet);
+    struct daytona_address peer = sim_host_address(1 - host->number);
+    if (refused != 0)
+        daytona_stack_path_changed(host->stack, host->world->now, &peer, refused);
+}
+
 /* Payload spans must stay valid while further packets are taken, so a batch is taken before
  * any of it is copied. */
 static unsigned send_batch(struct sim_host *host)
@@ -117,8 +125,11 @@ static unsigned send_batch(struct sim_host *host)
            daytona_stack_output(host->stack, host->world->now, &batch[count]))
         count++;
     host->packets_taken += count;
-    for (unsigned i = 0; i < count && !host->world->failed; i++)
-        sim_world_transmit(host->world, host->number, sim_packet_gather(&batch[i]));
+    struct sim_packet *packets[BATCH_MAX];
+    for (unsigned i = 0; i < count; i++)
+        packets[i] = sim_packet_gather(&batch[i]);
+    for (unsigned i = 0; i < count; i++)
+        transmit(host, packets[i]);
     return count;
 }
 

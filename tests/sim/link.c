@@ -104,17 +104,35 @@ static const char *drop(struct sim_packet *packet, uint64_t *counter, const char
     return fate;
 }
 
+/* An ICMP error on its way back to the sender. */
+static void complain(struct sim_link *link, struct daytona_instant now,
+                     const struct sim_packet *packet, uint8_t code, uint32_t mtu)
+{
+    struct sim_packet *error = sim_packet_unreachable(packet, ROUTER_ADDRESS, code, mtu);
+    sim_queue_add(link->queue,
+                  (struct sim_event){.at = daytona_instant_after_us(now, link->config.delay_us),
+                                     .kind = SIM_EVENT_PACKET,
+                                     .host = link->from,
+                                     .subject = error});
+    link->counters.errors++;
+}
+
 static const char *refuse(struct sim_link *link, struct daytona_instant now,
                           struct sim_packet *packet)
 {
-    sim_queue_add(link->queue,
-                  (struct sim_event){
-                      .at = daytona_instant_after_us(now, link->config.delay_us),
-                      .kind = SIM_EVENT_PACKET,
-                      .host = link->from,
-                      .subject = sim_packet_too_big(packet, ROUTER_ADDRESS, link->config.mtu)});
-    link->counters.errors++;
+    if (link->config.refuses_at_once)
+        link->refused_mtu = link->config.mtu;
+    else
+        complain(link, now, packet, SIM_ICMP_TOO_BIG, link->config.mtu);
     return drop(packet, &link->counters.too_big, "too-big");
+}
+
+static const char *lose_in_outage(struct sim_link *link, struct daytona_instant now,
+                                  struct sim_packet *packet)
+{
+    if (link->config.outage_is_told)
+        complain(link, now, packet, SIM_ICMP_HOST, 0);
+    return drop(packet, &link->counters.lost_in_outage, "unplugged");
 }
 
 const char *sim_link_carry(struct sim_link *link, struct daytona_instant now,
@@ -122,13 +140,14 @@ const char *sim_link_carry(struct sim_link *link, struct daytona_instant now,
 {
     struct sim_link_counters *counters = &link->counters;
     counters->offered++;
+    link->refused_mtu = 0;
     if (packet->length > link->config.mtu && !sim_packet_may_fragment(packet))
         return refuse(link, now, packet);
     struct daytona_instant left = queue_up(link, now, packet->length);
     if (left.ns == UINT64_MAX)
         return drop(packet, &counters->queue_full, "queue-full");
     if (unplugged(link, now))
-        return drop(packet, &counters->lost_in_outage, "unplugged");
+        return lose_in_outage(link, now, packet);
     if (loses(link))
         return drop(packet, &counters->lost, "lost");
     if (link->config.partial_checksums)

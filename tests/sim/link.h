@@ -25,6 +25,8 @@ struct sim_link_config {
     uint32_t fragment;      /**< fragmented although it fits, whatever its "don't fragment" says */
     bool jitter_reorders;   /**< false: a packet waits for the one before it */
     bool partial_checksums; /**< as between two hosts that offload checksums */
+    bool refuses_at_once;   /**< the sender's own device refuses larger packets (EMSGSIZE) */
+    bool outage_is_told;    /**< ICMP "host unreachable" while unplugged */
     struct daytona_instant outage_start, outage_end; /**< unplugged in between */
 };
 
@@ -46,6 +48,7 @@ struct sim_link {
     struct daytona_instant line_free; /**< when the last byte accepted has left */
     struct daytona_instant last_arrival;
     uint32_t burst_left;
+    uint32_t refused_mtu;    /**< set when the last packet was refused at once */
     uint16_t identification; /**< of the datagrams it has cut in fragments */
 };
 

@@ -47,7 +47,9 @@ static void aborted(int signal_number)
     signal(signal_number, SIG_DFL);
     dprintf(STDERR_FILENO, "seed %s: stopped by signal %d at virtual %llu us\n", running.seed,
             signal_number,
-            running.world == NULL ? 0ull : (unsigned long long)running.world->now.ns / 1000);
+            running.world == NULL ? 0ull
+                                  : (unsigned long long)daytona_instant_since_us(
+                                        running.world->now, running.world->scenario->origin));
     if (running.again)
         execv(running.arguments[0], running.arguments);
     raise(signal_number);
@@ -94,7 +96,7 @@ static struct outcome run_once(const struct command *command, uint64_t seed, boo
                               .trace = world.trace,
                               .packets =
                                   world.links[0].counters.offered + world.links[1].counters.offered,
-                              .virtual_us = world.now.ns / 1000};
+                              .virtual_us = daytona_instant_since_us(world.now, scenario.origin)};
     memcpy(outcome.failure, world.failure, sizeof outcome.failure);
     sim_world_release(&world);
     sim_pcap_close(pcap);

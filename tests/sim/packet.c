@@ -205,6 +205,21 @@ void sim_packet_store_sums(struct sim_packet *packet)
     store_ip_checksum(ip);
 }
 
+void sim_packet_strip_options(struct sim_packet *packet, unsigned mask)
+{
+    uint8_t *tcp = packet->bytes + (packet->bytes[0] & 15u) * 4;
+    if (mask == 0 || (tcp[13] & SIM_SYN) == 0)
+        return;
+    uint32_t end = (uint32_t)(tcp[12] >> 4) * 4;
+    for (uint32_t at = 20; at < end && tcp[at] != 0;) {
+        uint32_t size = tcp[at] == 1 ? 1 : tcp[at + 1];
+        if (tcp[at] < 32 && (mask >> tcp[at] & 1) != 0)
+            memset(tcp + at, 1, size);
+        at += size;
+    }
+    sim_packet_store_sums(packet);
+}
+
 void sim_packet_make_partial(struct sim_packet *packet)
 {
     uint32_t ip_length = (packet->bytes[0] & 15u) * 4;
@@ -249,8 +264,8 @@ struct sim_packet *sim_packet_fragment(const struct sim_packet *packet, uint32_t
     return fragment;
 }
 
-struct sim_packet *sim_packet_too_big(const struct sim_packet *packet, uint32_t router,
-                                      uint32_t mtu)
+struct sim_packet *sim_packet_unreachable(const struct sim_packet *packet, uint32_t router,
+                                          uint8_t code, uint32_t mtu)
 {
     uint32_t quoted = packet->length < 68 ? packet->length : 68;
     struct sim_packet *error = sim_packet_new(IP_HEADER + 8 + quoted);
@@ -264,8 +279,8 @@ struct sim_packet *sim_packet_too_big(const struct sim_packet *packet, uint32_t 
     put16(ip + 14, router);
     memcpy(ip + 16, packet->bytes + 12, 4);
     store_ip_checksum(ip);
-    icmp[0] = 3;
-    icmp[1] = 4;
+    icmp[0] = SIM_ICMP_UNREACHABLE;
+    icmp[1] = code;
     put16(icmp + 6, mtu);
     memcpy(icmp + 8, packet->bytes, quoted);
     put16(icmp + 2, (uint16_t)~fold(add_bytes(0, icmp, 8 + quoted)));

@@ -88,8 +88,23 @@ bool sim_packet_may_fragment(const struct sim_packet *packet);
 struct sim_packet *sim_packet_fragment(const struct sim_packet *packet, uint32_t mtu,
                                        uint32_t offset, uint16_t identification, uint32_t *next);
 
-/** The ICMP error "fragmentation needed" (RFC 1191) about a packet, from a router. */
-struct sim_packet *sim_packet_too_big(const struct sim_packet *packet, uint32_t router,
-                                      uint32_t mtu);
+enum { SIM_ICMP_UNREACHABLE = 3, SIM_ICMP_HOST = 1, SIM_ICMP_TOO_BIG = 4 };
+
+/** An ICMP "unreachable" about a packet, from a router: SIM_ICMP_HOST, or SIM_ICMP_TOO_BIG
+ *  (RFC 1191) with the `mtu` of the next link. */
+struct sim_packet *sim_packet_unreachable(const struct sim_packet *packet, uint32_t router,
+                                          uint8_t code, uint32_t mtu);
+
+/** TCP options that a middlebox takes out of SYN segments. */
+enum sim_strip {
+    SIM_STRIP_MSS = 1 << 2, /* 1 << the option's kind */
+    SIM_STRIP_WINDOW_SCALE = 1 << 3,
+    SIM_STRIP_SACK_PERMITTED = 1 << 4,
+    SIM_STRIP_TIMESTAMPS = 1 << 8,
+};
+
+/** Overwrites the options of the mask in a well-formed SYN with no-operations; other packets
+ *  stay as they are. */
+void sim_packet_strip_options(struct sim_packet *packet, unsigned mask);
 
 #endif

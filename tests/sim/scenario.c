@@ -5,6 +5,9 @@
 #define MILLION   1000000u
 #define REGION    ((size_t)64 << 20) /* pages that are not used cost nothing */
 #define SUPER_MTU 65535u
+#define TIGHT     ((size_t)1 << 20)
+
+#define STILLNESS_US (40ull * 60 * MILLION) /* Linux gives up after about 16 minutes */
 
 struct sim_side_plan sim_side_plan_plain(uint64_t bytes)
 {
@@ -22,6 +25,8 @@ void sim_scenario_plain(struct sim_scenario *scenario, uint64_t seed)
 {
     memset(scenario, 0, sizeof *scenario);
     scenario->seed = seed;
+    scenario->origin.ns = 1000 * MILLION;
+    scenario->stillness_us = STILLNESS_US;
     struct sim_random random = sim_random_from(seed, 1);
     for (unsigned i = 0; i < 2; i++) {
         scenario->links[i] = (struct sim_link_config){.delay_us = 1000, .mtu = 1500};
@@ -61,9 +66,10 @@ static void draw_troubles(struct sim_random *random, struct sim_link_config *lin
     link->fragment = trouble(random, 100000);
     link->jitter_reorders = sim_random_once_in(random, 4);
     if (sim_random_once_in(random, 8)) {
-        link->outage_start.ns = sim_random_between(random, 1000, 6000) * MILLION;
+        link->outage_start.ns = sim_random_between(random, 0, 5000) * MILLION;
         link->outage_end.ns =
             link->outage_start.ns + sim_random_skewed(random, 10, 100000) * MILLION;
+        link->outage_is_told = sim_random_once_in(random, 2);
     }
 }
 
@@ -94,6 +100,7 @@ static void draw_mtu(struct sim_random *random, struct sim_scenario *scenario, b
         scenario->links[i].mtu = mtu;
         if (!clean && sim_random_once_in(random, 8))
             scenario->links[i].mtu = (uint32_t)sim_random_between(random, 88, mtu);
+        scenario->links[i].refuses_at_once = sim_random_once_in(random, 3);
     }
 }
 
@@ -173,6 +180,9 @@ static void draw_options(struct sim_random *random, struct sim_side_plan *side)
         options[DAYTONA_OPTION_MAXIMUM_SEGMENT] = (int64_t)sim_random_between(random, 88, 1460);
     if (sim_random_once_in(random, 16))
         options[DAYTONA_OPTION_WINDOW_CLAMP] = (int64_t)sim_random_skewed(random, 1000, 65536);
+    if (sim_random_once_in(random, 40))
+        options[DAYTONA_OPTION_USER_TIMEOUT_US] =
+            (int64_t)sim_random_between(random, 1, 300) * MILLION;
     if (sim_random_once_in(random, 6))
         side->congestion = sim_random_once_in(random, 2) ? "reno" : "cubic";
 }
@@ -191,6 +201,8 @@ static void draw_calls(struct sim_random *random, struct sim_side_plan *side, ui
         side->write_pause = (uint32_t)sim_random_skewed(random, 1000, long_pauses ? 10000 : 300000);
     side->short_count_means_blocked = sim_random_once_in(random, 2);
     side->peeks = sim_random_once_in(random, 8);
+    side->discards = sim_random_once_in(random, 8);
+    side->shuts_both = sim_random_once_in(random, 6);
     side->uses_more = sim_random_once_in(random, 10);
 }
 
@@ -253,8 +265,9 @@ static void draw_connection(struct sim_random *random, struct sim_connection_pla
                             uint64_t volume)
 {
     plan->client = (unsigned)sim_random_between(random, 0, 1);
-    plan->start.ns =
-        sim_random_between(random, 1000, sim_random_once_in(random, 2) ? 1000 : 4000) * MILLION;
+    plan->start.ns = sim_random_between(random, 0, 3000) * MILLION;
+    if (sim_random_once_in(random, 2))
+        plan->start.ns = 0;
     plan->sides[0] = plan->sides[1] = sim_side_plan_plain(0);
     draw_pace(random, plan, volume);
     bool urgent = sim_random_once_in(random, 16);
@@ -271,6 +284,55 @@ static void draw_connection(struct sim_random *random, struct sim_connection_pla
     draw_endings(random, plan);
     plan->refused = sim_random_once_in(random, 24);
     plan->crossing = !plan->refused && sim_random_once_in(random, 12);
+}
+
+/* A middlebox that knows no new options: the stacks fall back to old TCP. */
+static void draw_stripping(struct sim_random *random, struct sim_scenario *scenario)
+{
+    static const unsigned options[] = {SIM_STRIP_MSS, SIM_STRIP_WINDOW_SCALE,
+                                       SIM_STRIP_SACK_PERMITTED, SIM_STRIP_TIMESTAMPS};
+    if (!sim_random_once_in(random, 5))
+        return;
+    for (unsigned i = 0; i < 4; i++)
+        if (sim_random_once_in(random, 2))
+            scenario->stripped |= options[i];
+}
+
+/* Connections one after the other from few ports: the next meets the TIME-WAIT of the last. */
+static void draw_reconnects(struct sim_random *random, struct sim_scenario *scenario)
+{
+    if (scenario->connection_count < 2 || !sim_random_once_in(random, 4))
+        return;
+    for (unsigned i = 0; i < 2; i++) {
+        scenario->hosts[i].config.port_low = 50000;
+        scenario->hosts[i].config.port_high = (uint16_t)sim_random_between(random, 50000, 50003);
+    }
+    uint64_t gap_ms = sim_random_skewed(random, 10, 20000);
+    for (unsigned i = 0; i < scenario->connection_count; i++)
+        scenario->connections[i].start.ns = i * gap_ms * MILLION;
+}
+
+/* Memory for the stacks that some of the scenario does not fit in. */
+static void draw_memory(struct sim_random *random, struct sim_scenario *scenario)
+{
+    scenario->tight = scenario->connection_count > 1 && sim_random_once_in(random, 10);
+    if (!scenario->tight)
+        return;
+    for (unsigned i = 0; i < 2; i++)
+        scenario->hosts[i].region_bytes = TIGHT + sim_random_between(random, 0, 16) * 65536;
+}
+
+/* Weeks of silence: clocks wrap, timestamps grow old (RFC 7323 section 5.5). */
+static void draw_sleep(struct sim_random *random, struct sim_scenario *scenario)
+{
+    struct sim_connection_plan *plan = &scenario->connections[0];
+    for (unsigned role = 0; role < 2; role++)
+        if (plan->sides[role].options[DAYTONA_OPTION_KEEP_ALIVE] == 1)
+            return;
+    if (!sim_random_once_in(random, 50))
+        return;
+    plan->sleep_us = sim_random_skewed(random, 3600, 60ull * 24 * 3600) * MILLION;
+    scenario->stillness_us += plan->sleep_us;
 }
 
 static unsigned draw_count(struct sim_random *random)
@@ -305,6 +367,11 @@ void sim_scenario_from_seed(struct sim_scenario *scenario, uint64_t seed)
     uint64_t volume = 1000000 / scenario->connection_count;
     for (unsigned i = 0; i < scenario->connection_count; i++)
         draw_connection(&random, &scenario->connections[i], volume);
+    scenario->origin.ns = sim_random_skewed(&random, 1000 * MILLION, UINT64_MAX / 8);
+    draw_stripping(&random, scenario);
+    draw_reconnects(&random, scenario);
+    draw_memory(&random, scenario);
+    draw_sleep(&random, scenario);
 }
 
 /* ---------------------------------------------------------------- for people */
@@ -315,11 +382,11 @@ static void print_link(const struct sim_link_config *link, unsigned from)
            1 - from, (unsigned long long)link->bytes_per_second, link->delay_us, link->jitter_us,
            link->jitter_reorders ? " (reorders)" : "", link->queue_bytes, link->mtu);
     printf("    ppm: loss %u, bursts %u of %u, reorder %u by %u us, duplicate %u, corrupt %u, "
-           "cut %u, fragment %u; outage %llu..%llu ms%s\n",
+           "cut %u, fragment %u; outage %llu..%llu ms%s%s\n",
            link->loss, link->burst_start, link->burst_packets, link->reorder, link->reorder_us,
            link->duplicate, link->corrupt, link->cut, link->fragment,
            (unsigned long long)link->outage_start.ns / MILLION,
-           (unsigned long long)link->outage_end.ns / MILLION,
+           (unsigned long long)link->outage_end.ns / MILLION, link->outage_is_told ? " told" : "",
            link->partial_checksums ? "; partial checksums" : "");
 }
 
@@ -355,16 +422,19 @@ static void print_side(const struct sim_side_plan *side, const char *name)
 
 void sim_scenario_print(const struct sim_scenario *scenario)
 {
-    printf("seed %llu: %u connections%s\n", (unsigned long long)scenario->seed,
-           scenario->connection_count, scenario->offload ? ", offloads" : "");
+    printf("seed %llu: %u connections%s%s, stripped options %#x\n",
+           (unsigned long long)scenario->seed, scenario->connection_count,
+           scenario->offload ? ", offloads" : "", scenario->tight ? ", tight memory" : "",
+           scenario->stripped);
     for (unsigned i = 0; i < 2; i++) {
         print_link(&scenario->links[i], i);
         print_host(&scenario->hosts[i], i);
     }
     for (unsigned i = 0; i < scenario->connection_count; i++) {
         const struct sim_connection_plan *plan = &scenario->connections[i];
-        printf("  connection %u from host %u at %llu ms%s%s\n", i, plan->client,
-               (unsigned long long)plan->start.ns / MILLION, plan->refused ? ", refused" : "",
+        printf("  connection %u from host %u at %llu ms, sleeps %llu s%s%s\n", i, plan->client,
+               (unsigned long long)plan->start.ns / MILLION,
+               (unsigned long long)plan->sleep_us / MILLION, plan->refused ? ", refused" : "",
                plan->crossing ? ", crossing" : "");
         print_side(&plan->sides[SIM_CLIENT], "client");
         print_side(&plan->sides[SIM_SERVER], "server");

@@ -44,9 +44,11 @@ struct sim_side_plan {
     uint32_t pause_us;                /**< length of a pause at most */
     enum sim_ending ending;
     uint64_t ending_after;          /**< bytes sent + received, for the endings "in the middle" */
+    bool shuts_both;                /**< shuts both directions down before it closes */
     bool short_count_means_blocked; /**< waits for an edge after a short count, not only after
                                          -EAGAIN */
     bool peeks;                     /**< now and then */
+    bool discards;                  /**< reads without looking now and then */
     bool uses_more;                 /**< SEND_MORE now and then */
     bool urgent;                    /**< SEND_URGENT now and then */
     int64_t options[DAYTONA_OPTION_COUNT]; /**< SIM_OPTION_UNSET: leave the default */
@@ -56,10 +58,11 @@ struct sim_side_plan {
 #define SIM_OPTION_UNSET INT64_MIN
 
 struct sim_connection_plan {
-    unsigned client; /**< host number */
-    struct daytona_instant start;
-    bool refused;  /**< to a port where nobody listens */
-    bool crossing; /**< simultaneous open: both sides connect */
+    unsigned client;              /**< host number */
+    struct daytona_instant start; /**< after the scenario's origin */
+    uint64_t sleep_us; /**< the client rests so long in the middle of writing; 0: never */
+    bool refused;      /**< to a port where nobody listens */
+    bool crossing;     /**< simultaneous open: both sides connect */
     struct sim_side_plan sides[2];
 };
 
@@ -76,11 +79,15 @@ struct sim_host_plan {
 
 struct sim_scenario {
     uint64_t seed;
+    struct daytona_instant origin;   /**< when everything begins */
     struct sim_link_config links[2]; /**< links[i] goes from host i to the other */
     struct sim_host_plan hosts[2];
     struct sim_connection_plan connections[SIM_CONNECTIONS_MAX];
     unsigned connection_count;
-    bool offload; /**< super-segments and partial checksums both ways */
+    bool offload;          /**< super-segments and partial checksums both ways */
+    bool tight;            /**< memory may run out: connections may fail, but nothing else */
+    unsigned stripped;     /**< enum sim_strip: what a middlebox takes from SYNs */
+    uint64_t stillness_us; /**< nothing happens for so long at most when all is well */
 };
 
 void sim_scenario_from_seed(struct sim_scenario *scenario, uint64_t seed);

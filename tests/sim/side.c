@@ -60,16 +60,22 @@ static bool peer_died(const struct sim_side *side)
            sim_connection_plan_resets(side->connection->plan);
 }
 
-/* The peer's half of a handshake was given up while this one still tried: its last SYN was
- * answered, what followed was reset. */
-static bool handshake_took_too_long(const struct sim_side *side)
+/* The peer's half of a handshake was given up, after some time or because ICMP said so, while this
+ * one was already complete: what followed was reset. */
+static bool handshake_was_given_up(const struct sim_side *side)
 {
-    return !peer_of(side)->opened &&
-           daytona_instant_since_us(world_of(side)->now, side->opened_at) >= SILENCE_MIN_US;
+    const struct sim_world *world = world_of(side);
+    bool told = world->links[1 - side->host->number].config.outage_is_told;
+    bool late = daytona_instant_since_us(world->now, side->opened_at) >= SILENCE_MIN_US;
+    return !peer_of(side)->opened && (told || late);
 }
 
 static bool error_is_excused(const struct sim_side *side, int error)
 {
+    if (world_of(side)->scenario->tight)
+        return true;
+    if (error == EHOSTUNREACH) /* told by ICMP */
+        return world_of(side)->links[side->host->number].config.outage_is_told;
     if (error == ETIMEDOUT)
         return may_give_up(side) || peer_died(side) ||
                side->plan->options[DAYTONA_OPTION_KEEP_ALIVE] == 1 ||
@@ -78,11 +84,14 @@ static bool error_is_excused(const struct sim_side *side, int error)
         return side->connection->plan->refused ||
                (side->connection->plan->crossing && peer_died(side)); /* RST in SYN-RECEIVED */
     return (error == ECONNRESET || error == EPIPE) &&
-           (peer_died(side) || handshake_took_too_long(side));
+           (peer_died(side) || handshake_was_given_up(side));
 }
 
 static void let_go(struct sim_side *side)
 {
+    if (side->plan->shuts_both && side->error == 0)
+        daytona_stack_shutdown(side->host->stack, world_of(side)->now, side->id,
+                               DAYTONA_SHUTDOWN_BOTH);
     int result = daytona_stack_close(side->host->stack, world_of(side)->now, side->id);
     if (result != 0)
         sim_side_complain(side, "close: %s", strerror(-result));
@@ -132,17 +141,22 @@ static uint64_t allowed_to_send(const struct sim_side *side)
     return allowed < plan->bytes ? allowed : plan->bytes;
 }
 
-static void rest(struct sim_side *side, enum sim_event_kind kind, uint32_t chance, bool *resting)
+static void rest_for(struct sim_side *side, enum sim_event_kind kind, uint64_t us, bool *resting)
 {
-    if (!sim_random_chance(&side->random, chance))
-        return;
     *resting = true;
-    uint64_t us =
-        side->plan->pause_us == 0 ? 0 : sim_random_skewed(&side->random, 1, side->plan->pause_us);
     sim_queue_add(&world_of(side)->queue,
                   (struct sim_event){.at = daytona_instant_after_us(world_of(side)->now, us),
                                      .kind = kind,
                                      .subject = side});
+}
+
+static void rest(struct sim_side *side, enum sim_event_kind kind, uint32_t chance, bool *resting)
+{
+    if (!sim_random_chance(&side->random, chance))
+        return;
+    uint64_t us =
+        side->plan->pause_us == 0 ? 0 : sim_random_skewed(&side->random, 1, side->plan->pause_us);
+    rest_for(side, kind, us, resting);
 }
 
 /* One call, in one to three spans. */
@@ -163,6 +177,26 @@ static ptrdiff_t send_once(struct sim_side *side, size_t length)
     return daytona_stack_send(side->host->stack, world_of(side)->now, side->id, spans, 3, flags);
 }
 
+/* Memory was short although nothing is queued: nobody will tell when it no longer is. */
+static bool wait_for_memory(struct sim_side *side)
+{
+    if (!world_of(side)->scenario->tight)
+        sim_side_complain(side, "no memory to send after %llu bytes",
+                          (unsigned long long)side->sent);
+    rest_for(side, SIM_EVENT_WRITE, 100000, &side->writing_rests);
+    return false;
+}
+
+static void sleep_once(struct sim_side *side)
+{
+    uint64_t us = side->connection->plan->sleep_us;
+    if (us == 0 || side->slept || side->role != SIM_CLIENT ||
+        side->sent < (side->plan->bytes + 1) / 2)
+        return;
+    side->slept = true;
+    rest_for(side, SIM_EVENT_WRITE, us, &side->writing_rests);
+}
+
 static bool write_some(struct sim_side *side)
 {
     uint64_t allowed = allowed_to_send(side);
@@ -178,6 +212,8 @@ static bool write_some(struct sim_side *side)
         side->can_write = false;
         return false;
     }
+    if (result == -ENOBUFS)
+        return wait_for_memory(side);
     if (result < 0) {
         sim_side_failed(side, (int)-result);
         return false;
@@ -191,6 +227,8 @@ static bool write_some(struct sim_side *side)
         side->can_write = false;
     sim_world_progress(world_of(side));
     rest(side, SIM_EVENT_WRITE, side->plan->write_pause, &side->writing_rests);
+    if (!side->writing_rests)
+        sleep_once(side);
     return true;
 }
 
@@ -226,18 +264,22 @@ static void stream_ended(struct sim_side *side)
 
 static ptrdiff_t receive_once(struct sim_side *side, size_t length, bool peek)
 {
+    bool discard = !peek && side->plan->discards && sim_random_once_in(&side->random, 4);
     uint8_t bytes[CALL_BYTES_MAX];
     size_t first = sim_random_once_in(&side->random, 3)
                        ? sim_random_between(&side->random, 0, length)
                        : length;
     struct daytona_room rooms[2] = {{bytes, first}, {bytes + first, length - first}};
-    ptrdiff_t result = daytona_stack_receive(side->host->stack, world_of(side)->now, side->id,
-                                             rooms, 2, peek ? DAYTONA_RECEIVE_PEEK : 0);
+    ptrdiff_t result =
+        daytona_stack_receive(side->host->stack, world_of(side)->now, side->id, rooms, 2,
+                              peek      ? DAYTONA_RECEIVE_PEEK
+                              : discard ? DAYTONA_RECEIVE_DISCARD
+                                        : 0);
     sim_log(world_of(side), "connection %u %s receive %zu%s: %td", side->connection->number,
             name_of(side), length, peek ? " peek" : "", result);
     if (result > (ptrdiff_t)length)
         sim_side_complain(side, "receive of %zu says %td", length, result);
-    else if (result > 0)
+    else if (result > 0 && !discard)
         take_bytes(side, bytes, (size_t)result);
     return result;
 }
@@ -395,7 +437,8 @@ void sim_side_check_edges(const struct sim_side *side)
     if ((ready & DAYTONA_READY_IN) != 0 && !side->can_read && !side->ended)
         sim_side_complain(side, "can read (%#x) but was not told, after %llu bytes", ready,
                           (unsigned long long)side->received);
-    if ((ready & DAYTONA_READY_OUT) != 0 && !side->can_write && !side->shut)
+    if ((ready & DAYTONA_READY_OUT) != 0 && !side->can_write && !side->shut &&
+        !world_of(side)->scenario->tight)
         sim_side_complain(side, "can write (%#x) but was not told, after %llu bytes", ready,
                           (unsigned long long)side->sent);
 }

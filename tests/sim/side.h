@@ -23,6 +23,7 @@ struct sim_side {
     bool opened;                       /**< has had a socket */
     bool connected;                    /**< handshake done as far as this side was told */
     bool can_read, can_write;          /**< told by an edge, not yet used up */
+    bool slept;                        /**< the plan's long sleep is over or has begun */
     bool reading_rests, writing_rests; /**< a pause: an event will go on */
     bool shut, ended;                  /**< own stream shut; the peer's stream has ended */
     bool end_told; /**< RDHUP: a short count does not mean that nothing is left */

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define STEPS_PER_INSTANT_MAX 1000000u
-#define STILLNESS_MAX_US      (40ull * 60 * 1000000) /* Linux gives up after about 16 minutes */
 #define LENGTH_MAX_US         (48ull * 3600 * 1000000)
 
 void sim_fail(struct sim_world *world, const char *format, ...)
@@ -26,8 +25,9 @@ void sim_log(const struct sim_world *world, const char *format, ...)
 {
     if (!world->log)
         return;
-    printf("%5llu.%09llu ", (unsigned long long)(world->now.ns / 1000000000),
-           (unsigned long long)(world->now.ns % 1000000000));
+    uint64_t ns = world->now.ns - world->scenario->origin.ns;
+    printf("%5llu.%09llu ", (unsigned long long)(ns / 1000000000),
+           (unsigned long long)(ns % 1000000000));
     va_list arguments;
     va_start(arguments, format);
     vprintf(format, arguments);
@@ -42,8 +42,13 @@ void sim_world_progress(struct sim_world *world)
 
 static void init_link(struct sim_world *world, unsigned from)
 {
+    struct sim_link_config config = world->scenario->links[from];
+    if (config.outage_end.ns != 0) {
+        config.outage_start.ns += world->now.ns;
+        config.outage_end.ns += world->now.ns;
+    }
     world->links[from] = (struct sim_link){
-        .config = world->scenario->links[from],
+        .config = config,
         .random = sim_random_from(world->scenario->seed, 200 + from),
         .queue = &world->queue,
         .from = from,
@@ -68,9 +73,10 @@ static void init_connection(struct sim_world *world, unsigned number)
             .random = random,
         };
     }
+    struct daytona_instant start = {world->now.ns + plan->start.ns};
     sim_queue_add(
         &world->queue,
-        (struct sim_event){.at = plan->start, .kind = SIM_EVENT_CONNECT, .subject = connection});
+        (struct sim_event){.at = start, .kind = SIM_EVENT_CONNECT, .subject = connection});
 }
 
 void sim_world_init(struct sim_world *world, const struct sim_scenario *scenario, int pcap,
@@ -78,7 +84,7 @@ void sim_world_init(struct sim_world *world, const struct sim_scenario *scenario
 {
     memset(world, 0, sizeof *world);
     world->scenario = scenario;
-    world->now.ns = 1000000000;
+    world->now = scenario->origin;
     world->progress = world->now;
     world->pcap = pcap;
     world->log = log;
@@ -109,8 +115,9 @@ static uint64_t digest(uint64_t trace, const struct sim_packet *packet)
     return trace;
 }
 
-void sim_world_transmit(struct sim_world *world, unsigned from, struct sim_packet *packet)
+uint32_t sim_world_transmit(struct sim_world *world, unsigned from, struct sim_packet *packet)
 {
+    sim_packet_strip_options(packet, world->scenario->stripped);
     sim_flow_sent(world, from, packet);
     sim_pcap_write(world->pcap, world->now, packet);
     world->trace = digest(sim_mix(world->trace ^ world->now.ns), packet);
@@ -125,6 +132,7 @@ void sim_world_transmit(struct sim_world *world, unsigned from, struct sim_packe
                 mark.seq - mine->isn, mark.end - mine->isn, mark.ack - theirs->isn, mark.window,
                 length, fate);
     }
+    return world->links[from].refused_mtu;
 }
 
 static void arrive(struct sim_world *world, unsigned number, struct sim_packet *packet)
@@ -178,9 +186,10 @@ static void advance(struct sim_world *world, struct daytona_instant at)
     world->step = world->now;
     if (world->steps > STEPS_PER_INSTANT_MAX)
         sim_fail(world, "virtual time stands still");
-    if (daytona_instant_since_us(world->now, world->progress) > STILLNESS_MAX_US)
+    if (daytona_instant_since_us(world->now, world->progress) > world->scenario->stillness_us)
         sim_fail(world, "livelock: no application got anywhere for 40 minutes");
-    if (world->now.ns / 1000 > LENGTH_MAX_US)
+    if (daytona_instant_since_us(world->now, world->scenario->origin) >
+        world->scenario->stillness_us + LENGTH_MAX_US)
         sim_fail(world, "not over after two days");
 }
 

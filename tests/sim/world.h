@@ -17,6 +17,7 @@ struct sim_world {
     struct sim_host hosts[2];
     struct sim_flows flows;
     struct sim_connection connections[SIM_CONNECTIONS_MAX];
+    unsigned started;                /**< connections */
     struct daytona_instant progress; /**< when an application last got somewhere */
     struct daytona_instant step;     /**< instant of the steps counted */
     uint64_t steps;
@@ -47,7 +48,8 @@ __attribute__((format(printf, 2, 3))) void sim_log(const struct sim_world *world
 /** An application moved a byte or took a step of its life. */
 void sim_world_progress(struct sim_world *world);
 
-/** A host's stack gave a packet: judge, record and carry it. Takes ownership. */
-void sim_world_transmit(struct sim_world *world, unsigned from, struct sim_packet *packet);
+/** A host's stack gave a packet: judge, record and carry it. Takes ownership. Returns 0, or the
+ *  MTU of the device that refused it. */
+uint32_t sim_world_transmit(struct sim_world *world, unsigned from, struct sim_packet *packet);
 
 #endif
