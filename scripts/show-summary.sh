@@ -32,6 +32,6 @@ exec awk '
         printf format, field("local"), field("remote"), amount(sent), amount(received),
             field("segments_retransmitted"), field("timeouts"), sprintf("%.2f", field("srtt_us") / 1000),
             sprintf("%.0f", field("cwnd_bytes") / 1000),
-            seconds > 0 ? sprintf("%.0f", (sent + received) * 8 / 1e6 / seconds) : "-",
+            (seconds > 0 ? sprintf("%.0f", (sent + received) * 8 / 1e6 / seconds) : "-"),
             field("congestion"), field("cause")
     }' "$@"

@@ -5,8 +5,8 @@
 # shellcheck source=tests/interop/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-megabytes=${MEGABYTES:-20}
-[ -z "$LONG" ] || megabytes=200
+megabytes=${MEGABYTES:-10}
+[ -z "$LONG" ] || megabytes=100
 rounds=${ROUNDS:-5}
 
 # What the network does, and which of the router's counts must have moved for the claim to mean
