@@ -133,39 +133,41 @@ enum recovery {
  * SYN and FIN take one offset each; FIN's is pages.end.
  */
 struct sender {
-    uint64_t una, nxt;       /**< RFC 9293 section 3.3.1 */
-    uint64_t up;             /**< one past the urgent byte; <= una when there is none */
-    uint64_t wl1, wl2;       /**< segment that set wnd: its seq (receive space) and ack */
-    uint64_t iss;            /**< offset of the SYN */
-    uint32_t wnd, wnd_max;   /**< bytes; and the largest ever offered */
-    uint32_t mss;            /**< payload of a full segment, options already subtracted */
-    uint32_t peer_mss;       /**< from the peer's SYN */
-    uint32_t path_mtu;       /**< bytes */
-    uint32_t buffer_bytes;   /**< bound of what may be queued */
-    uint8_t window_scale;    /**< of the windows we receive */
-    uint8_t duplicate_acks;  /**< RFC 5681 section 2, in a row */
-    uint8_t backoff;         /**< doublings of the RTO now in force */
-    uint8_t tries;           /**< retransmissions of una in a row */
-    uint8_t probes;          /**< window or keepalive probes without an answer */
-    uint8_t recovery;        /**< enum recovery */
-    uint8_t syn_tries;       /**< retransmissions of the SYN */
-    bool fin;                /**< FIN is queued behind the data */
-    bool syn_due;            /**< SYN is to be sent (again) */
-    bool retransmit_due;     /**< the segment at una goes out now, whatever cwnd says */
-    bool probe_due;          /**< a window or keepalive probe is to be sent */
-    bool push_due;           /**< a window too small for sender SWS avoidance is used now */
-    bool cork_over;          /**< the corked partial segment has waited long enough */
-    bool more;               /**< the last write said that more follows */
-    bool rescued;            /**< RFC 6675 rule 4 was used in this recovery */
-    bool cwnd_limited;       /**< cwnd was filled since the last ACK */
-    bool timing;             /**< `timed` is being timed */
-    uint64_t high_rxt;       /**< RFC 6675: one past the highest retransmitted */
-    uint64_t lost_to;        /**< bytes before, if not SACKed, are thought lost */
-    uint64_t recovery_point; /**< RFC 6675: recovery ends when una reaches it */
-    uint32_t inflation;      /**< RFC 6582: cwnd's inflation, for peers without SACK */
-    uint64_t small_end;      /**< end of the last partial segment sent (Minshall) */
-    uint64_t pushed;         /**< end of the last write */
-    uint64_t timed;          /**< offset that is being timed (Karn) */
+    uint64_t una, nxt;               /**< RFC 9293 section 3.3.1 */
+    uint64_t up;                     /**< one past the urgent byte; <= una when there is none */
+    uint64_t wl1, wl2;               /**< segment that set wnd: its seq (receive space) and ack */
+    uint64_t iss;                    /**< offset of the SYN */
+    uint32_t wnd, wnd_max;           /**< bytes; and the largest ever offered */
+    uint32_t mss;                    /**< payload of a full segment, options already subtracted */
+    uint32_t peer_mss;               /**< from the peer's SYN */
+    uint32_t path_mtu;               /**< bytes */
+    uint32_t buffer_bytes;           /**< bound of what may be queued */
+    uint8_t window_scale;            /**< of the windows we receive */
+    uint8_t duplicate_acks;          /**< RFC 5681 section 2, in a row */
+    uint8_t backoff;                 /**< doublings of the RTO now in force */
+    uint8_t tries;                   /**< retransmissions of una in a row */
+    uint8_t probes;                  /**< window or keepalive probes without an answer */
+    uint8_t recovery;                /**< enum recovery */
+    uint8_t syn_tries;               /**< retransmissions of the SYN */
+    bool fin;                        /**< FIN is queued behind the data */
+    bool syn_due;                    /**< SYN is to be sent (again) */
+    bool retransmit_due;             /**< the segment at una goes out now, whatever cwnd says */
+    bool probe_due;                  /**< a window or keepalive probe is to be sent */
+    bool push_due;                   /**< a window too small for sender SWS avoidance is used now */
+    bool cork_over;                  /**< the corked partial segment has waited long enough */
+    bool more;                       /**< the last write said that more follows */
+    bool rescued;                    /**< RFC 6675 rule 4 was used in this recovery */
+    bool cwnd_limited;               /**< cwnd was filled since the last ACK */
+    bool timing;                     /**< `timed` is being timed */
+    uint64_t high_rxt;               /**< RFC 6675: one past the highest retransmitted */
+    uint64_t lost_to;                /**< bytes before, if not SACKed, are thought lost */
+    uint64_t recovery_point;         /**< RFC 6675: recovery ends when una reaches it */
+    uint32_t inflation;              /**< RFC 6582: cwnd's inflation, for peers without SACK */
+    uint32_t prr_delivered, prr_out; /**< RFC 6937: bytes since recovery began */
+    uint32_t prr_flight, prr_cwnd;   /**< RFC 6937: RecoverFS; and the window in recovery */
+    uint64_t small_end;              /**< end of the last partial segment sent (Minshall) */
+    uint64_t pushed;                 /**< end of the last write */
+    uint64_t timed;                  /**< offset that is being timed (Karn) */
     struct daytona_instant timed_at;
     struct daytona_instant last_sent;     /**< data */
     struct daytona_instant stalled_since; /**< first unanswered retransmission or probe */

@@ -123,8 +123,8 @@ static uint32_t drop_acknowledged(struct connection *connection, uint64_t ack)
     return bytes;
 }
 
-void tcp_una_advance(struct connection *connection, const struct segment *segment,
-                     uint32_t sacked_bytes)
+uint32_t tcp_una_advance(struct connection *connection, const struct segment *segment,
+                         uint32_t sacked_bytes)
 {
     struct sender *send = &connection->send;
     uint32_t prior_pipe = tcp_pipe(connection) + sacked_bytes;
@@ -156,6 +156,7 @@ void tcp_una_advance(struct connection *connection, const struct segment *segmen
     }
     tcp_rto_restart(connection);
     report_space(connection);
+    return newly;
 }
 
 /* RFC 5681 section 2: a duplicate for a peer without SACK. */
@@ -250,10 +251,14 @@ bool tcp_step_acknowledge(struct connection *connection, struct segment *segment
     bool duplicate = connection->sack ? sacked_bytes > 0 && segment->ack == send->una
                                       : duplicate_without_sack(connection, segment);
     bool window_news = segment->ack >= send->una && window_is_news(send, segment);
-    if (segment->ack > send->una)
-        tcp_una_advance(connection, segment, sacked_bytes);
+    uint32_t delivered = sacked_bytes;
+    bool una_moves = segment->ack > send->una;
+    if (una_moves)
+        delivered = tcp_una_advance(connection, segment, sacked_bytes);
     else if (duplicate)
         tcp_duplicate_ack(connection);
+    if (send->recovery == RECOVERY_FAST && connection->sack && delivered > 0)
+        tcp_prr_delivered(connection, delivered, una_moves);
 
     if (segment->ack >= send->una)
         send->probes = 0;

@@ -19,7 +19,7 @@ static void sender_info(const struct connection *connection, struct daytona_conn
     out->rtt_min_us = send->rtt_min_us;
     out->send_mss = send->mss;
     out->path_mtu = send->path_mtu;
-    out->cwnd_bytes = connection->controls.cwnd_bytes;
+    out->cwnd_bytes = tcp_cwnd_now(connection);
     out->ssthresh_bytes = connection->controls.ssthresh_bytes;
     bool fin_in_flight = send->nxt > send->pages.end && send->una <= send->pages.end;
     uint32_t pipe = tcp_pipe(connection);

@@ -16,7 +16,7 @@ void observe_event(struct tcp *tcp, const struct socket *socket, enum daytona_ev
     if (connection != NULL) {
         event.una = offset_seq(connection->send.una).value;
         event.nxt = offset_seq(connection->send.nxt).value;
-        event.cwnd_bytes = connection->controls.cwnd_bytes;
+        event.cwnd_bytes = tcp_cwnd_now(connection);
         event.ssthresh_bytes = connection->controls.ssthresh_bytes;
         event.srtt_us = connection->send.srtt_us;
     }

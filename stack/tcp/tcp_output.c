@@ -55,7 +55,7 @@ static uint32_t new_data_length(struct connection *connection)
     uint32_t pending = unsent(send);
     uint32_t window = window_room(send);
     uint32_t pipe = tcp_pipe(connection);
-    uint32_t cwnd = connection->controls.cwnd_bytes;
+    uint32_t cwnd = tcp_cwnd_now(connection);
     uint32_t cwnd_room = cwnd > pipe ? cwnd - pipe : 0;
     uint32_t segment = pending < send->mss ? pending : send->mss;
     if (window > 0 && cwnd_room < (segment < window ? segment : window)) {
@@ -126,12 +126,13 @@ static void sent_new(struct connection *connection, const struct outgoing *what)
     }
     bool fin = (what->flags & TCP_FIN) != 0;
     send->nxt = what->seq + what->length + fin;
+    send->prr_out += what->length;
     if (what->length % send->mss != 0)
         send->small_end = send->nxt;
     send->push_due = send->cork_over = false;
     if (!send->timer.set || send->timer.kind != TIMER_RETRANSMIT)
         tcp_rto_restart(connection);
-    if (tcp_pipe(connection) + send->mss > connection->controls.cwnd_bytes)
+    if (tcp_pipe(connection) + send->mss > tcp_cwnd_now(connection))
         send->cwnd_limited = true;
 }
 
@@ -180,6 +181,7 @@ static void send_again(struct connection *connection, uint64_t start, uint32_t l
         send->timing = false; /* Karn: its ACK would be ambiguous */
     connection->tally.segments_retransmitted++;
     connection->tally.bytes_retransmitted += what->length;
+    send->prr_out += what->length;
     connection->tcp->counters.segments_retransmitted++;
     if (start == send->una)
         tcp_rto_restart(connection);

@@ -122,9 +122,10 @@ enum daytona_verdict tcp_time_wait_input(struct socket *socket, const struct dem
 /** Takes SND.WND from the segment, scaled. */
 void tcp_window_take(struct connection *connection, const struct segment *segment);
 
-/** una moves to `ack` (> una, <= nxt). `sacked_bytes`: newly SACKed by the same segment. */
-void tcp_una_advance(struct connection *connection, const struct segment *segment,
-                     uint32_t sacked_bytes);
+/** una moves to `ack` (> una, <= nxt). `sacked_bytes`: newly SACKed by the same segment. Returns
+ *  the data bytes that the segment reports as delivered for the first time. */
+uint32_t tcp_una_advance(struct connection *connection, const struct segment *segment,
+                         uint32_t sacked_bytes);
 
 /** The one place where a sample for the congestion controller is made. */
 struct daytona_congestion_sample tcp_congestion_sample(const struct connection *connection,
@@ -160,6 +161,17 @@ void tcp_recovery_advance(struct connection *connection, uint32_t acked);
  *  3 and 4, which come after new data. */
 bool tcp_recovery_next(struct connection *connection, bool after_new, uint64_t *start,
                        uint32_t *length);
+
+/* ------------------------------------------------------------------ tcp_prr.c */
+
+/** Fast recovery begins with `flight` bytes not acknowledged. */
+void tcp_prr_begin(struct connection *connection, uint32_t flight);
+
+/** An ACK in fast recovery reported `bytes` as delivered. */
+void tcp_prr_delivered(struct connection *connection, uint32_t bytes, bool una_moved);
+
+/** The congestion window in force: the controller's or, in fast recovery, PRR's. */
+uint32_t tcp_cwnd_now(const struct connection *connection);
 
 /* ------------------------------------------------------------------ tcp_rto.c */
 

@@ -87,6 +87,7 @@ static void fast_recovery_enter(struct connection *connection)
             offset_seq(send->recovery_point).value, send->lost_to - send->una, NULL);
     struct daytona_congestion_sample sample = tcp_congestion_sample(connection, 0, flight, 0);
     tcp_congestion_call(connection, CONGESTION_LOSS, &sample);
+    tcp_prr_begin(connection, flight);
     send->inflation = connection->sack ? 0 : DUP_THRESH * send->mss;
     tcp_output_want(connection);
 }
@@ -216,7 +217,7 @@ bool tcp_recovery_next(struct connection *connection, bool after_new, uint64_t *
             return true;
     }
     if (send->recovery == RECOVERY_NONE ||
-        tcp_pipe(connection) + send->mss > connection->controls.cwnd_bytes)
+        tcp_pipe(connection) + send->mss > tcp_cwnd_now(connection))
         return false;
     uint64_t from = offset_later(send->high_rxt, send->una);
     if (!after_new)
