@@ -15,8 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STATE_DIRECTORY "/run/daytona"
-
 enum { CLAIM_TEXT_MAX = 4096, LOCK_TRIES = 1000, LOCK_PAUSE_NS = 10000000 };
 
 /* ------------------------------------------------------------------ one claim as text */
@@ -274,7 +272,7 @@ static int explain(int error, const char *path, struct message message)
 
 int claims_open(struct claims *claims, const char *state_directory, struct message message)
 {
-    const char *path = state_directory != NULL ? state_directory : STATE_DIRECTORY;
+    const char *path = state_directory != NULL ? state_directory : DAYTONA_RULES_STATE_DIRECTORY;
     *claims = (struct claims){.lock = -1, .state = -1, .directory = -1};
     int result = name_network(claims->network, sizeof claims->network);
     if (result == 0)

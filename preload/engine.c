@@ -3,6 +3,7 @@
 #include "preload/engine_table.h"
 #include "preload/engine_thread.h"
 #include "preload/file_record.h"
+#include "preload/ledger.h"
 #include "preload/port_claims.h"
 #include "preload/process.h"
 #include "preload/real.h"
@@ -175,7 +176,8 @@ static int make_stack(char *message, size_t size)
     if (status == 0) {
         madvise(memory, length, MADV_DONTFORK);
         engine.region = (struct daytona_room){memory, length};
-        status = daytona_stack_init(engine.region, &config, summary_observer(), &engine.stack);
+        status = daytona_stack_init(engine.region, &config, ledger_observer(summary_observer()),
+                                    &engine.stack);
     }
     if (status < 0)
         snprintf(message, size, "no memory for connections (DAYTONA_MEMORY): %s",
@@ -259,6 +261,7 @@ static int start(char *message, size_t size)
     if (getrandom(&engine.nonce, sizeof engine.nonce, 0) < 0)
         return -errno;
     port_claims_begin();
+    ledger_begin();
     status = make_stack(message, size);
     if (status == 0)
         status = meet_thread(message, size);

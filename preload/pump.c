@@ -2,6 +2,7 @@
 
 #include "preload/engine.h"
 #include "preload/file_record.h"
+#include "preload/ledger.h"
 #include "preload/log.h"
 
 #include <errno.h>
@@ -22,6 +23,7 @@ static void take_packet(void *context, const struct daytona_captured *captured)
 static void report_ready(void)
 {
     struct daytona_ready ready;
+    ledger_update();
     while (daytona_stack_take_ready(engine.stack, &ready))
         if (ready.user != NULL)
             file_changed(ready.user, ready.now, ready.edges);

@@ -14,14 +14,23 @@ struct settings settings;
 static const struct settings_row rows[] = {
 #define SETTING(NAME, member, form, standard, example, text)                                       \
     {PREFIX #NAME, standard, example, text},
+#define INTERNAL(NAME, member, form) {PREFIX #NAME, "", "", ""},
 #include "preload/settings.def"
 #undef SETTING
 };
 #define ROW_COUNT (sizeof rows / sizeof rows[0])
 
+/* Rows that people may know of; the internal ones come after them. */
+enum {
+    SHOWN_COUNT = 0
+#define SETTING(NAME, member, form, standard, example, text) +1
+#include "preload/settings.def"
+#undef SETTING
+};
+
 const struct settings_row *settings_row(size_t index)
 {
-    return index < ROW_COUNT ? &rows[index] : NULL;
+    return index < SHOWN_COUNT ? &rows[index] : NULL;
 }
 
 bool settings_listens(uint16_t port)
@@ -185,6 +194,7 @@ static int read_row(size_t index, const char *value, struct settings *out,
 {
     enum {
 #define SETTING(NAME, member, form, standard, example, text) ROW_##NAME,
+#define INTERNAL(NAME, member, form)                         ROW_##NAME,
 #include "preload/settings.def"
 #undef SETTING
     };
@@ -194,6 +204,7 @@ static int read_row(size_t index, const char *value, struct settings *out,
 #define SETTING(NAME, member, form, standard, example, text)                                       \
     case ROW_##NAME:                                                                               \
         return read_##form(value, &out->member, fault);
+#define INTERNAL(NAME, member, form) SETTING(NAME, member, form, , , )
 #include "preload/settings.def"
 #undef SETTING
     }
@@ -217,7 +228,7 @@ static size_t distance(const char *a, const char *b)
     size_t length = smaller(strlen(b), WORD_MAX);
     for (size_t j = 0; j <= length; j++)
         row[j] = j;
-    for (size_t i = 0; a[i] != '\0' && i < WORD_MAX; i++) {
+    for (size_t i = 0; i < WORD_MAX && a[i] != '\0'; i++) {
         size_t diagonal = row[0];
         row[0] = i + 1;
         for (size_t j = 0; j < length; j++) {
@@ -232,7 +243,7 @@ static size_t distance(const char *a, const char *b)
 static const char *nearest_name(const char *name)
 {
     size_t best = 0;
-    for (size_t i = 1; i < ROW_COUNT; i++)
+    for (size_t i = 1; i < SHOWN_COUNT; i++)
         if (distance(name, rows[i].name) < distance(name, rows[best].name))
             best = i;
     return rows[best].name;

@@ -35,6 +35,7 @@ struct settings {
     enum settings_fallback fallback;
     char summary_file[SETTINGS_FILE_MAX]; /**< "": none */
     enum log_level log;
+    char ledger_directory[SETTINGS_FILE_MAX]; /**< "": none */
 
     bool present; /**< the environment has a variable DAYTONA_something */
     bool fault;   /**< a value could not be read: no socket may become Daytona's, not even one of
@@ -80,7 +81,7 @@ struct settings_row {
     const char *text;
 };
 
-/** The index-th row of settings.def; NULL past the end. */
+/** The index-th SETTING of settings.def; NULL past the end. */
 const struct settings_row *settings_row(size_t index);
 
 #endif

@@ -16,6 +16,7 @@
 
 struct keeper {
     const struct plan *plan;
+    struct orphans *orphans;
     const struct original_signals *signals;
     int channel;  /**< to the wrapper; -1 when it is gone */
     int hold;     /**< keeps the claim alive; -1 without a claim */
@@ -101,7 +102,7 @@ static bool start_program(struct keeper *keeper)
  *  rest, and lets go of everything inherited. Standard error stays while the program runs. */
 static void withdraw(struct keeper *keeper)
 {
-    const int kept[] = {keeper->channel, keeper->hold, keeper->children};
+    const int kept[] = {keeper->channel, keeper->hold, keeper->children, keeper->orphans->lock};
     setsid();
     descriptors_silence(STDIN_FILENO);
     descriptors_silence(STDOUT_FILENO);
@@ -183,30 +184,36 @@ static void wait_for_all(struct keeper *keeper)
     }
 }
 
-_Noreturn void keeper_run(const struct plan *plan, const struct original_signals *signals,
-                          int channel)
+_Noreturn static void give_up(struct keeper *keeper)
 {
-    struct keeper keeper = {.plan = plan, .signals = signals, .channel = channel, .hold = -1};
+    orphans_forget(keeper->orphans);
+    tell(keeper, KEEPER_FAILED, EXIT_REFUSED);
+    _exit(EXIT_REFUSED);
+}
+
+_Noreturn void keeper_run(const struct plan *plan, struct orphans *orphans,
+                          const struct original_signals *signals, int channel)
+{
+    struct keeper keeper = {
+        .plan = plan, .orphans = orphans, .signals = signals, .channel = channel, .hold = -1};
     sigset_t children;
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
     keeper.children = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 
-    if (keeper.children < 0 || !claim_ports(&keeper)) {
-        tell(&keeper, KEEPER_FAILED, EXIT_REFUSED);
-        _exit(EXIT_REFUSED);
-    }
+    if (keeper.children < 0 || !claim_ports(&keeper))
+        give_up(&keeper);
     if (!start_program(&keeper)) {
         release_ports(&keeper);
-        tell(&keeper, KEEPER_FAILED, EXIT_REFUSED);
-        _exit(EXIT_REFUSED);
+        give_up(&keeper);
     }
     withdraw(&keeper);
     wait_for_all(&keeper);
     assert(keeper.ended);
     /* With nobody left, the rules go first: when `daytona run` is back, so is the machine. */
     release_ports(&keeper);
+    orphans_reset(orphans, plan);
     report(&keeper);
     _exit(0);
 }

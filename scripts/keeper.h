@@ -2,7 +2,8 @@
  * keeper.h - the process between `daytona run` and the program:
  *
  *     W, the wrapper: what the user started; relays signals, ends as the program ended
- *     K, the keeper: installs the rules, starts the program, waits, removes the rules
+ *     K, the keeper: installs the rules, starts the program, waits, removes the rules, and tells
+ *        the peers of connections that nobody has ended (orphans.h)
  *     P, the program
  *
  * The keeper is not the wrapper because it has to outlive both. A program on Daytona leaves a
@@ -16,6 +17,7 @@
 #ifndef DAYTONA_SCRIPTS_KEEPER_H
 #define DAYTONA_SCRIPTS_KEEPER_H
 
+#include "scripts/orphans.h"
 #include "scripts/plan.h"
 
 #include <signal.h>
@@ -42,7 +44,7 @@ struct original_signals {
 };
 
 /** Is the keeper. All signals are blocked; `channel` is its end of the pair. */
-_Noreturn void keeper_run(const struct plan *plan, const struct original_signals *signals,
-                          int channel);
+_Noreturn void keeper_run(const struct plan *plan, struct orphans *orphans,
+                          const struct original_signals *signals, int channel);
 
 #endif

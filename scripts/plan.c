@@ -156,6 +156,7 @@ static bool listens_to_all(const struct settings *read)
 static void choose_ports(struct plan *plan, const struct settings *read)
 {
     bool all = listens_to_all(read);
+    plan->every_port = all;
     plan->rules_wanted = read->rules != SETTINGS_RULES_OFF;
     if (all && plan->rules_wanted)
         say("run: no firewall rule for `all` listening ports, it would cut off every other "

@@ -3,6 +3,7 @@
  * removes what killed ones left.
  */
 #include "scripts/option.h"
+#include "scripts/orphans.h"
 #include "scripts/say.h"
 
 #include <daytona/rules.h>
@@ -120,6 +121,7 @@ static int sweep(const struct request *request)
 {
     char words[1024];
     int count = daytona_rules_sweep(&request->config, words, sizeof words);
+    orphans_sweep(request->config.state_directory);
     if (count < 0) {
         say("rules: %s", words);
         return 1;

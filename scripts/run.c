@@ -20,6 +20,7 @@
 
 struct wrapper {
     const struct plan *plan;
+    struct orphans orphans;
     int channel; /**< to the keeper; -1 when it is gone */
     int signals; /**< signalfd of everything that can be caught */
     pid_t keeper;
@@ -129,6 +130,9 @@ static void wait_for_program(struct wrapper *wrapper)
     if (wrapper->plan->rules_wanted &&
         daytona_rules_sweep(&wrapper->plan->rules, words, sizeof words) < 0)
         say("run: %s", words);
+    if (WIFSIGNALED(status))
+        orphans_reset(&wrapper->orphans, wrapper->plan);
+    orphans_forget(&wrapper->orphans);
     end_like(status);
 }
 
@@ -200,24 +204,28 @@ int main(int count, char **arguments)
     if (result >= 0)
         return result;
 
-    struct wrapper wrapper = {.plan = &plan, .signals = block_signals(&original)};
+    static struct wrapper wrapper;
+    wrapper.plan = &plan;
+    wrapper.signals = block_signals(&original);
+    orphans_begin(&wrapper.orphans, &plan);
     if (wrapper.signals < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ||
         (wrapper.keeper = fork()) < 0) {
         say("run: cannot start: %s", strerror(errno));
+        orphans_forget(&wrapper.orphans);
         return EXIT_REFUSED;
     }
     if (wrapper.keeper == 0) {
         close(pair[0]);
         close(wrapper.signals);
-        keeper_run(&plan, &original, pair[1]);
+        keeper_run(&plan, &wrapper.orphans, &original, pair[1]);
     }
     close(pair[1]);
     wrapper.channel = pair[0];
     /* Should the keeper be killed, its orphan, the program, becomes ours. */
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    const int kept[] = {wrapper.channel, wrapper.signals};
+    const int kept[] = {wrapper.channel, wrapper.signals, wrapper.orphans.lock};
     descriptors_silence(STDIN_FILENO);
     descriptors_silence(STDOUT_FILENO);
-    descriptors_keep_only(kept, 2);
+    descriptors_keep_only(kept, sizeof kept / sizeof kept[0]);
     wait_for_keeper(&wrapper);
 }

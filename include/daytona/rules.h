@@ -18,10 +18,12 @@
 /** Separate port ranges of one claim, after overlapping and adjacent ones are merged. */
 #define DAYTONA_RULES_PORTS_MAX 80
 
+#define DAYTONA_RULES_STATE_DIRECTORY "/run/daytona"
+
 /** Where rules go and claims are kept. NULL members: the defaults. */
 struct daytona_rules_config {
     const char *command; /**< "iptables" (default), "iptables-nft", "iptables-legacy" or a path */
-    const char *state_directory; /**< "/run/daytona" (made with mode 0755) */
+    const char *state_directory; /**< DAYTONA_RULES_STATE_DIRECTORY (made with mode 0755) */
     const char *program;         /**< what the claim is for, in lists; the owner's command line */
 };
 
