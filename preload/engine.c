@@ -231,9 +231,6 @@ static int meet_thread(char *message, size_t size)
         status = engine_table_take(control[0], &answer, sizeof answer);
     real.close(control[1]);
     if (status == 0 && answer.status == 0) {
-        engine.capture_descriptor = answer.capture_descriptor;
-        engine.runner_wake = answer.runner_wake;
-        engine.thread_wake = answer.thread_wake;
         engine.control = engine_table_protect(control[0]);
         if (engine.control >= 0)
             return 0;

@@ -307,13 +307,13 @@ static int open_all(const struct engine_birth *birth, int *shared, size_t *count
     int status = open_floor_2(birth, answer->message, sizeof answer->message);
     if (status < 0)
         return status;
-    answer->capture_descriptor = daytona_capture_descriptor(engine.capture);
-    answer->runner_wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    answer->thread_wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    engine.capture_descriptor = daytona_capture_descriptor(engine.capture);
+    engine.runner_wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    engine.thread_wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     *count = daytona_capture_descriptors(engine.capture, shared, ENGINE_SHARED_MAX - 3);
     shared[(*count)++] = daytona_rawtx_descriptor(engine.sink);
-    shared[(*count)++] = answer->runner_wake;
-    shared[(*count)++] = answer->thread_wake;
+    shared[(*count)++] = engine.runner_wake;
+    shared[(*count)++] = engine.thread_wake;
     return 0;
 }
 
@@ -322,17 +322,16 @@ static int begin(const struct engine_birth *birth, int *shared, size_t *count,
 {
     control = birth->control;
     int status = engine_table_leave(&control, birth->first);
-    if (status < 0)
+    if (status < 0) {
         snprintf(answer->message, sizeof answer->message, "no descriptor table of its own: %s",
                  strerror(-status));
-    else
-        status = open_all(birth, shared, count, answer);
+        return status;
+    }
+    status = open_all(birth, shared, count, answer);
     engine_table_settle(control, birth->first);
     if (status == 0) {
         ends = epoll_create1(EPOLL_CLOEXEC);
         summary_begin();
-        engine.thread_wake = answer->thread_wake;
-        engine.capture_descriptor = answer->capture_descriptor;
     }
     return status;
 }

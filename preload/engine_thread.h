@@ -16,10 +16,10 @@ struct engine_birth {
     size_t port_count;
 };
 
-/** What the thread answers, together with the descriptors to share. */
+/** What the thread answers, together with the descriptors to share. With status 0 the members of
+ *  `engine` that floor 2 and the thread stand for are set. */
 struct engine_answer {
-    int status; /**< 0 or -errno */
-    int capture_descriptor, runner_wake, thread_wake;
+    int status;                       /**< 0 or -errno */
     char message[ENGINE_MESSAGE_MAX]; /**< with a status: what is wrong and what to do */
 };
 

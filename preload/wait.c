@@ -290,14 +290,25 @@ int wait_file(struct file *file, unsigned interest, struct daytona_instant deadl
     return result == 0 && file->closed ? -EBADF : result;
 }
 
+/* Signals that a thread raises by what it does, not while it sleeps. */
+static bool is_fault(int number)
+{
+    return number == SIGSEGV || number == SIGBUS || number == SIGFPE || number == SIGILL ||
+           number == SIGTRAP || number == SIGABRT || number == SIGSYS;
+}
+
 bool wait_restarts(void)
 {
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
     for (int number = 1; number < NSIG; number++) {
         struct sigaction action;
-        bool known = sigaction(number, NULL, &action) == 0;
-        if (!known || action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN)
+        if (is_fault(number) || sigismember(&blocked, number) == 1 ||
+            sigaction(number, NULL, &action) < 0)
             continue;
-        if ((action.sa_flags & SA_RESTART) == 0)
+        bool handled = action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN;
+        if (handled && (action.sa_flags & SA_RESTART) == 0)
             return false;
     }
     return true;

@@ -44,7 +44,8 @@ int wait_run(struct wait_set *set);
 void wait_wake(struct file *file, unsigned now);
 
 /** A signal handler has interrupted a system call: whether the kernel would restart the call.
- *  Which handler ran is not known: true only if every handler of the process has SA_RESTART. */
+ *  Which handler ran is not known: true only if every handler that can run in this thread has
+ *  SA_RESTART; handlers of faults do not count. */
 bool wait_restarts(void);
 
 /** The application's runner: how long it may sleep. Also for the engine's thread. */
