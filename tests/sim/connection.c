@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define ATTEMPTS_MAX 100 /* to connect */
+
 static void side_opened(struct sim_side *side, struct daytona_socket_id id)
 {
     side->id = id;
@@ -36,12 +38,14 @@ static void take_back(struct sim_side *side)
     sim_host_touch(side->host);
 }
 
-/* Tries again when ports are busy; gives up when memory is. */
+/* Tries again when ports are busy, for a while: the user of one may be dead without knowing it.
+ * Gives up when memory is short. */
 static void connect_failed(struct sim_side *side, int error)
 {
     struct sim_world *world = side->host->world;
+    sim_log(world, "connection %u: connect: %s", side->connection->number, strerror(error));
     bool busy = error == EADDRINUSE || error == EADDRNOTAVAIL;
-    if (busy && !side->connection->plan->crossing) {
+    if (busy && !side->connection->plan->crossing && ++side->attempts < ATTEMPTS_MAX) {
         uint64_t us = sim_random_between(&side->random, 100000, 5000000);
         sim_queue_add(&world->queue,
                       (struct sim_event){.at = daytona_instant_after_us(world->now, us),
@@ -49,7 +53,7 @@ static void connect_failed(struct sim_side *side, int error)
                                          .subject = side->connection});
         return;
     }
-    if (error != ENOMEM || !world->scenario->tight)
+    if (!busy && (error != ENOMEM || !world->scenario->tight))
         sim_side_complain(side, "connect: %s", strerror(error));
     side->error = error;
     side->closed = side->gone = true;

@@ -308,8 +308,14 @@ static void draw_reconnects(struct sim_random *random, struct sim_scenario *scen
         scenario->hosts[i].config.port_high = (uint16_t)sim_random_between(random, 50000, 50003);
     }
     uint64_t gap_ms = sim_random_skewed(random, 10, 20000);
-    for (unsigned i = 0; i < scenario->connection_count; i++)
-        scenario->connections[i].start.ns = i * gap_ms * MILLION;
+    for (unsigned i = 0; i < scenario->connection_count; i++) {
+        struct sim_connection_plan *plan = &scenario->connections[i];
+        plan->start.ns = i * gap_ms * MILLION;
+        /* A port that a reset freed could be used again before its first use was accepted. */
+        for (unsigned role = 0; role < 2; role++)
+            if (plan->sides[role].ending >= SIM_ENDING_UNREAD)
+                plan->sides[role].ending = SIM_ENDING_HALF_CLOSE;
+    }
 }
 
 /* Memory for the stacks that some of the scenario does not fit in. */

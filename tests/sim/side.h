@@ -20,6 +20,7 @@ struct sim_side {
     struct daytona_socket_id id;
     struct sim_random random;
     uint64_t sent, received;
+    unsigned attempts;                 /**< to connect, failed */
     bool opened;                       /**< has had a socket */
     bool connected;                    /**< handshake done as far as this side was told */
     bool can_read, can_write;          /**< told by an edge, not yet used up */
