@@ -148,6 +148,10 @@ void tcp_congestion_call(struct connection *connection, enum congestion_call cal
 /** RFC 6675 "pipe": bytes thought to be in the network. */
 uint32_t tcp_pipe(const struct connection *connection);
 
+/** FlightSize for RFC 5681 equation (4): what is not acknowledged, but not more than cwnd. Right
+ *  after a recovery much of it is SACKed, and a new loss must not raise the window. */
+uint32_t tcp_flight(const struct connection *connection);
+
 /** Enters the SACK blocks into the scoreboard; returns newly SACKed bytes above `ack`. */
 uint32_t tcp_sacks_take(struct connection *connection, const struct segment *segment);
 

@@ -30,6 +30,13 @@ uint32_t tcp_pipe(const struct connection *connection)
     return pipe > send->inflation ? (uint32_t)(pipe - send->inflation) : 0;
 }
 
+uint32_t tcp_flight(const struct connection *connection)
+{
+    uint32_t flight = offset_span(connection->send.una, connection->send.nxt);
+    uint32_t cwnd = connection->controls.cwnd_bytes;
+    return flight < cwnd ? flight : cwnd;
+}
+
 /* One past the last hole above which there are DUP_THRESH blocks or more than
  * (DUP_THRESH - 1) segments SACKed: RFC 6675 section 4, IsLost(). */
 static uint64_t lost_by_sack(const struct sender *send)
@@ -72,7 +79,7 @@ uint32_t tcp_sacks_take(struct connection *connection, const struct segment *seg
 static void fast_recovery_enter(struct connection *connection)
 {
     struct sender *send = &connection->send;
-    uint32_t flight = offset_span(send->una, send->nxt); /* RFC 5681 section 2: FlightSize */
+    uint32_t flight = tcp_flight(connection);
     send->recovery = RECOVERY_FAST;
     send->recovery_point = send->nxt;
     send->high_rxt = send->una;

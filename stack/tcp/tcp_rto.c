@@ -126,7 +126,7 @@ static void loss_recovery_enter(struct connection *connection)
         ranges_release(&send->sacked, connection->tcp->memory);
 
     bool new_episode = send->recovery != RECOVERY_LOSS;
-    uint32_t flight = offset_span(send->una, send->nxt); /* RFC 5681 section 2: FlightSize */
+    uint32_t flight = tcp_flight(connection);
     send->lost_to = send->nxt;
     send->high_rxt = send->una;
     send->recovery_point = send->nxt;
