@@ -89,7 +89,7 @@ static struct tcp_header compose(const struct ledger_connection *connection,
     return header;
 }
 
-/* RFC 9293 section 3.10.7.4: what is not acceptable is answered, and changes nothing. */
+/* What no peer can accept, any peer answers. */
 static void segment_is_a_bare_ack_before_all_that_was_sent(void **state)
 {
     const struct ledger_connection connection = {LOCAL, REMOTE, 80, 5000, 1};
