@@ -2,6 +2,7 @@
  * call_socket.c - the calls that make sockets, take connections and tell their ends.
  */
 #include "preload/address.h"
+#include "preload/descriptors.h"
 #include "preload/result.h"
 #include "preload/wrappers.h"
 
@@ -10,7 +11,7 @@
 /* A socket is the kernel's until listen() or connect() decides. */
 int daytona_socket(int domain, int type, int protocol)
 {
-    return real.socket(domain, type, protocol);
+    return descriptors_new(real.socket(domain, type, protocol));
 }
 
 /* A Daytona socket is bound already: by bind() before the decision, or by the decision. */
@@ -42,7 +43,7 @@ int daytona_accept(int descriptor, struct sockaddr *address, socklen_t *length)
     int before = errno;
     struct file *file = file_get(descriptor);
     if (file == NULL)
-        return real.accept(descriptor, address, length);
+        return descriptors_new(real.accept(descriptor, address, length));
     return (int)result_finish(file, accept_file(file, descriptor, address, length, 0), before);
 }
 
@@ -51,7 +52,7 @@ int daytona_accept4(int descriptor, struct sockaddr *address, socklen_t *length,
     int before = errno;
     struct file *file = file_get(descriptor);
     if (file == NULL)
-        return real.accept4(descriptor, address, length, flags);
+        return descriptors_new(real.accept4(descriptor, address, length, flags));
     return (int)result_finish(file, accept_file(file, descriptor, address, length, flags), before);
 }
 

@@ -63,6 +63,17 @@ static void forget(struct file *file, int fd)
         file_put(file);
 }
 
+int descriptors_new(int fd)
+{
+    struct file *stale = file_get(fd);
+    int saved = errno;
+    if (stale != NULL && books_are_ours())
+        forget(stale, fd);
+    file_put(stale);
+    errno = saved;
+    return fd;
+}
+
 int descriptors_close(int fd)
 {
     if (descriptors_protected(fd))

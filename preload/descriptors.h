@@ -10,6 +10,11 @@
 
 #include <stdbool.h>
 
+/** `fd` has just been made by the kernel and is not Daytona's (negative: it was not made). Should the
+ *  table think otherwise, the number was closed out of our sight (a raw system call), and the
+ *  table is put right. Returns `fd`; errno stays. */
+int descriptors_new(int fd);
+
 /** close(2). The last descriptor of a connection ends it, waiting as SO_LINGER says. */
 int descriptors_close(int fd);
 

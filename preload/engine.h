@@ -49,7 +49,7 @@ struct engine {
     int control;            /**< application's table: descriptors for the engine leave here */
 
     enum engine_runner runner;
-    enum engine_rest rest;
+    _Atomic enum engine_rest rest;
     pthread_t runner_thread;             /**< when the application runs the pump */
     struct daytona_instant runner_since; /**< when it began to */
     struct daytona_instant runner_left;  /**< when an application thread last did */

@@ -113,6 +113,7 @@ static void notice_ends(void)
         struct file *file = file_by_index(index, (uint32_t)(events[i].data.u64 >> 32));
         if (file == NULL || (file->mirror.hung_up && !file->closed))
             continue; /* hung up by ourselves */
+        file_detach_all(file);
         file_end(file);
         close_number(&file->engine_end);
     }

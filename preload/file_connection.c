@@ -110,6 +110,31 @@ static int attach_accepted(int fd, int flags, struct twin_name name,
     return status;
 }
 
+/* The part of a blocking accept() that blocks: as a runner of the pump, if there is none yet. */
+static int wait_to_accept(struct file *file, int fd)
+{
+    struct pollfd entry = {.fd = fd, .events = POLLIN};
+    uint64_t us = atomic_load(&file->timeout_us[FILE_RECEIVE]);
+    if (atomic_load(&file->nonblocking) || real.poll(&entry, 1, 0) != 0)
+        return 0;
+    int status = file_enter(file);
+    if (status < 0)
+        return status;
+    status =
+        wait_accept(file, fd, us == 0 ? DAYTONA_NEVER : daytona_instant_after_us(engine_now(), us));
+    engine_leave();
+    return status;
+}
+
+static void make_room_for_more(struct file *file)
+{
+    if (file_enter(file) < 0)
+        return;
+    if (file->held != NULL)
+        engine_add_work(file, FILE_WORK_ACCEPT);
+    engine_leave();
+}
+
 int file_accept(struct file *file, int fd, int flags, struct daytona_endpoint *remote)
 {
     if (file->kind != FILE_KIND_LISTENER)
@@ -118,17 +143,16 @@ int file_accept(struct file *file, int fd, int flags, struct daytona_endpoint *r
         return -EOPNOTSUPP;
     for (;;) {
         struct twin_name name;
+        int status = wait_to_accept(file, fd);
+        if (status < 0)
+            return status;
         int accepted = twin_accept(fd, flags, &name);
         if (accepted < 0)
             return accepted;
-        int status = attach_accepted(accepted, flags, name, remote);
+        status = attach_accepted(accepted, flags, name, remote);
         if (status < 0)
             real.close(accepted); /* a stranger found the abstract name */
-        if (status == 0 && file_enter(file) == 0) {
-            if (file->held != NULL)
-                engine_add_work(file, FILE_WORK_ACCEPT);
-            engine_leave();
-        }
+        make_room_for_more(file);
         if (status != -EPROTO)
             return status < 0 ? status : accepted;
     }

@@ -87,6 +87,9 @@ bool file_attach(struct file *file, int fd);
  *  caller's to put. Engine locked. */
 bool file_detach(struct file *file, int fd);
 
+/** The same for all its descriptors, which are closed; puts their reference. */
+void file_detach_all(struct file *file);
+
 /** In a forked child, whose parent has the engine: `fd` is closed, and names nothing any more. */
 void file_abandon(int fd);
 

@@ -130,10 +130,26 @@ struct file *file_find(int fd)
     }
 }
 
+/* The kernel has given `fd` out anew, so what the table says of it is about one that was closed out
+ * of our sight. */
+static void forget_stale(int fd)
+{
+    uint32_t index = atomic_load(&record_of[fd]);
+    if (index == 0)
+        return;
+    struct file *stale = records + index;
+    if (file_detach(stale, fd)) {
+        if (!stale->shared)
+            file_end(stale);
+        file_put(stale);
+    }
+}
+
 bool file_attach(struct file *file, int fd)
 {
     if (fd < 0 || (uint32_t)fd >= DESCRIPTORS_MAX)
         return false;
+    forget_stale(fd);
     if (file->descriptors++ == 0) {
         file_hold(file);
         file->descriptor = fd;
@@ -165,6 +181,13 @@ bool file_detach(struct file *file, int fd)
     if (file->descriptor == fd)
         file->descriptor = file->descriptors > 0 ? other_descriptor(file) : -1;
     return file->descriptors == 0;
+}
+
+void file_detach_all(struct file *file)
+{
+    while (file->descriptors > 0)
+        if (file_detach(file, file->descriptor))
+            file_put(file);
 }
 
 void file_abandon(int fd)

@@ -153,6 +153,7 @@ static int poll_mirrored(struct poll_call *call)
 {
     int result;
     each_connection(call, true);
+    wait_natively();
     pthread_cleanup_push(cancelled_native, call);
     result = poll_native(call->fds, call->count, call->deadline, call->mask);
     pthread_cleanup_pop(1);
@@ -206,8 +207,12 @@ int ready_poll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
 {
     struct pollfd few[WAIT_ENTRIES + ENTRIES_ON_STACK];
     if (atomic_load_explicit(&file_count, memory_order_relaxed) == 0 || engine_is_thread() ||
-        engine_is_locked() || !concerns_us(fds, count))
+        engine_is_locked())
         return result_of(real.ppoll(fds, count, timeout, mask));
+    if (!concerns_us(fds, count)) {
+        wait_natively(); /* there may be a listener among them */
+        return result_of(real.ppoll(fds, count, timeout, mask));
+    }
     struct poll_call call = {
         .fds = fds, .count = count, .entries = few, .deadline = deadline_of(timeout), .mask = mask};
     if (count > ENTRIES_ON_STACK)
@@ -267,8 +272,10 @@ int ready_select(int count, fd_set *in, fd_set *out, fd_set *except, const struc
         engine_is_thread() || engine_is_locked())
         return result_of(real.pselect(count, in, out, except, timeout, mask));
     nfds_t used = entries_of(count, in, out, except, entries);
-    if (!concerns_us(entries, used))
+    if (!concerns_us(entries, used)) {
+        wait_natively();
         return result_of(real.pselect(count, in, out, except, timeout, mask));
+    }
     int result = ready_poll(entries, used, timeout, mask);
     if (result < 0)
         return result;

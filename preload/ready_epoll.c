@@ -3,6 +3,7 @@
 #include "preload/ready.h"
 #include "preload/real.h"
 #include "preload/settings.h"
+#include "preload/wait.h"
 #include "preload/watch.h"
 
 #include <errno.h>
@@ -74,6 +75,7 @@ int ready_epoll_wait(int epoll, struct epoll_event *events, int count,
                      const struct timespec *timeout, const sigset_t *mask)
 {
     int result;
+    wait_natively();
     if (timeout != NULL && timeout->tv_nsec % 1000000 != 0) {
         result = real.epoll_pwait2(epoll, events, count, timeout, mask);
         if (result >= 0 || errno != ENOSYS)

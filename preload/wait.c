@@ -290,6 +290,42 @@ int wait_file(struct file *file, unsigned interest, struct daytona_instant deadl
     return result == 0 && file->closed ? -EBADF : result;
 }
 
+/* ------------------------------------------------------------------ accept, native waits */
+
+static bool never(void *context)
+{
+    const struct file *listener = context;
+    return listener->closed;
+}
+
+int wait_accept(struct file *listener, int fd, struct daytona_instant deadline)
+{
+    struct pollfd entries[WAIT_ENTRIES + 1];
+    struct wait_set set = {.entries = entries,
+                           .count = 1,
+                           .satisfied = never,
+                           .context = listener,
+                           .deadline = deadline};
+    int result = 0;
+    entries[WAIT_ENTRIES] = (struct pollfd){.fd = fd, .events = POLLIN};
+    pthread_cleanup_push(cancelled_wait, listener);
+    do
+        result = wait_run(&set);
+    while (result == -EINTR && deadline.ns == DAYTONA_NEVER.ns && wait_restarts());
+    pthread_cleanup_pop(0);
+    return result == 1 || result == -EBUSY ? 0 : result == 0 ? -EBADF : result;
+}
+
+void wait_natively(void)
+{
+    if (atomic_load_explicit(&engine.rest, memory_order_relaxed) != ENGINE_REST_TICK ||
+        engine_enter() < 0)
+        return;
+    engine.runner_left.ns = 0;
+    engine.kick_thread = engine.runner == ENGINE_RUNNER_NONE;
+    engine_leave();
+}
+
 /* Signals that a thread raises by what it does, not while it sleeps. */
 static bool is_fault(int number)
 {

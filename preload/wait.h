@@ -40,6 +40,16 @@ struct wait_set {
  *  application runs it. */
 int wait_run(struct wait_set *set);
 
+/**
+ * Waits as a runner or, where another thread runs the pump, natively, until `fd`, the twin of
+ * `listener`, has a connection to accept. Results as wait_file().
+ */
+int wait_accept(struct file *listener, int fd, struct daytona_instant deadline);
+
+/** Engine not locked: the calling thread is about to wait in the kernel for what only the engine's
+ *  thread can bring about; that one shall take the pump at once. */
+void wait_natively(void);
+
 /** Wakes the threads that follow `file` for one of the bits in `now`. */
 void wait_wake(struct file *file, unsigned now);
 
