@@ -218,7 +218,8 @@ enum daytona_send_flag {
 
 /** Copies from the spans into the send buffer and returns how many bytes fit (> 0, or 0 for an
  *  empty request). -EAGAIN buffer full or handshake not done, -EPIPE sending side shut,
- *  -ENOTCONN, or the connection's pending error (then cleared). */
+ *  -ENOTCONN, -ENOBUFS no memory in the region and nothing queued whose acknowledgment would
+ *  free some, or the connection's pending error (then cleared). */
 ptrdiff_t daytona_stack_send(struct daytona_stack *stack, struct daytona_instant now,
                              struct daytona_socket_id id, const struct daytona_span *spans,
                              size_t count, unsigned flags);
@@ -248,7 +249,8 @@ int daytona_stack_shutdown(struct daytona_stack *stack, struct daytona_instant n
 int daytona_stack_close(struct daytona_stack *stack, struct daytona_instant now,
                         struct daytona_socket_id id);
 
-/** Ends the connection with RST at once (RFC 9293 section 3.10.5) and frees the socket. */
+/** Ends the connection with RST at once (RFC 9293 section 3.10.5) and frees the socket. No report
+ *  follows: what `user` points to is the driver's again. */
 int daytona_stack_abort(struct daytona_stack *stack, struct daytona_instant now,
                         struct daytona_socket_id id);
 

@@ -54,6 +54,7 @@ static uint32_t new_data_length(struct connection *connection)
     struct sender *send = &connection->send;
     uint32_t pending = unsent(send);
     uint32_t window = window_room(send);
+    assert(send->mss > 0);
     uint32_t pipe = tcp_pipe(connection);
     uint32_t cwnd = tcp_cwnd_now(connection);
     uint32_t cwnd_room = cwnd > pipe ? cwnd - pipe : 0;

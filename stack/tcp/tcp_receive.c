@@ -21,7 +21,7 @@ bool tcp_step_urgent(struct connection *connection, struct segment *segment,
                      enum daytona_verdict *verdict)
 {
     struct receiver *receive = &connection->receive;
-    (void)verdict;
+    *verdict = DAYTONA_VERDICT_ACCEPTED;
     if ((segment->flags & TCP_URG) == 0 || segment->header.urgent_pointer == 0 ||
         !text_welcome(connection->socket->state))
         return true;
@@ -184,7 +184,7 @@ bool tcp_step_fin(struct connection *connection, struct segment *segment,
                   enum daytona_verdict *verdict)
 {
     struct receiver *receive = &connection->receive;
-    (void)verdict;
+    *verdict = DAYTONA_VERDICT_ACCEPTED;
     bool welcome = text_welcome(connection->socket->state);
     if ((segment->flags & TCP_FIN) != 0 && !receive->fin_seen && welcome) {
         uint64_t at = segment->seq + segment->payload.length;
