@@ -160,13 +160,23 @@ int file_accept(struct file *file, int fd, int flags, struct daytona_endpoint *r
 
 /* ------------------------------------------------------------------ connect */
 
-/* The outcome of a connection attempt that is over: 0 or the error, told once. */
+static bool is_established(const struct file *file)
+{
+    struct daytona_connection_info info;
+    return daytona_stack_info(engine.stack, engine_now(), file->id, &info) == 0 &&
+           info.state != DAYTONA_TCP_CLOSED;
+}
+
+/* The outcome of a connection attempt that is over: 0 or the error, told once. When SO_ERROR has
+ * told it before, Linux says ECONNABORTED here. */
 static int outcome(struct file *file)
 {
     int error = daytona_stack_take_error(engine.stack, file->id);
+    if (error < 0)
+        return error;
     file->connecting = false;
-    file->connected = error == 0;
-    return error > 0 ? -error : error;
+    file->connected = error == 0 && is_established(file);
+    return error > 0 ? -error : file->connected ? 0 : -ECONNABORTED;
 }
 
 static bool attempt_is_over(const struct file *file)
@@ -186,9 +196,12 @@ int file_wait_connected(struct file *file)
     return status < 0 ? status : outcome(file);
 }
 
+/* The stack, too, says once that the last attempt has failed, which connect() has told already. */
 static int try_again(struct file *file, const struct daytona_endpoint *remote)
 {
     int status = daytona_stack_connect(engine.stack, engine_now(), file->id, NULL, remote);
+    if (status == -ECONNABORTED)
+        status = daytona_stack_connect(engine.stack, engine_now(), file->id, NULL, remote);
     file->connecting = status == -EINPROGRESS;
     pump_output();
     return status;
