@@ -83,6 +83,20 @@ static void every_variable_fills_its_member(void **state)
     assert_int_equal(messages.count, 0);
 }
 
+static void internal_variable_is_read_but_never_shown(void **state)
+{
+    const struct settings_row *row;
+    (void)state;
+    read_one("DAYTONA_LEDGER=/run/daytona/ledger.1");
+    assert_string_equal(read.ledger_directory, "/run/daytona/ledger.1");
+    assert_int_equal(messages.count, 0);
+    for (size_t i = 0; (row = settings_row(i)) != NULL; i++)
+        assert_string_not_equal(row->name, "DAYTONA_LEDGER");
+    read_one("DAYTONA_LEDGE=x");
+    assert_int_equal(messages.count, 1);
+    assert_null(strstr(messages.messages[0].line, "nearest name is DAYTONA_LEDGER"));
+}
+
 static void examples_and_defaults_of_the_table_can_be_read(void **state)
 {
     const struct settings_row *row;
@@ -233,6 +247,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empty_environment_leaves_defaults_and_says_nothing),
         cmocka_unit_test(every_variable_fills_its_member),
+        cmocka_unit_test(internal_variable_is_read_but_never_shown),
         cmocka_unit_test(examples_and_defaults_of_the_table_can_be_read),
         cmocka_unit_test(typo_in_a_value_names_variable_place_and_remedy),
         cmocka_unit_test(value_that_ends_too_early_says_so),
