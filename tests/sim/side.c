@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define CALL_BYTES_MAX 65536
-#define SILENCE_MIN_US (60ull * 1000000) /* before a stack may say ETIMEDOUT by itself */
+#define SILENCE_MIN_US (50ull * 1000000) /* before a stack may say ETIMEDOUT by itself */
 #define TIMEOUTS_MIN   4                 /* or after so many timeouts in a row */
 
 static struct sim_world *world_of(const struct sim_side *side)
@@ -39,19 +39,31 @@ void sim_side_complain(const struct sim_side *side, const char *format, ...)
 
 /* ---------------------------------------------------------------- failures */
 
-/* Nothing came from the peer, or only what does not acknowledge anything. */
-static bool may_give_up(const struct sim_side *side)
+/* How long nothing has come from the peer. */
+static uint64_t silence_us(const struct sim_side *side)
 {
     const struct sim_world *world = world_of(side);
     struct daytona_instant heard = {0};
-    if (side->id.index < SIM_SOCKETS_WATCHED &&
-        side->host->watches[side->id.index].timeouts >= TIMEOUTS_MIN)
-        return true;
     for (unsigned i = 0; i < SIM_FLOW_BUCKETS; i++)
         for (const struct sim_flow *flow = world->flows.buckets[i]; flow; flow = flow->next)
             if (flow->connection == side->connection)
                 heard = flow->heard[side->host->number];
-    return daytona_instant_since_us(world->now, heard) >= SILENCE_MIN_US;
+    return daytona_instant_since_us(world->now, heard);
+}
+
+/* Nothing came from the peer, or only what does not acknowledge anything, for as long as Linux or
+ * the application's own options ask for. */
+static bool may_give_up(const struct sim_side *side)
+{
+    const int64_t *options = side->plan->options;
+    if (side->id.index < SIM_SOCKETS_WATCHED &&
+        side->host->watches[side->id.index].timeouts >= TIMEOUTS_MIN)
+        return true;
+    if (options[DAYTONA_OPTION_USER_TIMEOUT_US] > 0)
+        return true;
+    if (options[DAYTONA_OPTION_KEEP_ALIVE] == 1)
+        return silence_us(side) >= (uint64_t)options[DAYTONA_OPTION_KEEP_IDLE_US];
+    return silence_us(side) >= SILENCE_MIN_US;
 }
 
 static bool peer_died(const struct sim_side *side)
@@ -77,9 +89,7 @@ static bool error_is_excused(const struct sim_side *side, int error)
     if (error == EHOSTUNREACH) /* told by ICMP */
         return world_of(side)->links[side->host->number].config.outage_is_told;
     if (error == ETIMEDOUT)
-        return may_give_up(side) || peer_died(side) ||
-               side->plan->options[DAYTONA_OPTION_KEEP_ALIVE] == 1 ||
-               side->plan->options[DAYTONA_OPTION_USER_TIMEOUT_US] > 0;
+        return may_give_up(side) || peer_died(side);
     if (error == ECONNREFUSED)
         return side->connection->plan->refused ||
                (side->connection->plan->crossing && peer_died(side)); /* RST in SYN-RECEIVED */
