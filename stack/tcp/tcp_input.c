@@ -40,7 +40,9 @@ static bool step_timestamp(struct connection *connection, struct segment *segmen
     return true;
 }
 
-/* RFC 9293 section 3.4, the four cases; and with a closed window ACK, URG and RST still count. */
+/* RFC 9293 section 3.4, the four cases; and with a closed window ACK, URG and RST still count. A
+ * bare ACK on the right edge counts too, as in Linux: so a peer speaks that has filled the window
+ * and whose text is still on its way or lost. */
 static bool sequence_acceptable(const struct receiver *receive, const struct segment *segment)
 {
     uint32_t length = segment_length(segment);
@@ -48,7 +50,7 @@ static bool sequence_acceptable(const struct receiver *receive, const struct seg
     if (window == 0)
         return segment->seq == receive->nxt;
     if (length == 0)
-        return segment->seq >= receive->nxt && segment->seq < receive->nxt + window;
+        return segment->seq >= receive->nxt && segment->seq <= receive->nxt + window;
     return segment->seq < receive->nxt + window && segment->seq + length > receive->nxt;
 }
 
