@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -69,13 +70,21 @@ static bool live_handle_is_unbound(const struct live_handle *handle)
            name.sll_ifindex < 0;
 }
 
+/* A sandbox may allow a process no descriptors at all. poll(2), which libpcap calls when the ring
+ * is empty, is then refused, though nothing is wrong with the handle. */
+static bool descriptors_are_forbidden(void)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == 0;
+}
+
 /* Why a handle has no packets: 0 there are just none, -ENETDOWN once when its interface goes
  * down, -ENODEV once when it is gone for good. */
 static int live_handle_state(struct live_capture *capture, struct live_handle *handle, int got)
 {
     if (got < 0) {
         if (!live_handle_is_unbound(handle))
-            return -EIO;
+            return descriptors_are_forbidden() ? 0 : -EIO;
         handle->gone = true;
         if (capture->handle_count > 1)
             epoll_ctl(capture->base.descriptor, EPOLL_CTL_DEL, handle->descriptor, NULL);

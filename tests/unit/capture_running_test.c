@@ -134,6 +134,28 @@ static size_t open_descriptors(void)
     return count;
 }
 
+static void set_descriptor_limit(const struct rlimit *original, rlim_t descriptors)
+{
+    const struct rlimit limit = {.rlim_cur = descriptors, .rlim_max = original->rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* As sandboxes do; poll(2), which libpcap calls when there is no packet, then fails. */
+static void limit_of_no_descriptors_is_no_error(void **state)
+{
+    struct laboratory *laboratory = laboratory_of(state);
+    struct daytona_captured packet;
+    struct rlimit limit;
+    laboratory_capture_all(laboratory);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    set_descriptor_limit(&limit, 0);
+    int got = daytona_capture_next(laboratory->capture, &packet);
+    set_descriptor_limit(&limit, limit.rlim_cur);
+    assert_int_equal(got, 0);
+    send_number(laboratory->there, from_there, 1);
+    expect_number(laboratory, 1);
+}
+
 static void running_opens_no_descriptor_and_closing_leaves_none(void **state)
 {
     struct laboratory *laboratory = laboratory_of(state);
@@ -148,10 +170,9 @@ static void running_opens_no_descriptor_and_closing_leaves_none(void **state)
     assert_int_equal(descriptors[0], daytona_capture_descriptor(laboratory->capture));
 
     /* With no more to be had, everything goes on. */
-    struct rlimit limit, none = {0, 0};
+    struct rlimit limit;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    none.rlim_max = limit.rlim_max;
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    set_descriptor_limit(&limit, 3);
     assert_int_equal(dup(0), -1);
     for (uint32_t number = 0; number < 100; number++) {
         assert_int_equal(daytona_capture_set_ports(laboratory->capture, &ports, 1), 0);
@@ -406,6 +427,7 @@ int main(void)
         IN_LABORATORY(packet_is_valid_until_the_next_call),
         IN_LABORATORY(drops_of_a_full_ring_are_counted),
         IN_LABORATORY(drain_hands_over_all_there_are),
+        IN_LABORATORY(limit_of_no_descriptors_is_no_error),
         IN_LABORATORY(running_opens_no_descriptor_and_closing_leaves_none),
         IN_LABORATORY(super_frames_appear_whole_with_partial_checksums),
         IN_LABORATORY(without_offload_packets_are_of_the_wires_size),
