@@ -108,6 +108,22 @@ static int errno_of(const struct icmp_error *error)
     return error->type == ICMP_PARAMETER_PROBLEM ? EPROTO : EHOSTUNREACH;
 }
 
+/* RFC 1122 section 4.2.3.9: conditions that may pass. */
+static bool passing(const struct icmp_error *error)
+{
+    int code = errno_of(error);
+    return error->type == ICMP_TIME_EXCEEDED ||
+           (error->type == ICMP_UNREACHABLE && (code == ENETUNREACH || code == EHOSTUNREACH));
+}
+
+/* Linux ends an attempt to connect by every error: its caller wants to know soon. An embryo has
+ * no caller; what may pass only costs it a repeated SYN-ACK. */
+static bool ends_attempt(const struct connection *connection, const struct icmp_error *error)
+{
+    return !tcp_state_synchronized(connection->socket->state) &&
+           !(connection->passive && passing(error));
+}
+
 enum daytona_verdict tcp_icmp(struct tcp *tcp, const struct icmp_error *error)
 {
     struct tcp_header quoted;
@@ -124,7 +140,7 @@ enum daytona_verdict tcp_icmp(struct tcp *tcp, const struct icmp_error *error)
     if (error->type == ICMP_UNREACHABLE && error->code == CODE_FRAGMENTATION_NEEDED) {
         observe(tcp, socket, DAYTONA_EVENT_ICMP, kind, error->next_hop_mtu, "path MTU");
         fragmentation_needed(connection, error);
-    } else if (tcp_state_synchronized(socket->state)) {
+    } else if (!ends_attempt(connection, error)) {
         observe(tcp, socket, DAYTONA_EVENT_ICMP, kind, 0, "noted");
         connection->soft_error = (uint16_t)errno_of(error);
     } else {
