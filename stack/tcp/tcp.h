@@ -162,6 +162,7 @@ struct sender {
     uint64_t high_rxt;               /**< RFC 6675: one past the highest retransmitted */
     uint64_t lost_to;                /**< bytes before, if not SACKed, are thought lost */
     uint64_t recovery_point;         /**< RFC 6675: recovery ends when una reaches it */
+    uint64_t repaired_at;            /**< nxt when the segment at una was last sent again */
     uint32_t inflation;              /**< RFC 6582: cwnd's inflation, for peers without SACK */
     uint32_t prr_delivered, prr_out; /**< RFC 6937: bytes since recovery began */
     uint32_t prr_flight, prr_cwnd;   /**< RFC 6937: RecoverFS; and the window in recovery */

@@ -184,8 +184,10 @@ static void send_again(struct connection *connection, uint64_t start, uint32_t l
     connection->tally.bytes_retransmitted += what->length;
     send->prr_out += what->length;
     connection->tcp->counters.segments_retransmitted++;
-    if (start == send->una)
+    if (start == send->una) {
+        send->repaired_at = send->nxt;
         tcp_rto_restart(connection);
+    }
     observe(connection->tcp, connection->socket, DAYTONA_EVENT_RETRANSMIT, offset_seq(start).value,
             length, send->recovery == RECOVERY_LOSS ? "timeout" : "fast");
 }

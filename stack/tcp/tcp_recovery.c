@@ -54,6 +54,25 @@ static uint64_t lost_by_sack(const struct sender *send)
     return lost_to;
 }
 
+/* One past the highest SACKed byte; una when nothing is SACKed. */
+static uint64_t highest_sacked(const struct sender *send)
+{
+    uint64_t end = send->una;
+    for (const struct range *range = send->sacked.first; range != NULL; range = range->next)
+        end = range->end;
+    return end;
+}
+
+/* What was sent after a retransmission has arrived, three segments of it, and the retransmission
+ * has not: it is lost, too. Only for the segment at una; RFC 6675 would wait for the timeout. */
+static void check_retransmission(struct connection *connection)
+{
+    struct sender *send = &connection->send;
+    if (send->recovery == RECOVERY_FAST &&
+        highest_sacked(send) > send->repaired_at + (DUP_THRESH - 1) * send->mss)
+        send->retransmit_due = true;
+}
+
 uint32_t tcp_sacks_take(struct connection *connection, const struct segment *segment)
 {
     struct sender *send = &connection->send;
@@ -71,8 +90,10 @@ uint32_t tcp_sacks_take(struct connection *connection, const struct segment *seg
         if (bytes > 0)
             added += bytes;
     }
-    if (added > 0)
+    if (added > 0) {
         send->lost_to = offset_later(send->lost_to, lost_by_sack(send));
+        check_retransmission(connection);
+    }
     return (uint32_t)added;
 }
 
@@ -85,6 +106,7 @@ static void fast_recovery_enter(struct connection *connection)
     send->high_rxt = send->una;
     send->rescued = false;
     send->retransmit_due = true;
+    send->repaired_at = send->nxt;
     if (connection->sack) /* three duplicates condemn the first segment at least */
         send->lost_to =
             offset_later(send->lost_to, offset_earlier(send->una + send->mss, send->nxt));
@@ -157,7 +179,9 @@ void tcp_recovery_advance(struct connection *connection, uint32_t acked)
             fast_recovery_enter(connection);
     } else if (send->una >= send->recovery_point) {
         recovery_exit(connection);
-    } else if (send->recovery == RECOVERY_FAST && !connection->sack) {
+    } else if (connection->sack) {
+        send->repaired_at = send->nxt; /* of the next hole, at the latest */
+    } else if (send->recovery == RECOVERY_FAST) {
         partial_acknowledgment(connection, acked);
     }
 }
@@ -172,15 +196,6 @@ static uint64_t next_hole(const struct sender *send, uint64_t from, uint64_t *en
     }
     *end = range != NULL ? range->start : send->nxt;
     return from;
-}
-
-/* One past the highest SACKed byte; una when nothing is SACKed. */
-static uint64_t highest_sacked(const struct sender *send)
-{
-    uint64_t end = send->una;
-    for (const struct range *range = send->sacked.first; range != NULL; range = range->next)
-        end = range->end;
-    return end;
 }
 
 /* The segment at the first hole from `from` on, if it starts below `limit`. Without SACK, fast

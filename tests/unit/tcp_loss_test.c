@@ -207,6 +207,43 @@ static void rescue_retransmission_sends_the_last_segment_once(void **state)
     peer_stop(&peer);
 }
 
+/* Beyond RFC 6675: later data were SACKed, so the retransmission is lost, too */
+static void lost_retransmission_is_repeated_without_a_timeout(void **state)
+{
+    (void)state;
+    struct peer peer;
+    start_sent(&peer, &offer_all, 40);
+    uint32_t block[] = {1 + MSS, 1 + 10 * MSS};
+    peer_sack(&peer, 1, block, 1);
+    expect_segment(&peer, TCP_ACK, 1, 1, MSS);
+    unsigned repeated = 0;
+    for (unsigned i = 0; i < 6; i++) {
+        peer_wait_us(&peer, 20000);
+        while (peer_hears(&peer)) {
+            if (peer.heard.seq == 1)
+                repeated++;
+            else
+                block[1] = peer.heard.seq + (uint32_t)peer.heard.length;
+        }
+        peer_sack(&peer, 1, block, 1);
+    }
+    assert_in_range(repeated, 1, 2);
+    assert_int_equal(our_info(&peer).timeouts, 0);
+    peer_stop(&peer);
+}
+
+/* RFC 6937: the window falls in step with what is delivered, no burst of retransmissions */
+static void recovery_sends_no_faster_than_the_network_delivers(void **state)
+{
+    (void)state;
+    struct peer peer;
+    start_sent(&peer, &offer_all, 40);
+    const uint32_t blocks[] = {1 + 7 * MSS, 1 + 10 * MSS}; /* seven of ten are lost */
+    peer_sack(&peer, 1, blocks, 1);
+    assert_in_range(peer_hears_all(&peer), 1, 4);
+    peer_stop(&peer);
+}
+
 /* RFC 2018 8: reneging shows when the first block touches what is not acknowledged */
 static void peer_that_renounces_sacked_data_gets_them_again(void **state)
 {
@@ -309,6 +346,8 @@ int main(void)
         cmocka_unit_test(only_the_holes_are_sent_again),
         cmocka_unit_test(recovery_sends_new_data_when_all_holes_are_sent),
         cmocka_unit_test(rescue_retransmission_sends_the_last_segment_once),
+        cmocka_unit_test(lost_retransmission_is_repeated_without_a_timeout),
+        cmocka_unit_test(recovery_sends_no_faster_than_the_network_delivers),
         cmocka_unit_test(peer_that_renounces_sacked_data_gets_them_again),
         cmocka_unit_test(without_sack_two_duplicates_send_new_data_and_the_third_retransmits),
         cmocka_unit_test(duplicates_after_a_timeout_do_not_start_fast_retransmit),
