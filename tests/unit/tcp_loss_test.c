@@ -227,7 +227,7 @@ static void lost_retransmission_is_repeated_without_a_timeout(void **state)
         }
         peer_sack(&peer, 1, block, 1);
     }
-    assert_in_range(repeated, 1, 2);
+    assert_in_range(repeated, 2, 6); /* once in a round trip at most */
     assert_int_equal(our_info(&peer).timeouts, 0);
     peer_stop(&peer);
 }
