@@ -169,17 +169,38 @@ static int gather_descriptors(struct live_capture *capture)
     return 0;
 }
 
+static bool is_among(const char *name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool wants_all_interfaces(const struct daytona_capture_config *config)
+{
+    return config->interface_count == 0 ||
+           is_among(ALL_INTERFACES, config->interfaces, config->interface_count);
+}
+
+/* One handle for each interface: two on the same would show every packet twice. */
 static int open_handles(struct live_capture *capture, const struct daytona_capture_config *config,
                         struct explanation why)
 {
-    static const char *const all[] = {ALL_INTERFACES};
-    const char *const *names = config->interface_count > 0 ? config->interfaces : all;
-    size_t count = config->interface_count > 0 ? config->interface_count : 1;
     uint32_t ring_bytes = config->ring_bytes > 0 ? config->ring_bytes : RING_BYTES_DEFAULT;
-
+    if (wants_all_interfaces(config))
+        return open_handle(capture, ALL_INTERFACES, ring_bytes, why);
     int error = 0;
-    for (size_t i = 0; error == 0 && i < count; i++)
-        error = open_handle(capture, names[i], ring_bytes, why);
+    for (size_t i = 0; error == 0 && i < config->interface_count; i++)
+        if (!is_among(config->interfaces[i], config->interfaces, i))
+            error = open_handle(capture, config->interfaces[i], ring_bytes, why);
+    return error;
+}
+
+static int open_everything(struct live_capture *capture,
+                           const struct daytona_capture_config *config, struct explanation why)
+{
+    int error = open_handles(capture, config, why);
     if (error != 0)
         return error;
     error = local_addresses_init(&capture->local_addresses);
@@ -227,7 +248,7 @@ int daytona_capture_open(const struct daytona_capture_config *config, struct day
     if (error != 0)
         snprintf(message, message_size, "a range of ports ends before it begins");
     else
-        error = open_handles(capture, config, why);
+        error = open_everything(capture, config, why);
     if (error != 0) {
         live_operations.close(&capture->base);
         return error;

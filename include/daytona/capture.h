@@ -50,7 +50,10 @@ int daytona_capture_open(const struct daytona_capture_config *config, struct day
 int daytona_capture_open_file(const char *path, struct daytona_capture **out, char *message,
                               size_t message_size);
 
-/** Narrows or widens the filter of a running capture; on a file it filters in software. */
+/** Narrows or widens the filter of a running capture, in one step: no packet that both the old
+ *  and the new ports want is lost, and packets that wait already may still be of the old ones. On a
+ *  file it filters in software. -EINVAL a span with low > high: nothing has changed. Costs about
+ *  as much as twenty packets. */
 int daytona_capture_set_ports(struct daytona_capture *capture,
                               const struct daytona_port_span *ports, size_t count);
 

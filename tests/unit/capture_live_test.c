@@ -204,6 +204,20 @@ static void several_interfaces_have_one_descriptor(void **state)
     expect_number(laboratory, 3);
 }
 
+static void interface_named_twice_shows_packets_once(void **state)
+{
+    struct laboratory *laboratory = laboratory_of(state);
+    static const char *const names[][3] = {{"lo", "here0", "lo"}, {"lo", "any", "here0"}};
+    for (size_t i = 0; i < 2; i++) {
+        laboratory_capture(laboratory, names[i], 3);
+        send_number(laboratory->here, to_self, 1);
+        expect_number(laboratory, 1);
+        send_number(laboratory->here, to_self, 2);
+        expect_number(laboratory, 2);
+        expect_nothing_more(laboratory);
+    }
+}
+
 /* Joins both hosts once more; in namespace `there` the other end is up, too. */
 static void add_second_link(struct laboratory *laboratory)
 {
@@ -345,6 +359,7 @@ int main(void)
         IN_LABORATORY(every_address_of_this_host_counts),
         IN_LABORATORY(named_interface_leaves_the_others_out),
         IN_LABORATORY(several_interfaces_have_one_descriptor),
+        IN_LABORATORY(interface_named_twice_shows_packets_once),
         IN_LABORATORY(interface_that_comes_later_is_seen),
         IN_LABORATORY(tun_packets_appear),
         IN_LABORATORY(bridged_packet_appears_once),
