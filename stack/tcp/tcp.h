@@ -228,7 +228,7 @@ struct tally {
     uint64_t bytes_sent, bytes_acked, bytes_received, bytes_retransmitted;
     uint32_t segments_out, segments_in, data_segments_out, data_segments_in;
     uint32_t segments_retransmitted, timeouts, fast_retransmits, duplicate_acks_in;
-    uint32_t out_of_order_in;
+    uint32_t out_of_order_in, checksum_errors;
 };
 
 struct connection {

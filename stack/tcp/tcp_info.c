@@ -64,6 +64,7 @@ void tcp_info(const struct connection *connection, struct daytona_connection_inf
     out->fast_retransmits = tally->fast_retransmits;
     out->duplicate_acks_in = tally->duplicate_acks_in;
     out->out_of_order_in = tally->out_of_order_in;
+    out->checksum_errors = tally->checksum_errors;
     out->last_data_sent_us = daytona_instant_since_us(now, connection->send.last_sent);
     out->last_data_received_us = daytona_instant_since_us(now, receive->last_data);
     out->last_ack_received_us = daytona_instant_since_us(now, receive->last_segment);

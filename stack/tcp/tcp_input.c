@@ -217,30 +217,48 @@ static enum daytona_verdict dispatch(struct tcp *tcp, const struct demux_entry *
     return connection_input(socket->connection, segment);
 }
 
+/* True when the checksum is right, or all that a local offloading sender leaves. */
+static bool checksum_right(struct tcp *tcp, const struct daytona_address *source,
+                           const struct daytona_address *destination, struct daytona_span bytes)
+{
+    switch (tcp_checksum_judge(source, destination, bytes)) {
+    case TCP_CHECKSUM_COMPLETE:
+        tcp->counters.checksums_complete++;
+        return true;
+    case TCP_CHECKSUM_PARTIAL:
+        tcp->counters.checksums_partial += tcp->config.accept_partial_checksum;
+        return tcp->config.accept_partial_checksum;
+    case TCP_CHECKSUM_BAD:
+        break;
+    }
+    return false;
+}
+
+/* The damaged segment's ports are probably right. */
+static enum daytona_verdict damaged(struct tcp *tcp, const struct demux_entry *tuple)
+{
+    struct demux_entry *entry = demux_find_tuple(&tcp->demux, &tuple->local, &tuple->remote);
+    struct connection *connection =
+        entry == NULL ? NULL : OWNER_OF(entry, struct socket, entry)->connection;
+    if (connection != NULL)
+        connection->tally.checksum_errors++;
+    return DAYTONA_VERDICT_BAD_CHECKSUM;
+}
+
 enum daytona_verdict tcp_input(struct tcp *tcp, const struct daytona_address *source,
                                const struct daytona_address *destination, struct daytona_span bytes)
 {
     struct segment segment = {0};
     if (tcp_header_parse(bytes, &segment.header, &segment.payload) < 0)
         return DAYTONA_VERDICT_BAD_TCP_HEADER;
-    switch (tcp_checksum_judge(source, destination, bytes)) {
-    case TCP_CHECKSUM_COMPLETE:
-        tcp->counters.checksums_complete++;
-        break;
-    case TCP_CHECKSUM_PARTIAL:
-        if (!tcp->config.accept_partial_checksum)
-            return DAYTONA_VERDICT_BAD_CHECKSUM;
-        tcp->counters.checksums_partial++;
-        break;
-    case TCP_CHECKSUM_BAD:
-        return DAYTONA_VERDICT_BAD_CHECKSUM;
-    }
-    if (segment.header.source_port == 0 || segment.header.destination_port == 0)
-        return DAYTONA_VERDICT_NOT_FOR_US;
-    segment.flags = segment.header.flags;
     struct demux_entry tuple = {
         .local = {*destination, segment.header.destination_port},
         .remote = {*source, segment.header.source_port},
     };
+    if (!checksum_right(tcp, source, destination, bytes))
+        return damaged(tcp, &tuple);
+    if (segment.header.source_port == 0 || segment.header.destination_port == 0)
+        return DAYTONA_VERDICT_NOT_FOR_US;
+    segment.flags = segment.header.flags;
     return dispatch(tcp, &tuple, &segment);
 }

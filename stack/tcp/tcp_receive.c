@@ -16,6 +16,17 @@ static bool text_welcome(enum daytona_tcp_state state)
            state == DAYTONA_TCP_FIN_WAIT_2;
 }
 
+/* The mark moves on while the reader stands at the old one: the old byte, which has been told
+ * apart from the stream, is not put back into it. */
+static void drop_old_urgent(struct connection *connection)
+{
+    const struct receiver *receive = &connection->receive;
+    if (receive->urgent != URGENT_NONE && receive->urgent_at == receive->read &&
+        receive->read < receive->nxt &&
+        !option_on(connection->socket, DAYTONA_OPTION_URGENT_INLINE))
+        tcp_received(connection, 1);
+}
+
 /* Linux reads the pointer as BSD did: it points one past the urgent byte (RFC 6093 section 3). */
 bool tcp_step_urgent(struct connection *connection, struct segment *segment,
                      enum daytona_verdict *verdict)
@@ -28,6 +39,7 @@ bool tcp_step_urgent(struct connection *connection, struct segment *segment,
     uint64_t at = segment->seq + segment->header.urgent_pointer - 1;
     if (at < receive->read || (receive->urgent != URGENT_NONE && at <= receive->urgent_at))
         return true;
+    drop_old_urgent(connection);
     receive->urgent = URGENT_EXPECTED;
     receive->urgent_at = at;
     socket_changed(connection->socket, DAYTONA_READY_URGENT);

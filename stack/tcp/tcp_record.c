@@ -12,6 +12,9 @@
 #define SLOT_BLOCK 512u
 #define SLOT_NONE  UINT32_MAX
 
+#define PATH_MTU_MIN 68u    /* RFC 791: every link takes that */
+#define PATH_MTU_MAX 65535u /* no IPv4 packet is longer */
+
 struct slot {
     struct socket *socket; /* NULL: free */
     uint32_t next_free;
@@ -222,8 +225,10 @@ struct connection *connection_new(struct socket *socket)
                          &socket->entry.remote.address, &path);
     uint32_t known = tcp_path_mtu_known(tcp, &socket->entry.remote.address);
     connection->send.path_mtu = known != 0 && known < path.mtu ? known : path.mtu;
-    if (connection->send.path_mtu < 68)
-        connection->send.path_mtu = 68; /* RFC 791: every link takes that */
+    if (connection->send.path_mtu < PATH_MTU_MIN)
+        connection->send.path_mtu = PATH_MTU_MIN;
+    if (connection->send.path_mtu > PATH_MTU_MAX)
+        connection->send.path_mtu = PATH_MTU_MAX;
     tcp_window_limit(connection);
     socket->connection = connection;
     return connection;

@@ -371,6 +371,22 @@ static void announced_urgent_byte_is_not_here_yet(void **state)
     peer_stop(&peer);
 }
 
+/* Linux tcp_check_urg(): the byte of an old mark where the reader stands is lost */
+static void second_urgent_byte_replaces_the_one_that_was_not_read(void **state)
+{
+    (void)state;
+    struct peer peer;
+    start_connected(&peer, &offer_all);
+    say_urgent(&peer, 1, 4, "abcX");
+    assert_int_equal(we_receive(&peer, buffer, sizeof buffer, 0), 3);
+    say_urgent(&peer, 5, 3, "deY");
+    assert_int_equal(we_receive(&peer, buffer, 1, DAYTONA_RECEIVE_URGENT), 1);
+    assert_int_equal(buffer[0], 'Y');
+    assert_int_equal(we_receive(&peer, buffer, sizeof buffer, 0), 2);
+    assert_memory_equal(buffer, "de", 2);
+    peer_stop(&peer);
+}
+
 static void peeked_data_stay_and_discarded_data_go(void **state)
 {
     (void)state;
@@ -435,6 +451,7 @@ int main(void)
         cmocka_unit_test(urgent_byte_is_read_apart_and_reads_stop_before_it),
         cmocka_unit_test(urgent_byte_inline_is_part_of_the_stream_behind_a_stop),
         cmocka_unit_test(announced_urgent_byte_is_not_here_yet),
+        cmocka_unit_test(second_urgent_byte_replaces_the_one_that_was_not_read),
         cmocka_unit_test(peeked_data_stay_and_discarded_data_go),
         cmocka_unit_test(readiness_waits_for_the_low_water_mark),
         cmocka_unit_test(window_clamp_bounds_the_window),
