@@ -62,7 +62,7 @@ static bool may_give_up(const struct sim_side *side)
     if (options[DAYTONA_OPTION_USER_TIMEOUT_US] > 0)
         return true;
     if (options[DAYTONA_OPTION_KEEP_ALIVE] == 1)
-        return silence_us(side) >= (uint64_t)options[DAYTONA_OPTION_KEEP_IDLE_US];
+        return silence_us(side) >= (uint64_t)options[DAYTONA_OPTION_KEEP_INTERVAL_US];
     return silence_us(side) >= SILENCE_MIN_US;
 }
 
@@ -106,6 +106,7 @@ static void let_go(struct sim_side *side)
     if (result != 0)
         sim_side_complain(side, "close: %s", strerror(-result));
     side->closed = true;
+    side->closed_at = world_of(side)->now;
     sim_world_progress(world_of(side));
     sim_host_touch(side->host);
 }
@@ -124,7 +125,14 @@ void sim_side_orphan_ended(struct sim_side *side, enum daytona_tcp_state from)
 {
     if (from == DAYTONA_TCP_TIME_WAIT || side->error != 0 || peer_died(side))
         return;
-    if (may_give_up(side))
+    if (handshake_was_given_up(side)) {
+        side->error = ECONNRESET;
+        return;
+    }
+    /* Linux net.ipv4.tcp_fin_timeout: nobody reads what the peer still sends */
+    bool waited = from == DAYTONA_TCP_FIN_WAIT_2 &&
+                  daytona_instant_since_us(world_of(side)->now, side->closed_at) >= SILENCE_MIN_US;
+    if (waited || may_give_up(side))
         side->error = ETIMEDOUT;
     else if (from != DAYTONA_TCP_LAST_ACK && from != DAYTONA_TCP_CLOSING)
         sim_side_complain(side, "goes from %s to CLOSED by itself", daytona_tcp_state_name(from));

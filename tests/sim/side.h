@@ -30,7 +30,7 @@ struct sim_side {
     bool end_told; /**< RDHUP: a short count does not mean that nothing is left */
     bool closed;   /**< the application has let go of the socket */
     bool gone;     /**< the stack has let go of it too */
-    struct daytona_instant opened_at;
+    struct daytona_instant opened_at, closed_at;
     struct daytona_instant ended_at; /**< when the end of the peer's stream was read */
     int error;                       /**< positive errno that the stack told, 0 none */
 };
