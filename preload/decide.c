@@ -191,12 +191,12 @@ static int start_listening(const struct candidate *candidate, int backlog, struc
 
 static int listen_with_daytona(struct candidate *candidate, int backlog)
 {
-    struct file *file;
+    struct file *file = NULL;
     read_flags(candidate);
     int status = shield_raise(candidate->fd);
     if (status == 0)
         status = start_listening(candidate, backlog, &file);
-    if (status < 0)
+    if (status < 0 || file == NULL)
         return status;
     int twin = twin_listen(file, backlog, candidate->nonblocking);
     status = twin < 0 ? twin : change_places(candidate, file, twin, -1);
@@ -334,12 +334,12 @@ static int wait_connected(struct file *file)
 
 static int connect_with_daytona(struct candidate *candidate, const struct daytona_endpoint *remote)
 {
-    struct file *file;
+    struct file *file = NULL;
     read_flags(candidate);
     int status = reserve(candidate, remote);
     if (status == 0)
         status = make_connection(candidate, &file);
-    if (status < 0)
+    if (status < 0 || file == NULL)
         return status;
     file_hold(file);
     status = begin_connect(file, candidate, remote);

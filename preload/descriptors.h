@@ -10,8 +10,8 @@
 
 #include <stdbool.h>
 
-/** `fd` has just been made by the kernel and is not Daytona's (negative: it was not made). Should the
- *  table think otherwise, the number was closed out of our sight (a raw system call), and the
+/** `fd` has just been made by the kernel and is not Daytona's (negative: it was not made). Should
+ * the table think otherwise, the number was closed out of our sight (a raw system call), and the
  *  table is put right. Returns `fd`; errno stays. */
 int descriptors_new(int fd);
 

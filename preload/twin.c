@@ -83,7 +83,7 @@ int twin_pair(bool nonblocking, int pair[2])
 
 int twin_listen(const struct file *listener, int backlog, bool nonblocking)
 {
-    struct sockaddr_un name;
+    struct sockaddr_un name = {0};
     socklen_t length = put_name(&name, listener);
     int type = SOCK_STREAM | SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0);
     int fd = real.socket(AF_UNIX, type, 0);
@@ -99,7 +99,7 @@ int twin_listen(const struct file *listener, int backlog, bool nonblocking)
 
 int twin_join(const struct file *connection, const struct file *listener)
 {
-    struct sockaddr_un own, other;
+    struct sockaddr_un own = {0}, other = {0};
     socklen_t own_length = put_name(&own, connection), other_length = put_name(&other, listener);
     int fd = real.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
