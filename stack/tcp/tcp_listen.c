@@ -1,12 +1,22 @@
 /*
  * LISTEN: RFC 9293 section 3.10.7.2, and the listener's queues. A SYN makes a connection in
- * SYN-RECEIVED (an embryo); its final ACK moves it to the accept queue. As in Linux both queues
- * take one more than the backlog; a full accept queue ignores SYNs and final ACKs.
+ * SYN-RECEIVED (an embryo); its final ACK moves it to the accept queue. As in Linux the accept
+ * queue takes one more than the backlog; a full one ignores SYNs and final ACKs.
  */
 #include "stack/tcp/tcp_calls.h"
 #include "stack/tcp/tcp_parts.h"
 
 #include <string.h>
+
+/* Embryos that may wait even with a small backlog, where Linux would resort to SYN cookies: a
+ * hundred clients may well begin within one round trip. */
+#define EMBRYOS_MIN 128u
+
+static bool queues_full(const struct listener *queues)
+{
+    uint32_t embryos_max = queues->backlog > EMBRYOS_MIN ? queues->backlog : EMBRYOS_MIN;
+    return queues->queue_count > queues->backlog || queues->embryo_count > embryos_max;
+}
 
 /* Does the listener take connections to `local`? 0 no, 1 by wildcard, 2 by its own address. */
 static unsigned listener_score(const struct socket *socket, const struct daytona_endpoint *local)
@@ -83,7 +93,7 @@ static enum daytona_verdict passive_open(struct socket *listener, const struct d
 {
     struct listener *queues = &listener->listener;
     struct tcp *tcp = listener->tcp;
-    if (queues->queue_count > queues->backlog || queues->embryo_count > queues->backlog) {
+    if (queues_full(queues)) {
         tcp->counters.listen_overflows++;
         return DAYTONA_VERDICT_BACKLOG_FULL;
     }

@@ -274,9 +274,9 @@ void we_send(struct peer *peer, size_t length, unsigned flags)
     free(text);
 }
 
-ptrdiff_t we_receive(struct peer *peer, char *buffer, size_t max, unsigned flags)
+ptrdiff_t we_receive(struct peer *peer, void *buffer, size_t max, unsigned flags)
 {
-    struct daytona_room room = {(uint8_t *)buffer, max};
+    struct daytona_room room = {buffer, max};
     return daytona_stack_receive(peer->stack, peer->now, peer->id, &room, 1, flags);
 }
 

@@ -106,7 +106,7 @@ void peer_answers(struct peer *peer, const struct offer *offer);
 void we_send(struct peer *peer, size_t length, unsigned flags);
 
 /** Our application reads up to `max` bytes; returns what the stack does. */
-ptrdiff_t we_receive(struct peer *peer, char *buffer, size_t max, unsigned flags);
+ptrdiff_t we_receive(struct peer *peer, void *buffer, size_t max, unsigned flags);
 
 enum daytona_tcp_state our_state(struct peer *peer);
 struct daytona_connection_info our_info(struct peer *peer);

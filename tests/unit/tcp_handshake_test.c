@@ -333,6 +333,23 @@ static void connection_reset_before_accept_is_accepted_with_its_error(void **sta
     peer_stop(&peer);
 }
 
+/* RFC 4987 3.2: what half-open connections may take is bounded */
+static void embryos_are_bounded(void **state)
+{
+    (void)state;
+    struct peer peer;
+    peer_start(&peer, NULL);
+    peer_listener(&peer, OUR_PORT, 5);
+    unsigned taken = 0;
+    for (uint16_t port = 10000; port < 10500; port++) {
+        peer.peer_port = port;
+        taken += peer_syn(&peer, &offer_all) == DAYTONA_VERDICT_ACCEPTED;
+    }
+    assert_int_equal(taken, 129);
+    assert_int_equal(daytona_stack_counters(peer.stack)->listen_overflows, 500 - 129);
+    peer_stop(&peer);
+}
+
 /* RFC 9293 3.10.4, on a listener; Linux resets what nobody accepted */
 static void closing_a_listener_resets_what_was_not_accepted(void **state)
 {
@@ -429,6 +446,7 @@ int main(void)
         cmocka_unit_test(full_accept_queue_ignores_syns_until_accept),
         cmocka_unit_test(final_ack_to_a_full_accept_queue_is_dropped),
         cmocka_unit_test(connection_reset_before_accept_is_accepted_with_its_error),
+        cmocka_unit_test(embryos_are_bounded),
         cmocka_unit_test(closing_a_listener_resets_what_was_not_accepted),
         cmocka_unit_test(data_and_fin_on_a_syn_ack_are_taken),
         cmocka_unit_test(initial_sequence_numbers_grow_with_time_and_differ_between_tuples),
