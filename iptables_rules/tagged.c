@@ -66,9 +66,9 @@ void tagged_write_add(FILE *script, const struct owner *owner, struct daytona_po
 {
     char text[OWNER_TEXT_MAX];
     owner_format(owner, text);
-    fprintf(script, "-I " CHAIN " 1 -p tcp -m tcp --dport %u:%u -m comment --comment \"" TAG "%s\"",
-            ports.low, ports.high, text);
-    fprintf(script, " -j DROP\n");
+    fprintf(script, "-I " CHAIN " 1 -p tcp -m tcp --dport %u:%u -m addrtype --dst-type LOCAL",
+            ports.low, ports.high);
+    fprintf(script, " -m comment --comment \"" TAG "%s\" -j DROP\n", text);
 }
 
 void tagged_write_delete(FILE *script, const struct tagged_rule *rule)

@@ -2,7 +2,11 @@
  * tagged.h - firewall rules as text: the lines of iptables-save that carry Daytona's tag, and the
  * script for iptables-restore that adds and deletes such rules.
  *
- *     -A PREROUTING -p tcp -m tcp --dport 8000:8099 -m comment --comment "daytona:OWNER" -j DROP
+ *     -A PREROUTING -p tcp -m tcp --dport 8000:8099 -m addrtype --dst-type LOCAL
+ *         -m comment --comment "daytona:OWNER" -j DROP
+ *
+ * Only packets for this host's own addresses: on a router or a host of containers the packets that
+ * are passed on to others' port 80 are none of Daytona's business.
  *
  * There is one rule for each range of each owner. Two owners of the same port so have two equal
  * rules but for the tag, which costs a comparison per packet and buys three things: the count of

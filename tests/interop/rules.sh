@@ -10,10 +10,13 @@
 # run NAME OPTIONS -- COMMAND...: `daytona run` in the server's namespace, in the background, with
 # the state directory of this test. Sets `started`.
 run() {
-    local name=$1
-    shift
+    run_in "$SERVER" "$@"
+}
+run_in() { # namespace, and as above
+    local namespace=$1 name=$2
+    shift 2
     : >"$WORK/$name.log"
-    exec_in_ns "$SERVER" "$B/daytona-run" --state "$WORK/state" --iptables "$iptables" "$@" \
+    exec_in_ns "$namespace" "$B/daytona-run" --state "$WORK/state" --iptables "$iptables" "$@" \
         >"$WORK/$name.log" 2>&1 </dev/null &
     started=$!
 }
@@ -101,6 +104,13 @@ PYTHON
     check 'reserved neither' wait_until 5 reserved_is ''
     equal 'the kernel refuses again' "$(connect_says "$SERVER_IP" 8000)" refused
     equal 'the table is as before' "$(in_ns "$SERVER" "$iptables-save" -t raw | grep "^-")" "$before"
+
+    section "$iptables, a router"
+    run_in "$ROUTER" router --listen 8000 -- sh -c 'echo started; exec sleep 1000'
+    check 'it claims a port' wait_until 10 has_started router
+    equal 'whose kernel is silent' "$(connect_says 10.77.1.1 8000)" silent
+    equal 'packets for others pass' "$(connect_says "$SERVER_IP" 8000)" refused
+    stop "$started"
 
     section "$iptables, the keeper is killed"
     in_ns "$SERVER" sh -c 'echo 8080,61500 >/proc/sys/net/ipv4/ip_local_reserved_ports'
