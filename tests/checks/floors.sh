@@ -28,51 +28,58 @@ tests             | stack/ capture/ rawtx/ iptables_rules/ preload/ scripts/ tes
 tables='daytona/counters.def daytona/verdicts.def daytona/options.def daytona/events.def'
 standard='assert.h errno.h inttypes.h limits.h stdalign.h stdbool.h stddef.h stdint.h string.h'
 
-allowed_for() {
-    awk -F'|' -v file="$1" '
-        NF == 2 {
-            gsub(/ /, "", $1)
-            if (index(file, $1 "/") == 1 && length($1) > length(best)) { best = $1; allowed = $2 }
-        }
-        END { print allowed }' <<<"$table"
-}
+exceptions='stack/base/poison.h:sanitizer/asan_interface.h' # in a sanitized build only
 
-offences=0
-offend() {
-    echo "$1"
-    offences=$((offences + 1))
-}
-
-judge() { # file, line number, "local" or "system", included name
-    local prefix
-    case $3:$4 in
-    system:daytona/*) ;;
-    system:*)
-        case $1:$4 in
-        stack/base/poison.h:sanitizer/asan_interface.h) ;; # in a sanitized build only
-        stack/*) case " $standard " in *" $4 "*) ;; *) offend "$1:$2: stack/ may not include <$4>" ;; esac ;;
-        esac
-        return
-        ;;
-    esac
-    case " $tables " in *" $4 "*) return ;; esac
-    for prefix in $allowed; do
-        case $4 in "$prefix"*) return ;; esac
-    done
-    offend "$1:$2: may not include $4; allowed: $allowed"
-}
-
-count=0
-while read -r file; do
-    count=$((count + 1))
-    allowed=$(allowed_for "$file")
-    while IFS=: read -r line kind name; do
-        judge "$file" "$line" "$kind" "$name"
-    done < <(sed -n -e '/^[ \t]*#[ \t]*include/{=;p}' "$file" |
-        sed -n -e 'N;s/\n[ \t]*#[ \t]*include[ \t]*"\([^"]*\)".*/:local:\1/p;s/\n[ \t]*#[ \t]*include[ \t]*<\([^>]*\)>.*/:system:\1/p')
-done < <(find include stack capture rawtx iptables_rules preload scripts tests \
-    -name '*.[ch]' -o -name '*.def' | sort)
-
-[ "$count" -gt 0 ] || offend 'no source found'
-echo "$count files, $offences offences"
-[ "$offences" -eq 0 ]
+export table tables standard exceptions
+files=$(mktemp) || exit 1
+trap 'rm -f "$files"' EXIT
+find include stack capture rawtx iptables_rules preload scripts tests \
+    -name '*.[ch]' -o -name '*.def' | sort >"$files"
+# shellcheck disable=SC2016 # awk's dollars
+xargs awk <"$files" '
+    function read_table(   rows, count, i, cells) {
+        count = split(ENVIRON["table"], rows, "\n")
+        for (i = 1; i <= count; i++)
+            if (split(rows[i], cells, "|") == 2) {
+                gsub(/ /, "", cells[1])
+                below[cells[1]] = cells[2]
+            }
+    }
+    function allowed_for(file,   folder, best) {
+        best = ""
+        for (folder in below)
+            if (index(file, folder "/") == 1 && length(folder) > length(best))
+                best = folder
+        return below[best]
+    }
+    function has_word(words, word) {
+        return index(" " words " ", " " word " ") > 0
+    }
+    function may_include(name,   prefixes, count, i) {
+        count = split(allowed, prefixes, " ")
+        for (i = 1; i <= count; i++)
+            if (index(name, prefixes[i]) == 1)
+                return 1
+        return has_word(ENVIRON["tables"], name)
+    }
+    function offend(text) {
+        print FILENAME ":" FNR ": " text
+        offences++
+    }
+    BEGIN { read_table() }
+    FNR == 1 { files++; allowed = allowed_for(FILENAME) }
+    /^[ \t]*#[ \t]*include[ \t]*[<"]/ {
+        name = $0
+        sub(/^[^<"]*[<"]/, "", name)
+        ours = $0 ~ /include[ \t]*"/ || name ~ /^daytona\//
+        sub(/[>"].*/, "", name)
+        if (ours && !may_include(name))
+            offend("may not include " name "; allowed:" allowed)
+        if (!ours && FILENAME ~ /^stack\// && !has_word(ENVIRON["standard"], name) &&
+            !has_word(ENVIRON["exceptions"], FILENAME ":" name))
+            offend("stack/ may not include <" name ">")
+    }
+    END {
+        print files + 0 " files, " offences + 0 " offences"
+        exit offences > 0 || files == 0
+    }'

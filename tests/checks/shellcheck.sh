@@ -3,4 +3,5 @@
 set -u
 cd "${ROOT:-$(dirname "$0")/../..}" || exit 1
 find .ci scripts tests -type f -not -name '*.[ch]' -print0 |
-    xargs -0 grep -lIE '^#!.*\b(ba)?sh\b' | xargs -r shellcheck -x
+    xargs -0 grep -lIE '^#!.*\b(ba)?sh\b' |
+    xargs -r -n 4 -P "$(nproc)" shellcheck -x
