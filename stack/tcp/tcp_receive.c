@@ -203,13 +203,12 @@ bool tcp_step_fin(struct connection *connection, struct segment *segment,
         bool contradicts = at < receive->nxt;
         for (const struct range *range = receive->ranges.first; range != NULL; range = range->next)
             contradicts = contradicts || range->end > at;
-        if (!contradicts) {
-            receive->fin_seen = true;
-            receive->fin_at = at;
-            if (at != receive->nxt)
-                tcp_ack_duplicate(connection);
-        }
+        receive->fin_seen = !contradicts;
+        receive->fin_at = at;
     }
+    if ((segment->flags & TCP_FIN) != 0 && welcome && receive->fin_seen &&
+        receive->nxt != receive->fin_at)
+        tcp_ack_duplicate(connection); /* beyond a gap, each time it comes */
     if (receive->fin_seen && receive->nxt == receive->fin_at && welcome)
         fin_reached(connection);
     return true;
