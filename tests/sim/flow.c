@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLOCK_HALF_US (24ull * 24 * 3600 * 1000000) /* 2^31 milliseconds are 24.9 days */
+#define ACK_DELAY_MAX_US 500000u
+#define CLOCK_HALF_US    (24ull * 24 * 3600 * 1000000) /* 2^31 milliseconds are 24.9 days */
 
 static struct sim_flow **bucket_of(struct sim_flows *flows, uint16_t port0, uint16_t port1)
 {
@@ -127,6 +128,40 @@ static uint32_t window_bytes(const struct sim_flow *flow, unsigned host, uint16_
     return (uint32_t)window << flow->directions[host].window_scale;
 }
 
+static struct sim_side *side_of(const struct sim_flow *flow, unsigned host)
+{
+    unsigned role = flow->connection->plan->client == host ? SIM_CLIENT : SIM_SERVER;
+    return &flow->connection->sides[role];
+}
+
+/* RFC 9293 section 3.8.6.3: half a second at most passes before text is acknowledged. */
+static void judge_patience(const struct sim_world *world, const struct sim_flow *flow,
+                           unsigned host)
+{
+    const struct sim_direction *mine = &flow->directions[host];
+    if (mine->owed_since.ns == 0 || flow->connection == NULL || flow->reused ||
+        world->scenario->tight)
+        return;
+    const struct sim_side *side = side_of(flow, host);
+    uint64_t late_us = daytona_instant_since_us(world->now, mine->owed_since);
+    if (!side->closed && late_us > ACK_DELAY_MAX_US + 2 * side->host->plan->late_us)
+        sim_side_complain(side, "has owed an ACK for %llu us", (unsigned long long)late_us);
+}
+
+/* Text has reached an application that may read it: it is to be acknowledged soon. */
+static void owe_acknowledgement(struct sim_world *world, struct sim_flow *flow,
+                                const struct sim_packet *packet)
+{
+    unsigned host = 1 - packet->mark.from;
+    bool text = packet->mark.end != packet->mark.seq && (packet->mark.flags & SIM_SYN) == 0;
+    if (flow->connection == NULL || !text || sim_packet_is_fragment(packet) ||
+        !side_of(flow, host)->connected)
+        return;
+    judge_patience(world, flow, host);
+    if (flow->directions[host].owed_since.ns == 0)
+        flow->directions[host].owed_since = world->now;
+}
+
 void sim_flow_arrived(struct sim_world *world, const struct sim_packet *packet)
 {
     const struct sim_mark *mark = &packet->mark;
@@ -138,6 +173,7 @@ void sim_flow_arrived(struct sim_world *world, const struct sim_packet *packet)
     flow->heard[1 - mark->from] = world->now;
     if (mark->incarnation != from->incarnation || (mark->flags & SIM_RST) != 0)
         return;
+    owe_acknowledgement(world, flow, packet);
     if (mark->end != mark->seq)
         arrived_add(from, mark->seq - from->isn, mark->end - from->isn);
     if (!from->timestamp_seen_known || (int32_t)(mark->timestamp - from->timestamp_seen) > 0)
@@ -145,7 +181,10 @@ void sim_flow_arrived(struct sim_world *world, const struct sim_packet *packet)
     from->timestamp_seen_known = true;
     if ((mark->flags & SIM_ACK) == 0 || !to->known)
         return;
-    uint32_t edge = mark->ack - to->isn + window_bytes(flow, mark->from, mark->window, mark->flags);
+    uint32_t ack = mark->ack - to->isn;
+    uint32_t edge = ack + window_bytes(flow, mark->from, mark->window, mark->flags);
+    if (ack <= to->sent_end && ack > to->una)
+        to->una = ack;
     if (edge > to->right_edge)
         to->right_edge = edge;
 }
@@ -192,12 +231,12 @@ static void judge_payload(const struct judgement *j)
     bool fin = (segment->flags & SIM_FIN) != 0;
     if (connection == NULL || (length == 0 && !fin))
         return;
-    unsigned role = connection->plan->client == j->host ? SIM_CLIENT : SIM_SERVER;
-    uint64_t written = connection->sides[role].sent, offset = j->start - 1;
+    const struct sim_side *side = side_of(j->flow, j->host);
+    uint64_t written = side->sent, offset = j->start - 1;
     if (offset + length > written)
         COMPLAIN(j, "bytes %llu..%llu but only %llu were written", (unsigned long long)offset,
                  (unsigned long long)offset + length, (unsigned long long)written);
-    size_t right = sim_stream_match(connection->keys[role], offset, segment->payload, length);
+    size_t right = sim_stream_match(connection->keys[side->role], offset, segment->payload, length);
     if (right != length)
         COMPLAIN(j, "a wrong byte at stream offset %llu", (unsigned long long)offset + right);
     if (fin && offset + length != written)
@@ -290,10 +329,9 @@ static void judge(const struct judgement *j)
     bool new_data = j->segment->payload_length > 0 && j->end > j->mine->sent_end;
     if (j->end > j->mine->sent_end)
         j->mine->sent_end = j->end;
-    if (new_data && j->flow->connection != NULL) {
-        unsigned role = j->flow->connection->plan->client == j->host ? SIM_CLIENT : SIM_SERVER;
-        sim_invariant_sent_new(j->world, &j->flow->connection->sides[role]);
-    }
+    if (new_data && j->flow->connection != NULL)
+        sim_invariant_sent_new(side_of(j->flow, j->host), j->mine, j->start,
+                               j->segment->payload_length);
 }
 
 static struct sim_mark mark_of(struct sim_flow *flow, unsigned host,
@@ -352,6 +390,10 @@ void sim_flow_sent(struct sim_world *world, unsigned host, struct sim_packet *pa
     packet->mark = mark_of(flow, host, &segment);
     if (reset)
         sim_invariant_reset(world, host, flow);
+    if ((segment.flags & SIM_ACK) != 0) {
+        judge_patience(world, flow, host);
+        flow->directions[host].owed_since.ns = 0;
+    }
     if (reset || flow->reused || !flow->directions[host].known)
         return;
     struct judgement judgement = {.world = world,

@@ -26,12 +26,15 @@ struct sim_direction {
     uint16_t mss;            /**< of its SYN */
     uint32_t sent_end;       /**< one past the highest number sent */
     uint32_t right_edge;     /**< highest permission that has arrived from the peer */
+    uint32_t una;            /**< highest acknowledgement that has arrived from the peer */
+    uint32_t small_end;      /**< end of the last partial segment of new data */
     uint32_t acked;          /**< highest acknowledgement that this side has sent */
     uint32_t promised;       /**< highest right edge that this side has advertised */
     uint32_t timestamp;      /**< last one sent */
     uint32_t timestamp_seen; /**< highest that has arrived at the peer */
     bool timestamp_known, timestamp_seen_known;
-    struct sim_range *arrived; /**< at the peer, intact */
+    struct daytona_instant owed_since; /**< this side owes an ACK, 0: no */
+    struct sim_range *arrived;         /**< at the peer, intact */
     uint32_t arrived_count, arrived_capacity;
 };
 

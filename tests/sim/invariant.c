@@ -65,6 +65,17 @@ static void follow_orphan(struct sim_host *host, const struct daytona_event *eve
     }
 }
 
+/* No measured round trip is shorter than the way, but for the millisecond of a timestamp: that
+ * would be the ACK of another transmission (Karn's algorithm). */
+static void check_round_trip(const struct sim_host *host, uint64_t measured_us)
+{
+    struct sim_world *world = host->world;
+    uint64_t way_us = (uint64_t)world->links[0].config.delay_us + world->links[1].config.delay_us;
+    if (measured_us + 1000 < way_us)
+        sim_fail(world, "host %u measures a round trip of %llu us on a way of %llu", host->number,
+                 (unsigned long long)measured_us, (unsigned long long)way_us);
+}
+
 void sim_invariant_event(void *context, const struct daytona_event *event)
 {
     struct sim_host *host = context;
@@ -76,6 +87,8 @@ void sim_invariant_event(void *context, const struct daytona_event *event)
                 event->ssthresh_bytes, event->reason == NULL ? "" : event->reason);
     if (event->at.ns > world->now.ns)
         sim_fail(world, "host %u tells of an event in the future", host->number);
+    if (event->type == DAYTONA_EVENT_RTT_SAMPLE)
+        check_round_trip(host, event->a);
     if (event->type == DAYTONA_EVENT_TIMEOUT && event->socket_index < SIM_SOCKETS_WATCHED)
         host->watches[event->socket_index].timeouts = (uint8_t)event->b;
     if (event->type == DAYTONA_EVENT_STATE)
@@ -114,6 +127,8 @@ static void check_info(const struct sim_side *side)
     CHECK(side, info.rto_us <= 120000000);
     CHECK(side, (SYNCHRONIZED >> info.state & 1) == 0 || info.cwnd_bytes >= info.send_mss);
     CHECK(side, info.send_mss + 40 <= info.path_mtu);
+    bool listening = side->connected && !side->ended && !side->host->world->scenario->tight;
+    CHECK(side, !listening || info.receive_queued > 0 || info.receive_window > 0);
     /* What was acknowledged is what the peer's stack has, at least what its reader has. */
     const struct sim_side *peer = &side->connection->sides[1 - side->role];
     CHECK(side, side->sent - info.send_queued <= side->sent);
@@ -147,18 +162,44 @@ void sim_invariant_rest(struct sim_host *host)
 
 /* RFC 5681 with the two exceptions of RFC 3042 (limited transmit): new data leaves only within
  * cwnd + 2 segments. */
-void sim_invariant_sent_new(struct sim_world *world, struct sim_side *side)
+static void check_cwnd(struct sim_side *side, const struct daytona_connection_info *info)
+{
+    uint32_t allowed = info->cwnd_bytes + 1; /* FIN is not counted as a byte of cwnd */
+    if (info->sacked_bytes > 0 || info->in_recovery || !info->sack_on || info->in_loss)
+        allowed += 2 * info->send_mss;
+    if (info->in_flight_bytes > allowed)
+        sim_side_complain(side, "in flight %u with cwnd %u, MSS %u", info->in_flight_bytes,
+                          info->cwnd_bytes, info->send_mss);
+}
+
+/* Nagle's algorithm as Minshall has it: what is less than a segment waits while another such
+ * piece is unacknowledged, unless the application asked for haste or has finished. */
+static void check_nagle(struct sim_side *side, struct sim_direction *direction, uint32_t start,
+                        uint32_t length, const struct daytona_connection_info *info)
+{
+    uint32_t end = start + length;
+    bool everything = end - 1 == side->sent; /* else the window is what cut it short */
+    bool hasty = side->plan->options[DAYTONA_OPTION_NO_DELAY] == 1 || side->plan->urgent ||
+                 side->shut || side->closed;
+    const struct sim_host *host = side->host;
+    bool changing = host->world->links[host->number].config.mtu < host->plan->path_mtu;
+    if (changing || length % info->send_mss == 0)
+        return; /* what was a full segment may be partial by now */
+    if (everything && !hasty && direction->small_end > direction->una)
+        sim_side_complain(side, "sends %u bytes with a small segment unacknowledged", length);
+    direction->small_end = end;
+}
+
+void sim_invariant_sent_new(struct sim_side *side, struct sim_direction *direction, uint32_t start,
+                            uint32_t length)
 {
     struct daytona_connection_info info;
+    struct sim_host *host = side->host;
     if (!side->opened || side->closed ||
-        daytona_stack_info(side->host->stack, world->now, side->id, &info) != 0)
+        daytona_stack_info(host->stack, host->world->now, side->id, &info) != 0)
         return;
-    uint32_t allowed = info.cwnd_bytes + 1; /* FIN is not counted as a byte of cwnd */
-    if (info.sacked_bytes > 0 || info.in_recovery || !info.sack_on || info.in_loss)
-        allowed += 2 * info.send_mss;
-    if (info.in_flight_bytes > allowed)
-        sim_side_complain(side, "in flight %u with cwnd %u, MSS %u", info.in_flight_bytes,
-                          info.cwnd_bytes, info.send_mss);
+    check_cwnd(side, &info);
+    check_nagle(side, direction, start, length, &info);
 }
 
 /* Without loss, jitter and lateness no clock of TCP may run out: a retransmission would be

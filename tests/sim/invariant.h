@@ -15,8 +15,10 @@ bool sim_state_edge_is_legal(enum daytona_tcp_state from, enum daytona_tcp_state
 /** A stack came to rest at this instant. */
 void sim_invariant_rest(struct sim_host *host);
 
-/** A connection's numbers right after it sent data that it had never sent before. */
-void sim_invariant_sent_new(struct sim_world *world, struct sim_side *side);
+/** A side's stack has just sent `length` bytes, some of which it had never sent before, from the
+ *  relative sequence number `start` on. */
+void sim_invariant_sent_new(struct sim_side *side, struct sim_direction *direction, uint32_t start,
+                            uint32_t length);
 
 /** A RST left `host` on `flow`: no living connection may say that by itself. */
 void sim_invariant_reset(struct sim_world *world, unsigned host, const struct sim_flow *flow);

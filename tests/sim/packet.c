@@ -236,6 +236,11 @@ void sim_packet_corrupt(struct sim_packet *packet, struct sim_random *random)
     packet->intact = false;
 }
 
+bool sim_packet_is_fragment(const struct sim_packet *packet)
+{
+    return (get16(packet->bytes + 6) & 0x3fff) != 0;
+}
+
 bool sim_packet_may_fragment(const struct sim_packet *packet)
 {
     return (packet->bytes[6] & 0x40) == 0;

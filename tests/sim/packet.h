@@ -79,6 +79,9 @@ void sim_packet_make_partial(struct sim_packet *packet);
 /** Flips one to four bits anywhere. */
 void sim_packet_corrupt(struct sim_packet *packet, struct sim_random *random);
 
+bool sim_packet_is_fragment(const struct sim_packet *packet);
+
+/** Its "don't fragment" is not set. */
 bool sim_packet_may_fragment(const struct sim_packet *packet);
 
 /** The fragment of an IPv4 packet that starts `offset` payload bytes in, in a packet of at most
