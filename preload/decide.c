@@ -30,7 +30,7 @@ struct candidate {
     bool nonblocking, close_on_exec;
     struct daytona_endpoint local; /* port 0: not bound */
     struct carried_options options;
-    struct watch watches[WATCH_SETS_MAX]; /* epoll sets it was in */
+    struct watch watches[SETS_MAX]; /* epoll sets it was in */
     size_t watch_count;
 };
 

@@ -79,8 +79,11 @@ int descriptors_close(int fd)
     if (descriptors_protected(fd))
         return -EBADF;
     struct file *file = file_get(fd);
-    if (file != NULL && books_are_ours())
-        forget(file, fd);
+    if (books_are_ours()) {
+        sets_forget(fd);
+        if (file != NULL)
+            forget(file, fd);
+    }
     file_put(file);
     return result_of(real.close(fd));
 }
@@ -166,6 +169,10 @@ int descriptors_close_range(unsigned first, unsigned last, unsigned flags)
     bool only_marks = (flags & CLOSE_RANGE_CLOEXEC) != 0;
     if (first > last || only_marks || !books_are_ours())
         return result_of(real.close_range(first, last, (int)flags));
+    for (size_t i = 0; i < SETS_MAX; i++)
+        if (sets_number(i) >= 0 && (unsigned)sets_number(i) >= first &&
+            (unsigned)sets_number(i) <= last)
+            sets_forget(sets_number(i));
     if (atomic_load(&file_count) > 0)
         forget_range(first, last);
     return result_of(close_around(first, last, flags));

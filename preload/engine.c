@@ -29,7 +29,8 @@ struct engine engine = {.lock = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP};
 static atomic_uint not_alive;
 static atomic_uint *alive = &not_alive;
 
-/* Depth of the lock in this thread (0 or 1), and what cancellation was before. */
+/* Whether this thread has the lock, whether it is the engine's own, and what cancellation was
+ * before the lock. */
 static ATTRIBUTE_THREAD bool locked_here;
 static ATTRIBUTE_THREAD bool is_engine_thread;
 static ATTRIBUTE_THREAD int cancel_state_before;

@@ -57,6 +57,7 @@ struct engine {
     struct daytona_instant active;       /**< when packets last went in or out */
     struct wait_follower *followers;     /**< application threads that wait on a futex */
     struct file *work;                   /**< files the engine's thread has to look after */
+    uint32_t served_set;                 /**< see sets.h; 0 none */
     bool kick_thread, kick_runner;       /**< to be woken when the lock is given back */
     atomic_uint rounds;                  /**< futex: how often the thread has done its work */
     atomic_bool exit_wanted;             /**< process.h: the thread shall leave a child */

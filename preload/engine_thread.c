@@ -92,13 +92,9 @@ static void attach(void)
         file->guarded = 1;
         file->engine_end = count > 1 ? received[1] : -1;
         file->attached = true;
-        if (file->gone) {
-            release(file);
-            continue;
-        }
         if (file->engine_end >= 0)
             watch_end(file);
-        engine_add_work(file, FILE_WORK_MIRROR);
+        engine_add_work(file, file->gone ? FILE_WORK_GONE : FILE_WORK_MIRROR);
     }
 }
 
@@ -189,7 +185,7 @@ void engine_thread_work(void)
         file->work = 0;
         if ((work & FILE_WORK_ACCEPT) != 0)
             join_accepted(file);
-        if ((work & FILE_WORK_MIRROR) != 0)
+        if ((work & FILE_WORK_MIRROR) != 0 && !sets_offer(file))
             mirror_update(file);
         if ((work & FILE_WORK_GONE) != 0 && file->attached)
             release(file);
@@ -216,6 +212,8 @@ static struct daytona_instant settle_down(void)
         engine.sleeps_until = daytona_instant_after_us(now, TICK_US - left);
         return engine.sleeps_until;
     }
+    if (engine.served_set != 0)
+        sets_stop_serving();
     bool more = pump();
     engine.rest = ENGINE_REST_CAPTURE;
     engine.sleeps_until = more || engine.work != NULL ? now : wait_until(now, DAYTONA_NEVER);

@@ -51,7 +51,7 @@ void file_changed(struct file *file, unsigned now, unsigned edges)
     if (file->kind == FILE_KIND_LISTENER) {
         if ((now & DAYTONA_READY_IN) != 0)
             engine_add_work(file, FILE_WORK_ACCEPT);
-    } else if (file->mirror.watchers > 0 || file->mirror.early) {
+    } else if ((file->mirror.watchers > 0 || file->mirror.early) && !sets_offer(file)) {
         engine_add_work(file, FILE_WORK_MIRROR);
     }
 }
@@ -61,6 +61,7 @@ void file_end(struct file *file)
     if (file->closed)
         return;
     summary_note(file);
+    sets_remove(file);
     file->closed = true;
     if (file->held != NULL) {
         struct file *held = file->held;

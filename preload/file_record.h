@@ -11,6 +11,7 @@
 
 #include "preload/file.h"
 #include "preload/mirror.h"
+#include "preload/sets.h"
 
 struct wait_follower;
 
@@ -52,6 +53,9 @@ struct file {
 
     struct wait_follower *followers; /**< threads that wait for this file */
     struct mirror mirror;
+    struct set_member member;  /**< of the one epoll set that it is in */
+    bool offered;              /**< to who serves that set */
+    struct file *next_offered; /**< see sets.c */
 
     unsigned work;          /**< enum file_work */
     struct file *next_work; /**< in engine.work */

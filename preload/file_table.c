@@ -79,6 +79,9 @@ struct file *file_make(enum file_kind kind, int domain, struct daytona_socket_id
     file->next_work = file->held = file->guard = NULL;
     file->guarded = 0;
     file->mirror = (struct mirror){0};
+    file->member = (struct set_member){0};
+    file->offered = false;
+    file->next_offered = NULL;
     atomic_store(&file->nonblocking, false);
     atomic_store(&file->timeout_us[FILE_RECEIVE], 0);
     atomic_store(&file->timeout_us[FILE_SEND], 0);

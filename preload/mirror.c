@@ -97,18 +97,21 @@ void mirror_after_send(struct file *file)
         block(file);
 }
 
+unsigned mirror_shows(const struct file *file)
+{
+    const struct mirror *mirror = &file->mirror;
+    return (mirror->tokens || mirror->read_shut ? (unsigned)DAYTONA_READY_IN : 0u) |
+           (!mirror->blocked ? (unsigned)DAYTONA_READY_OUT : 0u) |
+           (mirror->read_shut ? (unsigned)DAYTONA_READY_RDHUP : 0u) |
+           (mirror->hung_up ? (unsigned)DAYTONA_READY_HUP : 0u) |
+           (mirror->dead || !mirror->seeded ? (unsigned)DAYTONA_READY_ERROR : 0u);
+}
+
 /* Whether the twin tells an observer less than what holds. */
 static bool lags(const struct file *file)
 {
-    const struct mirror *mirror = &file->mirror;
-    unsigned now = readiness(file);
-    if (mirror->dead || file->closed || !watched(file))
-        return false;
-    return ((now & DAYTONA_READY_IN) != 0 && !mirror->tokens && !mirror->read_shut) ||
-           ((now & DAYTONA_READY_OUT) != 0 && mirror->blocked) ||
-           ((now & DAYTONA_READY_RDHUP) != 0 && !mirror->read_shut) ||
-           ((now & DAYTONA_READY_HUP) != 0 && !mirror->hung_up) ||
-           ((now & DAYTONA_READY_ERROR) != 0 && mirror->seeded);
+    return !file->mirror.dead && !file->closed && watched(file) &&
+           (readiness(file) & ~mirror_shows(file) & ~(unsigned)DAYTONA_READY_URGENT) != 0;
 }
 
 void mirror_settle(struct file *file)
@@ -145,6 +148,12 @@ static void die(struct file *file)
     file->mirror.dead = file->mirror.hung_up = file->mirror.read_shut = true;
 }
 
+/* Then what held before has been told, by a token or by who serves the set. */
+static bool only_edges_are_watched(const struct file *file)
+{
+    return file->member.set != 0 && (file->member.events & EPOLLET) != 0;
+}
+
 /* What is final is shown by one call that shows all of it; a token before it would be an event of
  * its own. */
 void mirror_update(struct file *file)
@@ -161,6 +170,7 @@ void mirror_update(struct file *file)
     if ((now & DAYTONA_READY_OUT) != 0 && mirror->blocked)
         unblock(file);
     bool again = mirror->edges && (edges & DAYTONA_READY_IN) != 0;
+    bool told = mirror->tokens || only_edges_are_watched(file);
     if ((now & (DAYTONA_READY_HUP | DAYTONA_READY_ERROR)) != 0) {
         if (!mirror->hung_up)
             real.shutdown(file->engine_end, SHUT_RDWR);
@@ -169,7 +179,7 @@ void mirror_update(struct file *file)
         if (!mirror->read_shut)
             real.shutdown(file->engine_end, SHUT_WR);
         mirror->read_shut = true;
-    } else if ((now & DAYTONA_READY_IN) != 0 && (!mirror->tokens || again)) {
+    } else if ((now & DAYTONA_READY_IN) != 0 && (!told || again)) {
         put_token(file);
     }
 }

@@ -43,6 +43,9 @@ void mirror_start_blocked(struct file *file, int end);
 void mirror_after_receive(struct file *file);
 void mirror_after_send(struct file *file);
 
+/** DAYTONA_READY_* that the twin shows. */
+unsigned mirror_shows(const struct file *file);
+
 /** Waits until the engine's thread has shown what holds now. Gives the lock back meanwhile. */
 void mirror_settle(struct file *file);
 

@@ -194,14 +194,6 @@ static int poll_with_ours(struct poll_call *call)
     }
 }
 
-static struct daytona_instant deadline_of(const struct timespec *timeout)
-{
-    if (timeout == NULL)
-        return DAYTONA_NEVER;
-    uint64_t us = (uint64_t)timeout->tv_sec * 1000000u + (uint64_t)(timeout->tv_nsec + 999) / 1000u;
-    return daytona_instant_after_us(engine_now(), us);
-}
-
 int ready_poll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
                const sigset_t *mask)
 {
@@ -213,8 +205,11 @@ int ready_poll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
         wait_natively(); /* there may be a listener among them */
         return result_of(real.ppoll(fds, count, timeout, mask));
     }
-    struct poll_call call = {
-        .fds = fds, .count = count, .entries = few, .deadline = deadline_of(timeout), .mask = mask};
+    struct poll_call call = {.fds = fds,
+                             .count = count,
+                             .entries = few,
+                             .deadline = wait_deadline(timeout),
+                             .mask = mask};
     if (count > ENTRIES_ON_STACK)
         call.entries = calloc(WAIT_ENTRIES + count, sizeof *few);
     if (call.entries == NULL)

@@ -4,7 +4,6 @@
 #include "preload/real.h"
 #include "preload/settings.h"
 #include "preload/wait.h"
-#include "preload/watch.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -17,47 +16,73 @@ static void watcher_less(struct file *file)
     engine_leave();
 }
 
-/* Before the set looks at it, the twin has to tell what holds. */
-static bool watcher_more(struct file *file)
+/* Before the set looks at it, the twin has to tell what holds; unless it is the set that is being
+ * served, where what holds can be offered afterwards. */
+static bool watcher_more(struct file *file, int epoll)
 {
     if (file->epoch != engine.epoch || file_enter(file) < 0)
         return false;
     mirror_start(file, false);
-    mirror_settle(file);
+    if (engine.served_set == 0 || sets_identity(epoll) != engine.served_set)
+        mirror_settle(file);
     engine_leave();
     return true;
 }
 
-static void note_edges(struct file *file, const struct epoll_event *event)
+/* The set has taken the change: it is noted, and what holds counts as news. */
+static void note_change(struct file *file, int epoll, int operation, int fd,
+                        const struct epoll_event *event)
 {
-    if ((event->events & EPOLLET) == 0 || file_enter(file) < 0)
+    if (file_enter(file) < 0)
         return;
-    file->mirror.edges = true;
+    if (operation == EPOLL_CTL_ADD)
+        sets_add(file, epoll, fd, event);
+    else
+        sets_change(file, epoll, event);
+    file->mirror.edges |= (event->events & EPOLLET) != 0;
+    if (file->kind == FILE_KIND_CONNECTION) {
+        file->edges |= daytona_stack_readiness(engine.stack, file->id) & ~mirror_shows(file);
+        if (!sets_offer(file))
+            mirror_settle(file);
+    }
+    engine_leave();
+}
+
+static void note_removal(struct file *file)
+{
+    if (file_enter(file) < 0)
+        return;
+    mirror_stop(file);
+    sets_remove(file);
     engine_leave();
 }
 
 static int control_ours(struct file *file, int epoll, int operation, int fd,
                         struct epoll_event *event)
 {
-    bool started = operation == EPOLL_CTL_ADD && watcher_more(file);
+    bool started = operation == EPOLL_CTL_ADD && watcher_more(file, epoll);
     int result = real.epoll_ctl(epoll, operation, fd, event) < 0 ? -errno : 0;
-    if ((result < 0 && started) || (result == 0 && operation == EPOLL_CTL_DEL))
+    if (result < 0 && started)
         watcher_less(file);
+    if (result == 0 && operation == EPOLL_CTL_DEL)
+        note_removal(file);
     if (result == 0 && operation != EPOLL_CTL_DEL)
-        note_edges(file, event);
+        note_change(file, epoll, operation, fd, event);
     return result;
 }
 
 int ready_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
 {
     struct file *file = file_get(fd);
+    if (settings.present && !engine_is_thread()) {
+        sets_note(epoll);
+        sets_note_nested(fd);
+    }
     if (file != NULL) {
         int result = control_ours(file, epoll, operation, fd, event);
         file_put(file);
         return result;
     }
-    if (settings.present && !engine_is_thread())
-        watch_note(epoll);
     return real.epoll_ctl(epoll, operation, fd, event) < 0 ? -errno : 0;
 }
 
@@ -71,11 +96,10 @@ static int milliseconds(const struct timespec *timeout)
     return (int)(timeout->tv_sec * 1000 + (timeout->tv_nsec + 999999) / 1000000);
 }
 
-int ready_epoll_wait(int epoll, struct epoll_event *events, int count,
-                     const struct timespec *timeout, const sigset_t *mask)
+static int wait_in_kernel(int epoll, struct epoll_event *events, int count,
+                          const struct timespec *timeout, const sigset_t *mask)
 {
     int result;
-    wait_natively();
     if (timeout != NULL && timeout->tv_nsec % 1000000 != 0) {
         result = real.epoll_pwait2(epoll, events, count, timeout, mask);
         if (result >= 0 || errno != ENOSYS)
@@ -83,4 +107,79 @@ int ready_epoll_wait(int epoll, struct epoll_event *events, int count,
     }
     result = real.epoll_pwait(epoll, events, count, milliseconds(timeout), mask);
     return result < 0 ? -errno : result;
+}
+
+/* ------------------------------------------------------------------ serving a set */
+
+/* Events of one socket may come both from us and from the kernel: they are made one, for a
+ * program may forget a socket after its first. */
+static int merge(struct epoll_event *events, int ours, int all)
+{
+    int kept = ours;
+    for (int i = ours; i < all; i++) {
+        int same = 0;
+        while (same < ours && events[same].data.u64 != events[i].data.u64)
+            same++;
+        if (same < ours)
+            events[same].events |= events[i].events;
+        else
+            events[kept++] = events[i];
+    }
+    return kept;
+}
+
+/* One wait as the pump's runner. Events, 0 when there were none after all, -EAGAIN at the deadline,
+ * -EINTR, or -EBUSY: another thread runs the pump. */
+static int serve(int epoll, uint32_t identity, struct epoll_event *events, int count,
+                 struct daytona_instant deadline, const sigset_t *mask)
+{
+    struct pollfd entries[WAIT_ENTRIES + 1];
+    struct wait_set set = {.entries = entries,
+                           .count = 1,
+                           .mask = mask,
+                           .satisfied = sets_have_events,
+                           .context = &identity,
+                           .deadline = deadline};
+    int status = engine_enter(), ours = 0;
+    if (status < 0)
+        return -EBUSY;
+    entries[WAIT_ENTRIES] = (struct pollfd){.fd = epoll, .events = POLLIN};
+    sets_serve(identity);
+    status = wait_run(&set);
+    if (status == -EBUSY)
+        sets_stop_serving();
+    else if (status >= 0)
+        ours = sets_collect(identity, events, count > 1 ? count - 1 : 1);
+    engine_leave();
+    if (status < 0 && status != -EAGAIN)
+        return status;
+    int others = ours < count ? real.epoll_wait(epoll, events + ours, count - ours, 0) : 0;
+    if (others > 0)
+        ours = merge(events, ours, ours + others);
+    return ours == 0 ? status == -EAGAIN ? -EAGAIN : 0 : ours;
+}
+
+static uint32_t identity_of(int epoll)
+{
+    if (engine_enter() < 0)
+        return 0;
+    uint32_t identity = sets_identity(epoll);
+    engine_leave();
+    return identity;
+}
+
+int ready_epoll_wait(int epoll, struct epoll_event *events, int count,
+                     const struct timespec *timeout, const sigset_t *mask)
+{
+    uint32_t identity = count > 0 ? identity_of(epoll) : 0;
+    struct daytona_instant deadline = wait_deadline(timeout);
+    while (identity != 0) {
+        int result = serve(epoll, identity, events, count, deadline, mask);
+        if (result == -EBUSY)
+            break;
+        if (result != 0)
+            return result == -EAGAIN ? 0 : result;
+    }
+    wait_natively();
+    return wait_in_kernel(epoll, events, count, timeout, mask);
 }

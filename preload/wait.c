@@ -39,6 +39,14 @@ struct daytona_instant wait_until(struct daytona_instant now, struct daytona_ins
     return until;
 }
 
+struct daytona_instant wait_deadline(const struct timespec *timeout)
+{
+    if (timeout == NULL)
+        return DAYTONA_NEVER;
+    uint64_t us = (uint64_t)timeout->tv_sec * 1000000u + (uint64_t)(timeout->tv_nsec + 999) / 1000u;
+    return daytona_instant_after_us(engine_now(), us);
+}
+
 /* ------------------------------------------------------------------ the runner */
 
 static void futex_wake(atomic_uint *word)

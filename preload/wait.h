@@ -58,6 +58,9 @@ void wait_wake(struct file *file, unsigned now);
  *  SA_RESTART; handlers of faults do not count. */
 bool wait_restarts(void);
 
+/** When a wait that may last `timeout` (NULL: for ever) from now on ends. */
+struct daytona_instant wait_deadline(const struct timespec *timeout);
+
 /** The application's runner: how long it may sleep. Also for the engine's thread. */
 struct daytona_instant wait_until(struct daytona_instant now, struct daytona_instant deadline);
 

@@ -5,23 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-static atomic_int sets[WATCH_SETS_MAX]; /* number + 1; 0: free */
-
-void watch_note(int set)
-{
-    for (int i = 0; i < WATCH_SETS_MAX; i++) {
-        int known = atomic_load_explicit(&sets[i], memory_order_relaxed);
-        if (known == set + 1)
-            return;
-        if (known == 0 && atomic_compare_exchange_strong(&sets[i], &known, set + 1))
-            return;
-    }
-}
 
 /* "tfd:       5 events:       1b data:                5  pos:0 ino:..." */
 static int read_line(const char *line, int fd, struct epoll_event *event)
@@ -80,11 +66,9 @@ static int is_watched(int set, int fd)
 size_t watch_take(int fd, struct watch *out)
 {
     size_t count = 0;
-    for (int i = 0; i < WATCH_SETS_MAX; i++) {
-        int set = atomic_load_explicit(&sets[i], memory_order_relaxed) - 1;
-        if (set < 0)
-            break;
-        if (!is_watched(set, fd) || !read_record(set, fd, &out[count].event))
+    for (size_t i = 0; i < SETS_MAX; i++) {
+        int set = sets_number(i);
+        if (set < 0 || !is_watched(set, fd) || !read_record(set, fd, &out[count].event))
             continue;
         real.epoll_ctl(set, EPOLL_CTL_DEL, fd, NULL);
         out[count++].set = set;

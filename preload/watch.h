@@ -6,20 +6,14 @@
 #ifndef DAYTONA_PRELOAD_WATCH_H
 #define DAYTONA_PRELOAD_WATCH_H
 
-#include <stddef.h>
-#include <sys/epoll.h>
-
-#define WATCH_SETS_MAX 32
+#include "preload/sets.h"
 
 struct watch {
     int set;
     struct epoll_event event;
 };
 
-/** Remembers that `set` is an epoll descriptor. Costs no system call. */
-void watch_note(int set);
-
-/** Removes `fd` from all sets known, and tells which they were (at most WATCH_SETS_MAX). */
+/** Removes `fd` from all sets known, and tells which they were (at most SETS_MAX). */
 size_t watch_take(int fd, struct watch *out);
 
 #endif
