@@ -1,6 +1,5 @@
 #include "stack/congestion/controllers.h"
 
-#include "stack/congestion/window.h"
 #include <string.h>
 
 static const struct daytona_congestion *const controllers[] = {
@@ -19,12 +18,4 @@ const struct daytona_congestion *congestion_find(const char *name)
         if (strcmp(congestion_at(i)->name, name) == 0)
             return congestion_at(i);
     return NULL;
-}
-
-void window_slow_start(struct daytona_congestion_controls *controls,
-                       const struct daytona_congestion_sample *sample)
-{
-    uint32_t most = sample->in_recovery ? sample->mss : 2 * sample->mss;
-    uint32_t grow = sample->acked_bytes < most ? sample->acked_bytes : most;
-    controls->cwnd_bytes = window_grown(controls->cwnd_bytes, grow, controls->ssthresh_bytes);
 }
