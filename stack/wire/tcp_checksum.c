@@ -21,16 +21,6 @@ enum tcp_checksum tcp_checksum_judge(const struct daytona_address *source,
                                                              : TCP_CHECKSUM_BAD;
 }
 
-bool tcp_checksum_is_pseudo(const struct daytona_address *source,
-                            const struct daytona_address *destination, struct daytona_span segment)
-{
-    if (segment.length < TCP_HEADER_MIN)
-        return false;
-    struct checksum checksum = {0};
-    checksum_add_pseudo(&checksum, source, destination, IP_PROTOCOL_TCP, (uint32_t)segment.length);
-    return load_16(segment.data + AT_CHECKSUM) == checksum_fold(&checksum);
-}
-
 void tcp_checksum_store(uint8_t *header, size_t header_length, const struct daytona_address *source,
                         const struct daytona_address *destination,
                         const struct daytona_span *payload, size_t span_count)

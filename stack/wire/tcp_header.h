@@ -69,12 +69,6 @@ enum tcp_checksum tcp_checksum_judge(const struct daytona_address *source,
                                      const struct daytona_address *destination,
                                      struct daytona_span segment);
 
-/** Whether the field holds exactly the folded pseudo-header sum: PARTIAL, or one in 65,536
- *  complete ones. Does not touch the payload, so that a receiver which accepts PARTIAL need not
- *  sum up super-frames whose sum nobody has computed. */
-bool tcp_checksum_is_pseudo(const struct daytona_address *source,
-                            const struct daytona_address *destination, struct daytona_span segment);
-
 /** Computes the checksum over the emitted header and the payload and stores it in `header`. */
 void tcp_checksum_store(uint8_t *header, size_t header_length, const struct daytona_address *source,
                         const struct daytona_address *destination,
