@@ -176,13 +176,11 @@ const struct daytona_counters *daytona_stack_counters(const struct daytona_stack
     return &stack->tcp.counters;
 }
 
-void daytona_stack_memory(const struct daytona_stack *stack, struct daytona_memory_use *out)
+void daytona_stack_memory(struct daytona_stack *stack, struct daytona_memory_use *out)
 {
-    /* What died during daytona_stack_output() is not in use any more; the spans that held it
-     * ended with this call. That is no change that a caller could see otherwise. */
-    tcp_leave((struct tcp *)&stack->tcp);
+    tcp_leave(&stack->tcp); /* what died during daytona_stack_output() is not in use any more */
     const struct memory *memory = stack->tcp.memory;
-    size_t own = pump_of_const(stack)->own_bytes;
+    size_t own = pump_of(stack)->own_bytes;
     *out = (struct daytona_memory_use){
         .used_bytes = memory_used(memory) - own,
         .peak_bytes = memory_peak(memory) - own,

@@ -30,7 +30,8 @@ struct daytona_capture_config {
     uint32_t snapshot_bytes; /**< 0: 65,568 (64 KB super-frame and any link header) */
 };
 
-/** One captured packet, valid until the next daytona_capture_next(). */
+/** One captured packet: valid until the next daytona_capture_next(), or, handed out by
+ *  daytona_capture_drain(), for the call. */
 struct daytona_captured {
     struct daytona_span ip; /**< from the IP header on */
     size_t wire_length;     /**< IP bytes on the wire; more than ip.length when cut */

@@ -1,6 +1,6 @@
 /*
  * congestion.h - what a congestion controller is: a const table of short functions over its
- * own small state. It sees what an ACK or a loss told, and sets three controls; it never sees
+ * own small state. It sees what an ACK or a loss told, and sets the controls; it never sees
  * the connection. One C file an algorithm. Byte-counting throughout (RFC 3465).
  */
 #ifndef DAYTONA_CONGESTION_H
@@ -8,10 +8,10 @@
 
 #include <daytona/types.h>
 
-/** Version of this interface; a controller built for another is refused. */
+/** Version of this interface: another one when a member comes, goes or changes its meaning. */
 #define DAYTONA_CONGESTION_VERSION 1
 
-/** The controller's private state, zeroed before init(). */
+/** The controller's private state, its words to use as it likes; zeroed before init(). */
 struct daytona_congestion_state {
     uint64_t words[16];
 };
@@ -20,7 +20,7 @@ struct daytona_congestion_state {
 struct daytona_congestion_controls {
     uint32_t cwnd_bytes;
     uint32_t ssthresh_bytes;          /**< UINT32_MAX: not yet known */
-    uint64_t pacing_bytes_per_second; /**< 0: no pacing */
+    uint64_t pacing_bytes_per_second; /**< 0: no pacing; the sender does not pace yet */
 };
 
 /** What is known when an ACK arrives or a loss is noticed. */
@@ -44,7 +44,8 @@ struct daytona_congestion {
      *  initial (or the present) window. */
     void (*init)(struct daytona_congestion_state *, struct daytona_congestion_controls *,
                  const struct daytona_congestion_sample *);
-    /** An ACK that acknowledged something new, outside recovery. */
+    /** An ACK that acknowledged something new, outside fast recovery; after a timeout
+     *  `in_recovery` says whether its losses are still being repaired. */
     void (*acked)(struct daytona_congestion_state *, struct daytona_congestion_controls *,
                   const struct daytona_congestion_sample *);
     /** Fast recovery begins (RFC 5681 section 3.2): set ssthresh and cwnd. */

@@ -34,21 +34,22 @@ extern "C" {
 /* ------------------------------------------------------------------ connections */
 
 /** A kernel socket: it becomes Daytona's with daytona_listen() or daytona_connect(), if it is a
- *  TCP socket of AF_INET. Until then it can be set up with setsockopt(), bound and so on. */
+ *  TCP socket of AF_INET, or one of AF_INET6 that takes IPv4 too (IPV6_V6ONLY off; on Daytona it
+ *  then speaks IPv4 only). Until then it can be set up with setsockopt(), bound and so on. */
 int daytona_socket(int domain, int type, int protocol);
 
 /** Binds in the kernel, which knows who else has the port: EADDRINUSE, EACCES and so on are
  *  its word. */
 int daytona_bind(int descriptor, const struct sockaddr *address, socklen_t length);
 
-/** Listens on Daytona. Besides listen()'s errors: EPERM, ENOENT and so on when Daytona cannot
- * start; the reason is on standard error. */
+/** Listens on Daytona. When Daytona cannot start, the reason is on standard error, and by
+ *  DAYTONA_FALLBACK the socket stays the kernel's or the program ends with status 125. */
 int daytona_listen(int descriptor, int backlog);
 
 int daytona_accept(int descriptor, struct sockaddr *address, socklen_t *length);
 int daytona_accept4(int descriptor, struct sockaddr *address, socklen_t *length, int flags);
 
-/** Connects on Daytona; errors as with daytona_listen(). */
+/** Connects on Daytona, with connect()'s errors; when Daytona cannot start: as daytona_listen(). */
 int daytona_connect(int descriptor, const struct sockaddr *address, socklen_t length);
 
 int daytona_shutdown(int descriptor, int how);

@@ -193,8 +193,8 @@ int daytona_stack_choose_port(struct daytona_stack *stack, const struct daytona_
                               const struct daytona_endpoint *remote);
 
 /** Passive open. `backlog` bounds the connections waiting for accept (>= 0; as in Linux one more
- *  than backlog fits). Again on a listener: changes the backlog. -EINVAL not bound, or connected.
- */
+ *  than backlog fits). Again on a listener: changes the backlog. -EINVAL not bound, or connected;
+ *  -EADDRINUSE another listener has the port (see daytona_stack_bind). */
 int daytona_stack_listen(struct daytona_stack *stack, struct daytona_socket_id id, int backlog);
 
 /** The oldest established connection of a listener. -EAGAIN none, -EINVAL not listening. */
@@ -350,10 +350,10 @@ struct daytona_counters {
 const struct daytona_counters *daytona_stack_counters(const struct daytona_stack *stack);
 
 /** Memory of the region: bytes in use by sockets, buffers and fragments now (0 when all are
- *  gone), and the most there ever was. */
+ *  gone), and the most there ever was. Asking ends the spans of the last packet taken. */
 struct daytona_memory_use {
     size_t used_bytes, peak_bytes, region_bytes;
 };
-void daytona_stack_memory(const struct daytona_stack *stack, struct daytona_memory_use *out);
+void daytona_stack_memory(struct daytona_stack *stack, struct daytona_memory_use *out);
 
 #endif

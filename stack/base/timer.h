@@ -1,6 +1,7 @@
 /*
- * timer.h - many timers, few of them due: a hierarchical wheel or a pairing heap. Setting,
- * moving and cancelling cost the same whatever the number of timers.
+ * timer.h - many timers, few of them due: a pairing heap. Setting one or moving it forward costs
+ * one comparison whatever the number of timers; moving it back, cancelling and taking it cost
+ * O(log n), amortised.
  */
 #ifndef STACK_BASE_TIMER_H
 #define STACK_BASE_TIMER_H
