@@ -13,9 +13,9 @@
 int tcp_init(struct tcp *tcp, struct memory *memory, const struct daytona_stack_config *config,
              const struct daytona_observer *observer);
 
-/** Every public call begins with tcp_enter() and, but for daytona_stack_output(), ends with
- *  tcp_leave(), which gives back the memory of what died meanwhile: until then a borrowed span
- *  and every caller up the stack may still look at it. */
+/** A public call that is told `now` begins with tcp_enter(). One in which a record may die ends
+ *  with tcp_leave(), which gives its memory back: until then every caller up the stack may still
+ *  look at it. daytona_stack_output() does not, for its spans may be the dead one's. */
 void tcp_enter(struct tcp *tcp, struct daytona_instant now);
 void tcp_leave(struct tcp *tcp);
 

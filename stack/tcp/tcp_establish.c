@@ -2,11 +2,12 @@
 #include "stack/tcp/tcp_calls.h"
 #include "stack/tcp/tcp_parts.h"
 
-#define INITIAL_SEGMENTS  10u      /* RFC 6928 */
+#define INITIAL_SEGMENTS  10u      /* Linux TCP_INIT_CWND */
 #define RTO_AFTER_LOSS_US 3000000u /* RFC 6298 section 5.7 */
 
-/* RFC 6928 section 2; one segment when the SYN had to be repeated more than once (Linux's reading
- * of RFC 5681 section 3.1: a single loss may be an early timeout). */
+/* Ten segments of any size, as Linux: RFC 6928 section 2 allows no more than 14,600 bytes, or two
+ * segments, when they are larger than 1,460 bytes. One segment when the SYN had to be repeated more
+ * than once (Linux's reading of RFC 5681 section 3.1: a single loss may be an early timeout). */
 static uint32_t initial_window(const struct connection *connection)
 {
     uint32_t segments = connection->send.syn_tries > 1 ? 1 : INITIAL_SEGMENTS;

@@ -122,8 +122,8 @@ enum daytona_verdict tcp_time_wait_input(struct socket *socket, const struct dem
 /** Takes SND.WND from the segment, scaled. */
 void tcp_window_take(struct connection *connection, const struct segment *segment);
 
-/** una moves to `ack` (> una, <= nxt). `sacked_bytes`: newly SACKed by the same segment. Returns
- *  the data bytes that the segment reports as delivered for the first time. */
+/** una moves to `segment->ack` (> una, <= nxt). `sacked_bytes`: newly SACKed by the same segment.
+ *  Returns the data bytes that the segment reports as delivered for the first time. */
 uint32_t tcp_una_advance(struct connection *connection, const struct segment *segment,
                          uint32_t sacked_bytes);
 
@@ -148,8 +148,9 @@ void tcp_congestion_call(struct connection *connection, enum congestion_call cal
 /** RFC 6675 "pipe": bytes thought to be in the network. */
 uint32_t tcp_pipe(const struct connection *connection);
 
-/** FlightSize for RFC 5681 equation (4): what is not acknowledged, but not more than cwnd. Right
- *  after a recovery much of it is SACKed, and a new loss must not raise the window. */
+/** FlightSize for RFC 5681 equation (4): the cwnd that a sender filled, as in Linux and RFC 9438
+ *  section 4.6 (just when several ACKs have come at once, much less is in flight than cwnd
+ *  carries); of one that did not fill it, what is not acknowledged. */
 uint32_t tcp_flight(const struct connection *connection);
 
 /** Enters the SACK blocks into the scoreboard; returns newly SACKed bytes above `ack`. */
@@ -230,8 +231,7 @@ void tcp_window_reader(struct connection *connection);
 /** Sets the initial limit from the buffer size. */
 void tcp_window_limit(struct connection *connection);
 
-/* ------------------------------------------------------------------ tcp_output.c, tcp_transmit.c
- */
+/* ---------------------------------------------------- tcp_output.c, tcp_transmit.c */
 
 /** Queues the connection for tcp_output(). */
 void tcp_output_want(struct connection *connection);
@@ -281,7 +281,7 @@ void tcp_reset_send(struct connection *connection, const char *cause);
 /** (Re)starts keepalive when the option is on and the state has a peer; else stops it. */
 void tcp_keepalive_restart(struct connection *connection);
 
-/** Microseconds without an answer after which TCP_USER_TIMEOUT ends the connection; 0 never. */
+/** Whether the peer has been silent for as long as TCP_USER_TIMEOUT allows (RFC 5482). */
 bool tcp_user_timeout_over(const struct connection *connection);
 
 /* ------------------------------------------------------------------ tcp_icmp.c */

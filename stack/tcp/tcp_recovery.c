@@ -32,9 +32,10 @@ uint32_t tcp_pipe(const struct connection *connection)
 
 uint32_t tcp_flight(const struct connection *connection)
 {
-    uint32_t flight = offset_span(connection->send.una, connection->send.nxt);
+    const struct sender *send = &connection->send;
+    uint32_t flight = offset_span(send->una, send->nxt);
     uint32_t cwnd = connection->controls.cwnd_bytes;
-    return flight < cwnd ? flight : cwnd;
+    return send->limited_to >= send->una || flight > cwnd ? cwnd : flight;
 }
 
 /* One past the last hole above which there are DUP_THRESH blocks or more than
@@ -116,7 +117,7 @@ static void fast_recovery_enter(struct connection *connection)
             offset_seq(send->recovery_point).value, send->lost_to - send->una, NULL);
     struct daytona_congestion_sample sample = tcp_congestion_sample(connection, 0, flight, 0);
     tcp_congestion_call(connection, CONGESTION_LOSS, &sample);
-    tcp_prr_begin(connection, flight);
+    tcp_prr_begin(connection, offset_span(send->una, send->nxt));
     send->inflation = connection->sack ? 0 : DUP_THRESH * send->mss;
     tcp_output_want(connection);
 }
@@ -128,7 +129,7 @@ void tcp_duplicate_ack(struct connection *connection)
     if (send->duplicate_acks < UINT8_MAX)
         send->duplicate_acks++;
     if (send->recovery == RECOVERY_FAST && !connection->sack)
-        send->inflation += send->mss; /* RFC 6582 section 3.2 step 3 */
+        send->inflation += send->mss; /* RFC 5681 section 3.2 step 4 */
     if (send->recovery != RECOVERY_NONE)
         return;
     /* Without SACK, duplicates that a retransmission caused look like new loss: RFC 6582

@@ -6,8 +6,8 @@
 
 #define ISN_STEP 65537u /* as tcp_time_wait.c */
 
-/* Frees the four-tuple if a TIME-WAIT that may be taken over holds it; *iss and *recent are then
- * where the new incarnation begins. */
+/* Frees the four-tuple if a TIME-WAIT that may be taken over holds it; *iss is then beyond all
+ * that the old incarnation sent. */
 static int tuple_claim(struct socket *socket, struct seq *iss)
 {
     struct tcp *tcp = socket->tcp;
