@@ -124,7 +124,6 @@ ssize_t daytona_recvmsg(int descriptor, struct msghdr *message, int flags)
     return result_finish(file, receive_message(file, message, flags), before);
 }
 
-/* How long `timeout` lets recvmmsg go on, as an instant; UINT64_MAX: for ever. */
 static uint64_t clock_ns(void)
 {
     struct timespec now;
@@ -132,6 +131,7 @@ static uint64_t clock_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* Until when `timeout` lets recvmmsg go on; UINT64_MAX: for ever. */
 static uint64_t end_of(const struct timespec *timeout)
 {
     return timeout == NULL
