@@ -187,7 +187,8 @@ static void advance(struct sim_world *world, struct daytona_instant at)
     if (world->steps > STEPS_PER_INSTANT_MAX)
         sim_fail(world, "virtual time stands still");
     if (daytona_instant_since_us(world->now, world->progress) > world->scenario->stillness_us)
-        sim_fail(world, "livelock: no application got anywhere for 40 minutes");
+        sim_fail(world, "livelock: no application got anywhere for %llu virtual minutes",
+                 (unsigned long long)(world->scenario->stillness_us / 60000000));
     if (daytona_instant_since_us(world->now, world->scenario->origin) >
         world->scenario->stillness_us + LENGTH_MAX_US)
         sim_fail(world, "not over after two days");

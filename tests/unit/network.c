@@ -64,26 +64,30 @@ static int run_line(char *line)
     return status;
 }
 
-void network_run(const char *format, ...)
+static int run_format(const char *format, va_list arguments)
 {
     char line[LINE_BYTES];
+    vsnprintf(line, sizeof line, format, arguments);
+    return run_line(line);
+}
+
+void network_run(const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    int status = run_format(format, arguments);
     va_end(arguments);
-    int status = run_line(line);
     if (status != 0)
         fail_msg("%s ... ended with status %d", format, status);
 }
 
 void network_run_or_skip(const char *format, ...)
 {
-    char line[LINE_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    int status = run_format(format, arguments);
     va_end(arguments);
-    if (run_line(line) != 0) {
+    if (status != 0) {
         print_message("this kernel has no such device: %s\n", format);
         skip();
     }
