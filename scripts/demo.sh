@@ -107,6 +107,12 @@ head -n 1 "$work/iperf3.log"
 grep -e '^client' -e 'SUM.*sender' -e 'SUM.*receiver' "$work/iperf3-client.log"
 wait "$iperf3"
 
+# What the programs have left to their engines, a last ACK or a state TIME-WAIT, ends by itself.
+for ((tries = 0; tries < 200; tries++)); do
+    [ -n "$(ip netns pids "$client")$(ip netns pids "$server")" ] || break
+    sleep 0.05
+done
+
 say 'and the kernel has answered none of it'
 for name in client server; do
     printf '%s: ' "$name"

@@ -17,6 +17,7 @@ exec awk '
         return rest
     }
     function amount(bytes) {
+        bytes += 0
         if (bytes >= 1e9) return sprintf("%.2f GB", bytes / 1e9)
         if (bytes >= 1e6) return sprintf("%.1f MB", bytes / 1e6)
         if (bytes >= 1e3) return sprintf("%.1f kB", bytes / 1e3)
