@@ -148,14 +148,16 @@ static void judge_patience(const struct sim_world *world, const struct sim_flow 
         sim_side_complain(side, "has owed an ACK for %llu us", (unsigned long long)late_us);
 }
 
-/* Text has reached an application that may read it: it is to be acknowledged soon. */
+/* Text has reached an application that may read it: it is to be acknowledged soon. Not so what
+ * carries an old acknowledgement, which may be dropped (RFC 5961 section 5.2). */
 static void owe_acknowledgement(struct sim_world *world, struct sim_flow *flow,
                                 const struct sim_packet *packet)
 {
     unsigned host = 1 - packet->mark.from;
     bool text = packet->mark.end != packet->mark.seq && (packet->mark.flags & SIM_SYN) == 0;
     if (flow->connection == NULL || !text || sim_packet_is_fragment(packet) ||
-        !side_of(flow, host)->connected)
+        !side_of(flow, host)->connected ||
+        packet->mark.ack - flow->directions[host].isn < flow->directions[host].una)
         return;
     judge_patience(world, flow, host);
     if (flow->directions[host].owed_since.ns == 0)
