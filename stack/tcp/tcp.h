@@ -157,11 +157,11 @@ struct sender {
     bool cork_over;                  /**< the corked partial segment has waited long enough */
     bool more;                       /**< the last write said that more follows */
     bool rescued;                    /**< RFC 6675 rule 4 was used in this recovery */
-    bool cwnd_limited;               /**< cwnd was filled since the last ACK */
     bool timing;                     /**< `timed` is being timed */
     uint64_t high_rxt;               /**< RFC 6675: one past the highest retransmitted */
     uint64_t lost_to;                /**< bytes before, if not SACKed, are thought lost */
     uint64_t recovery_point;         /**< RFC 6675: recovery ends when una reaches it */
+    uint64_t limited_to;             /**< nxt when cwnd was last filled (RFC 7661) */
     uint64_t repaired_at;            /**< nxt when the segment at una was last sent again */
     uint32_t inflation;              /**< RFC 6582: cwnd's inflation, for peers without SACK */
     uint32_t prr_delivered, prr_out; /**< RFC 6937: bytes since recovery began */

@@ -41,7 +41,7 @@ struct daytona_congestion_sample tcp_congestion_sample(const struct connection *
         .rtt_us = rtt_us,
         .srtt_us = send->srtt_us,
         .rtt_min_us = send->rtt_min_us,
-        .cwnd_limited = send->cwnd_limited,
+        .cwnd_limited = send->limited_to >= send->una,
         .in_recovery = send->recovery != RECOVERY_NONE,
     };
 }
@@ -152,7 +152,6 @@ uint32_t tcp_una_advance(struct connection *connection, const struct segment *se
         struct daytona_congestion_sample sample =
             tcp_congestion_sample(connection, newly, prior_pipe, rtt_us);
         tcp_congestion_call(connection, CONGESTION_ACKED, &sample);
-        send->cwnd_limited = false;
     }
     tcp_rto_restart(connection);
     report_space(connection);

@@ -60,7 +60,7 @@ static uint32_t new_data_length(struct connection *connection)
     uint32_t cwnd_room = cwnd > pipe ? cwnd - pipe : 0;
     uint32_t segment = pending < send->mss ? pending : send->mss;
     if (window > 0 && cwnd_room < (segment < window ? segment : window)) {
-        send->cwnd_limited = true;
+        send->limited_to = send->nxt;
         return 0;
     }
     uint32_t whole = pending < window ? pending : window;
@@ -134,7 +134,7 @@ static void sent_new(struct connection *connection, const struct outgoing *what)
     if (!send->timer.set || send->timer.kind != TIMER_RETRANSMIT)
         tcp_rto_restart(connection);
     if (tcp_pipe(connection) + send->mss > tcp_cwnd_now(connection))
-        send->cwnd_limited = true;
+        send->limited_to = send->nxt;
 }
 
 /* RFC 9293 section 3.9.1.2: PSH at the end of what the application wrote. */
