@@ -1,5 +1,6 @@
 #include "preload/engine.h"
 #include "preload/file_record.h"
+#include "preload/memory.h"
 #include "preload/ready.h"
 #include "preload/real.h"
 #include "preload/settings.h"
@@ -171,6 +172,8 @@ static uint32_t identity_of(int epoll)
 int ready_epoll_wait(int epoll, struct epoll_event *events, int count,
                      const struct timespec *timeout, const sigset_t *mask)
 {
+    if (count > 0 && memory_is_bad(events, (size_t)count * sizeof *events))
+        return -EFAULT;
     uint32_t identity = count > 0 ? identity_of(epoll) : 0;
     struct daytona_instant deadline = wait_deadline(timeout);
     while (identity != 0) {
