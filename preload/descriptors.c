@@ -14,7 +14,7 @@
 
 bool descriptors_protected(int fd)
 {
-    return engine_table_protects(fd) && !engine_is_thread();
+    return !engine_is_thread() && engine_table_protects(fd);
 }
 
 static int result_of(int result)

@@ -155,6 +155,8 @@ static int serve(int epoll, uint32_t identity, struct epoll_event *events, int c
     if (status < 0 && status != -EAGAIN)
         return status;
     int others = ours < count ? real.epoll_wait(epoll, events + ours, count - ours, 0) : 0;
+    if (others < 0 && ours == 0)
+        return -errno;
     if (others > 0)
         ours = merge(events, ours, ours + others);
     return ours == 0 ? status == -EAGAIN ? -EAGAIN : 0 : ours;
