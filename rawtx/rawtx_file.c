@@ -35,11 +35,6 @@ struct file_sink {
     int broken; /* the positive errno that ended the writing; 0 while it goes on */
 };
 
-static struct iovec piece_of(const void *bytes, size_t length)
-{
-    return (struct iovec){.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
-}
-
 /* Writes all pieces at the end of the file, or nothing: 0 or -errno. */
 static int file_append(struct file_sink *sink, const struct iovec *pieces, int count)
 {
@@ -70,10 +65,10 @@ static int file_append_packet(struct file_sink *sink, struct daytona_instant now
         .wire_bytes = bytes,
     };
     struct iovec pieces[2 + DAYTONA_PACKET_SPANS_MAX];
-    pieces[0] = piece_of(&record, sizeof record);
-    pieces[1] = piece_of(packet->header, packet->header_length);
+    pieces[0] = rawtx_piece(&record, sizeof record);
+    pieces[1] = rawtx_piece(packet->header, packet->header_length);
     for (size_t i = 0; i < packet->span_count; i++)
-        pieces[2 + i] = piece_of(packet->spans[i].data, packet->spans[i].length);
+        pieces[2 + i] = rawtx_piece(packet->spans[i].data, packet->spans[i].length);
     return file_append(sink, pieces, 2 + packet->span_count);
 }
 
@@ -111,7 +106,7 @@ static int file_write_header(struct file_sink *sink)
         .snapshot_bytes = PCAP_SNAPSHOT_BYTES,
         .link_type = PCAP_LINKTYPE_RAW,
     };
-    struct iovec piece = piece_of(&header, sizeof header);
+    struct iovec piece = rawtx_piece(&header, sizeof header);
     int error = file_append(sink, &piece, 1);
     sink->base.counters = (struct daytona_rawtx_counters){0};
     return error;

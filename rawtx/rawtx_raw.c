@@ -39,19 +39,13 @@ static struct in_addr in_addr_of(const struct daytona_address *address)
     return (struct in_addr){htonl(daytona_address_to_ipv4(address))};
 }
 
-/* sendmsg() only reads what it is given, but struct iovec has no const. */
-static struct iovec piece_of(const void *bytes, size_t length)
-{
-    return (struct iovec){.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
-}
-
 static void raw_prepare(struct raw_sink *sink, size_t index,
                         const struct daytona_packet_out *packet)
 {
     struct iovec *pieces = sink->pieces[index];
-    pieces[0] = piece_of(packet->header, packet->header_length);
+    pieces[0] = rawtx_piece(packet->header, packet->header_length);
     for (size_t i = 0; i < packet->span_count; i++)
-        pieces[1 + i] = piece_of(packet->spans[i].data, packet->spans[i].length);
+        pieces[1 + i] = rawtx_piece(packet->spans[i].data, packet->spans[i].length);
 
     sink->destinations[index] =
         (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = in_addr_of(&packet->destination)};

@@ -6,6 +6,7 @@
 #define RAWTX_SINK_H
 
 #include <daytona/rawtx.h>
+#include <sys/uio.h>
 
 /** See daytona_rawtx_send(). */
 struct rawtx_operations {
@@ -25,6 +26,13 @@ struct daytona_rawtx {
 static inline size_t rawtx_packet_bytes(const struct daytona_packet_out *packet)
 {
     return (size_t)packet->header_length + packet->payload_length;
+}
+
+/** A part of a packet for writev() and sendmsg(): they only read it, but struct iovec has no
+ *  const. */
+static inline struct iovec rawtx_piece(const void *bytes, size_t length)
+{
+    return (struct iovec){.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
 }
 
 /** Counts a packet that left. */
