@@ -71,14 +71,23 @@ static bool is_dropped(const struct change *change, const struct owner *owner)
     return owner->pid == change->dropped && owner->pid_namespace == change->pid_namespace;
 }
 
+/** Whether one of the first `count` rules is the owner's, for this very range. */
+static bool has_rule(const struct saved *saved, size_t count, const struct owner *owner,
+                     struct daytona_port_span ports)
+{
+    for (size_t i = 0; i < count; i++)
+        if (owner_equal(&saved->rules[i].owner, owner) && saved->rules[i].ports.low == ports.low &&
+            saved->rules[i].ports.high == ports.high)
+            return true;
+    return false;
+}
+
 /** Whether the wanted claim has this very range and no earlier rule provides it. */
 static bool is_wanted(const struct claim *wanted, const struct saved *saved, size_t index)
 {
     const struct daytona_port_span *ports = &saved->rules[index].ports;
-    for (size_t i = 0; i < index; i++)
-        if (owner_equal(&saved->rules[i].owner, &wanted->owner) &&
-            saved->rules[i].ports.low == ports->low && saved->rules[i].ports.high == ports->high)
-            return false;
+    if (has_rule(saved, index, &wanted->owner, *ports))
+        return false;
     for (size_t i = 0; i < wanted->port_count; i++)
         if (wanted->ports[i].low == ports->low && wanted->ports[i].high == ports->high)
             return true;
@@ -103,16 +112,6 @@ static bool rule_stays(struct change *change, const char *command, const struct 
     return false;
 }
 
-static bool has_rule(const struct saved *saved, const struct owner *owner,
-                     struct daytona_port_span ports)
-{
-    for (size_t i = 0; i < saved->count; i++)
-        if (owner_equal(&saved->rules[i].owner, owner) && saved->rules[i].ports.low == ports.low &&
-            saved->rules[i].ports.high == ports.high)
-            return true;
-    return false;
-}
-
 static void write_script(struct change *change, const char *command, const struct saved *saved,
                          FILE *script)
 {
@@ -123,7 +122,7 @@ static void write_script(struct change *change, const char *command, const struc
     if (wanted == NULL || strcmp(command, wanted->iptables) != 0)
         return;
     for (size_t i = 0; i < wanted->port_count; i++)
-        if (!has_rule(saved, &wanted->owner, wanted->ports[i]))
+        if (!has_rule(saved, saved->count, &wanted->owner, wanted->ports[i]))
             tagged_write_add(script, &wanted->owner, wanted->ports[i]);
 }
 

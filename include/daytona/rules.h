@@ -1,6 +1,7 @@
 /*
  * rules.h - firewall rules that keep the kernel's TCP from answering Daytona's packets: DROP in
- * table raw, chain PREROUTING, for exactly the given TCP destination ports, IPv4.
+ * table raw, chain PREROUTING, for exactly the given TCP destination ports of this host's own
+ * addresses, IPv4.
  *
  * Each owner (a process) holds a claim on its ports in a state directory; the rules are the
  * union of the live claims. All calls take a lock file, so any number of processes may use
