@@ -104,7 +104,7 @@ void tcp_establish(struct connection *connection, const struct segment *segment)
 
 /* ------------------------------------------------------------------ tcp_time_wait.c */
 
-/** Enters TIME-WAIT or, on a retransmitted FIN, begins it anew. */
+/** Enters TIME-WAIT; of a socket that the application has closed only socket->time_wait stays. */
 void tcp_time_wait_enter(struct connection *connection);
 
 /** Leaves only socket->time_wait of the connection. */
