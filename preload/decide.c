@@ -20,8 +20,8 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
-#define BACKLOG_MAX         4096 /* net.core.somaxconn */
-#define STATUS_CANNOT_GO_ON 125
+#define BACKLOG_MAX         4096 /* Linux: what net.core.somaxconn is unless changed */
+#define STATUS_CANNOT_GO_ON 125 /* as `daytona run` says it */
 
 /* A kernel socket that may become Daytona's, as the kernel describes it. */
 struct candidate {
@@ -92,7 +92,8 @@ static bool may_decide(void)
 
 /* ------------------------------------------------------------------ the stack's socket */
 
-static int apply_options(struct file *file, const struct candidate *candidate)
+/* An option that the stack refuses stays at its default, as one that Daytona does not have. */
+static void apply_options(struct file *file, const struct candidate *candidate)
 {
     const struct carried_options *options = &candidate->options;
     for (size_t i = 0; i < options->count; i++)
@@ -103,7 +104,6 @@ static int apply_options(struct file *file, const struct candidate *candidate)
     atomic_store(&file->nonblocking, candidate->nonblocking);
     atomic_store(&file->timeout_us[FILE_RECEIVE], options->receive_timeout_us);
     atomic_store(&file->timeout_us[FILE_SEND], options->send_timeout_us);
-    return 0;
 }
 
 /* A file with a bound socket of the stack. Engine locked. */
