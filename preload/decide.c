@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define BACKLOG_MAX         4096 /* Linux: what net.core.somaxconn is unless changed */
-#define STATUS_CANNOT_GO_ON 125 /* as `daytona run` says it */
+#define STATUS_CANNOT_GO_ON 125  /* as `daytona run` says it */
 
 /* A kernel socket that may become Daytona's, as the kernel describes it. */
 struct candidate {

@@ -94,8 +94,9 @@ int engine_enter(void);
 /** Unlocks, and wakes whom the work done under the lock concerns. */
 void engine_leave(void);
 
-/** Inside: lets go of the lock for a wait, with everything engine_leave() does, and takes it again.
- *  Cancellation is allowed in between, as it was before engine_enter(). */
+/** Inside: lets go of the lock for a wait, and takes it again. Wakes whom engine_leave() wakes, but
+ *  shortens nobody's sleep: a runner sets its own, and while packets flow it is short enough
+ *  (wait_until()). Cancellation is allowed in between, as it was before engine_enter(). */
 void engine_pause(void);
 void engine_resume(void);
 
