@@ -214,6 +214,21 @@ static void urgent_pointer_is_one_past_the_byte(void **state)
     peer_stop(&peer);
 }
 
+/* RFC 3465 2.2; a driver may hand over several ACKs before it sends */
+static void acks_that_come_together_grow_the_window_as_one_by_one(void **state)
+{
+    (void)state;
+    struct peer peer;
+    start_connected(&peer, &offer_all);
+    we_send(&peer, 100 * 1448, 0);
+    assert_int_equal(peer_hears_all(&peer), 10);
+    for (uint32_t i = 1; i <= 5; i++)
+        peer_say(&peer, TCP_ACK, 1, 1 + i * 2896, NULL);
+    assert_int_equal(our_info(&peer).cwnd_bytes, 20 * 1448);
+    assert_int_equal(peer_hears_all(&peer), 20);
+    peer_stop(&peer);
+}
+
 /* RFC 5681 4.1 */
 static void long_idle_connection_starts_again_from_the_initial_window(void **state)
 {
@@ -336,6 +351,7 @@ int main(void)
         cmocka_unit_test(unanswered_window_probes_end_the_connection),
         cmocka_unit_test(window_of_an_old_segment_is_not_taken),
         cmocka_unit_test(urgent_pointer_is_one_past_the_byte),
+        cmocka_unit_test(acks_that_come_together_grow_the_window_as_one_by_one),
         cmocka_unit_test(long_idle_connection_starts_again_from_the_initial_window),
         cmocka_unit_test(full_send_buffer_is_not_writable_until_a_third_is_free),
         cmocka_unit_test(keepalive_probes_and_gives_up),
