@@ -69,7 +69,6 @@ static void unguard(struct file *holder)
 
 static void release(struct file *file)
 {
-    summary_write(file);
     close_number(&file->engine_end);
     if (file->guarded > 0)
         unguard(file);
@@ -191,6 +190,7 @@ void engine_thread_work(void)
             release(file);
         file_put(file);
     }
+    summary_write();
     atomic_fetch_add(&engine.rounds, 1);
     syscall(SYS_futex, &engine.rounds, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }

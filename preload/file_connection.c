@@ -4,7 +4,6 @@
 #include "preload/port_claims.h"
 #include "preload/pump.h"
 #include "preload/real.h"
-#include "preload/summary.h"
 #include "preload/twin.h"
 #include "preload/wait.h"
 
@@ -41,7 +40,6 @@ void file_changed(struct file *file, unsigned now, unsigned edges)
     file->edges |= edges;
     if ((now & DAYTONA_READY_GONE) != 0) {
         file->gone = true;
-        summary_note(file);
         if (file->claimed_port != 0)
             port_claims_remove(file->claimed_port);
         engine_add_work(file, FILE_WORK_GONE);
@@ -60,7 +58,6 @@ void file_end(struct file *file)
 {
     if (file->closed)
         return;
-    summary_note(file);
     sets_remove(file);
     file->closed = true;
     if (file->held != NULL) {

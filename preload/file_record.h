@@ -102,8 +102,6 @@ int file_highest_descriptor(void);
 
 /** Calls `each` for every record with a descriptor. Engine locked. */
 void file_each(void (*each)(struct file *file));
-/** The same for every record in use. */
-void file_each_record(void (*each)(struct file *file));
 
 /** Locks the engine for an operation on `file`: 0, or -errno as engine_enter(). */
 int file_enter(struct file *file);

@@ -210,10 +210,3 @@ void file_each(void (*each)(struct file *file))
         if (records[index].kind != FILE_KIND_FREE && records[index].descriptors > 0)
             each(records + index);
 }
-
-void file_each_record(void (*each)(struct file *file))
-{
-    for (uint32_t index = 1; index < records_used; index++)
-        if (records[index].kind != FILE_KIND_FREE)
-            each(records + index);
-}

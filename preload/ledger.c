@@ -142,12 +142,20 @@ static void see(void *context, const struct daytona_event *event)
         others->event(others->context, event);
 }
 
+static void see_end(void *context, const struct daytona_connection_info *last)
+{
+    (void)context;
+    if (others->ended != NULL)
+        others->ended(others->context, last);
+}
+
 const struct daytona_observer *ledger_observer(const struct daytona_observer *other)
 {
     if (rows == NULL)
         return other;
     others = other;
-    mine = (struct daytona_observer){.event = see, .mask = 1u << DAYTONA_EVENT_STATE};
+    mine = (struct daytona_observer){
+        .event = see, .mask = 1u << DAYTONA_EVENT_STATE, .ended = other != NULL ? see_end : NULL};
     if (other != NULL)
         mine.mask = other->mask == 0 ? 0 : mine.mask | other->mask;
     return &mine;

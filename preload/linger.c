@@ -92,7 +92,7 @@ static _Noreturn void child(void)
     sigaddset(&end, SIGTERM);
     sigprocmask(SIG_UNBLOCK, &end, NULL);
     finish_connections();
-    summary_write_rest();
+    summary_write_all();
     real._exit(0);
     __builtin_unreachable();
 }
@@ -105,7 +105,7 @@ void linger_fork(void)
     if (needed && _Fork() == 0)
         child();
     if (!needed)
-        summary_write_rest();
+        summary_write_all();
     atomic_store(&engine.exit_done, 1);
     syscall(SYS_futex, &engine.exit_done, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
     for (;;) /* with the engine locked: two must not drive the same connections */

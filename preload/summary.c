@@ -1,80 +1,29 @@
 #include "preload/summary.h"
 
 #include "preload/engine.h"
-#include "preload/file_record.h"
 #include "preload/real.h"
 #include "preload/settings.h"
 #include "preload/text.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
+#include <string.h>
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 1024
-#define CAUSES         4096 /* connections that end between two looks, without two at one place */
-
-/* What was known of a connection when it was asked last, by the number of its record. */
-struct noted {
-    struct daytona_connection_info info;
-    uint32_t generation; /* of the record */
-};
+#define CAUSES         1024 /* connections that may end at the same time, each at its own place */
 
 static int output = -1; /* in the engine's table */
-static struct noted *noted;
 
-/* Why the sockets that ended lately did, by their index. */
+/* Lines that wait for the engine's thread. Connections whose line finds no room have none: a
+ * program must not wait for a file because a connection ends. */
+static char waiting[256 << 10];
+static size_t waiting_bytes;
+
+/* Why sockets changed their state last, by their index. */
 static struct {
     uint32_t generation;
     const char *reason;
 } causes[CAUSES];
-
-static bool wanted(void)
-{
-    return settings.summary_file[0] != '\0';
-}
-
-void summary_begin(void)
-{
-    if (!wanted())
-        return;
-    output = open(settings.summary_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-    if (noted == NULL) {
-        void *memory = mmap(NULL, FILES_MAX * sizeof *noted, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        noted = memory == MAP_FAILED ? NULL : memory;
-    }
-}
-
-static void note_cause(void *context, const struct daytona_event *event)
-{
-    (void)context;
-    if (event->b != DAYTONA_TCP_CLOSED)
-        return;
-    causes[event->socket_index % CAUSES].generation = event->socket_generation;
-    causes[event->socket_index % CAUSES].reason = event->reason;
-}
-
-const struct daytona_observer *summary_observer(void)
-{
-    static const struct daytona_observer observer = {.event = note_cause,
-                                                     .mask = 1u << DAYTONA_EVENT_STATE};
-    return wanted() ? &observer : NULL;
-}
-
-void summary_note(const struct file *file)
-{
-    struct daytona_connection_info info;
-    if (noted == NULL || file->kind != FILE_KIND_CONNECTION ||
-        daytona_stack_info(engine.stack, engine_now(), file->id, &info) < 0)
-        return;
-    /* In TIME-WAIT the stack keeps addresses only: what was known before says more. */
-    if (noted[file_index(file)].generation == file->generation && info.segments_out == 0) {
-        noted[file_index(file)].info.state = info.state;
-        return;
-    }
-    noted[file_index(file)].info = info;
-    noted[file_index(file)].generation = file->generation;
-}
 
 /* ------------------------------------------------------------------ the line */
 
@@ -119,28 +68,61 @@ static void compose(struct text *line, const struct daytona_connection_info *inf
     text_add(line, "}\n");
 }
 
-void summary_write(struct file *file)
+/* ------------------------------------------------------------------ when a connection ends */
+
+static void note_cause(void *context, const struct daytona_event *event)
 {
-    if (output < 0 || noted == NULL || file->kind != FILE_KIND_CONNECTION ||
-        noted[file_index(file)].generation != file->generation)
-        return;
+    (void)context;
+    causes[event->socket_index % CAUSES].generation = event->socket_generation;
+    causes[event->socket_index % CAUSES].reason = event->reason;
+}
+
+static void note_end(void *context, const struct daytona_connection_info *last)
+{
     char room[LINE_MAX_BYTES];
     struct text line = text_begin(room, sizeof room);
-    uint32_t place = file->id.index % CAUSES;
-    bool known = causes[place].generation == file->id.generation && causes[place].reason != NULL;
-    compose(&line, &noted[file_index(file)].info, known ? causes[place].reason : "");
-    ssize_t written = real.write(output, room, line.length);
-    (void)written;
-    noted[file_index(file)].generation = 0;
+    uint32_t place = last->id.index % CAUSES;
+    bool known = causes[place].generation == last->id.generation && causes[place].reason != NULL;
+    (void)context;
+    compose(&line, last, known ? causes[place].reason : "");
+    if (line.length > sizeof waiting - waiting_bytes)
+        return;
+    memcpy(waiting + waiting_bytes, room, line.length);
+    waiting_bytes += line.length;
+    engine.kick_thread = true;
 }
 
-static void note_and_write(struct file *file)
+const struct daytona_observer *summary_observer(void)
 {
-    summary_note(file);
-    summary_write(file);
+    static const struct daytona_observer observer = {
+        .event = note_cause, .mask = 1u << DAYTONA_EVENT_STATE, .ended = note_end};
+    return settings.summary_file[0] != '\0' ? &observer : NULL;
 }
 
-void summary_write_rest(void)
+/* ------------------------------------------------------------------ the file */
+
+void summary_begin(void)
 {
-    file_each_record(note_and_write);
+    waiting_bytes = 0;
+    if (settings.summary_file[0] != '\0')
+        output = open(settings.summary_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+}
+
+void summary_write(void)
+{
+    if (waiting_bytes == 0)
+        return;
+    ssize_t written = output < 0 ? 0 : real.write(output, waiting, waiting_bytes);
+    (void)written; /* a full disk costs the lines, nothing else */
+    waiting_bytes = 0;
+}
+
+void summary_write_all(void)
+{
+    struct daytona_socket_id id = {0, 0};
+    struct daytona_connection_info info;
+    while (summary_observer() != NULL && daytona_stack_next(engine.stack, &id))
+        if (daytona_stack_info(engine.stack, engine_now(), id, &info) == 0 && info.segments_out > 0)
+            note_end(NULL, &info);
+    summary_write();
 }

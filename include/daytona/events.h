@@ -26,11 +26,17 @@ struct daytona_event {
     const char *reason; /**< borrowed, static; may be NULL */
 };
 
+struct daytona_connection_info; /* stack.h */
+
 struct daytona_observer {
     void *context;
     /** Called inside the stack; must return soon and not enter the stack. */
     void (*event)(void *context, const struct daytona_event *event);
     uint32_t mask; /**< 1 << type of each event wanted; 0: all */
+    /** May be NULL: a connection's record is given up, because it is closed or only waits in
+     *  TIME-WAIT. `last` is what daytona_stack_info() said until now; borrowed for the call. The
+     *  same rules as for event(). */
+    void (*ended)(void *context, const struct daytona_connection_info *last);
 };
 
 #endif

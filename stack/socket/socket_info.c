@@ -10,19 +10,7 @@ int daytona_stack_info(struct daytona_stack *stack, struct daytona_instant now,
     const struct socket *socket = socket_find(&stack->tcp, id);
     if (socket == NULL || socket->gone)
         return -EBADF;
-    *out = (struct daytona_connection_info){
-        .id = id,
-        .local = socket->entry.local,
-        .remote = socket->entry.remote,
-        .state = socket->state,
-        .congestion = socket->congestion->name,
-    };
-    if (socket->state == DAYTONA_TCP_LISTEN) {
-        out->accept_queued = socket->listener.queue_count;
-        out->backlog_max = socket->listener.backlog;
-    }
-    if (socket->connection != NULL)
-        tcp_info(socket->connection, out);
+    tcp_info(socket, out);
     return 0;
 }
 

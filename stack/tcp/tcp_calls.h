@@ -113,7 +113,7 @@ void tcp_set_congestion(struct connection *connection, const struct daytona_cong
  *  second after it began). */
 bool tcp_time_wait_reusable(const struct socket *socket);
 
-/** Fills what a connection knows; socket-level members are the caller's. */
-void tcp_info(const struct connection *connection, struct daytona_connection_info *out);
+/** Fills what is known of a socket and of its connection, if it has one. */
+void tcp_info(const struct socket *socket, struct daytona_connection_info *out);
 
 #endif

@@ -36,7 +36,8 @@ static void sender_info(const struct connection *connection, struct daytona_conn
     out->not_sent = offset_span(offset_later(send->nxt, send->pages.start), send->pages.end);
 }
 
-void tcp_info(const struct connection *connection, struct daytona_connection_info *out)
+static void connection_info(const struct connection *connection,
+                            struct daytona_connection_info *out)
 {
     const struct receiver *receive = &connection->receive;
     const struct tally *tally = &connection->tally;
@@ -69,4 +70,21 @@ void tcp_info(const struct connection *connection, struct daytona_connection_inf
     out->last_data_received_us = daytona_instant_since_us(now, receive->last_data);
     out->last_ack_received_us = daytona_instant_since_us(now, receive->last_segment);
     out->age_us = daytona_instant_since_us(now, connection->since);
+}
+
+void tcp_info(const struct socket *socket, struct daytona_connection_info *out)
+{
+    *out = (struct daytona_connection_info){
+        .id = socket->id,
+        .local = socket->entry.local,
+        .remote = socket->entry.remote,
+        .state = socket->state,
+        .congestion = socket->congestion->name,
+    };
+    if (socket->state == DAYTONA_TCP_LISTEN) {
+        out->accept_queued = socket->listener.queue_count;
+        out->backlog_max = socket->listener.backlog;
+    }
+    if (socket->connection != NULL)
+        connection_info(socket->connection, out);
 }

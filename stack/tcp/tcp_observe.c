@@ -1,4 +1,5 @@
 /* Fills an event with what the connection is at, and hands it to the observer. */
+#include "stack/tcp/tcp_calls.h"
 #include "stack/tcp/tcp_parts.h"
 
 void observe_event(struct tcp *tcp, const struct socket *socket, enum daytona_event_type type,
@@ -21,6 +22,16 @@ void observe_event(struct tcp *tcp, const struct socket *socket, enum daytona_ev
         event.srtt_us = connection->send.srtt_us;
     }
     observer->event(observer->context, &event);
+}
+
+void tcp_observe_end(const struct connection *connection)
+{
+    const struct daytona_observer *observer = &connection->tcp->observer;
+    struct daytona_connection_info last;
+    if (observer->ended == NULL)
+        return;
+    tcp_info(connection->socket, &last);
+    observer->ended(observer->context, &last);
 }
 
 void tcp_observe_drop(struct tcp *tcp, enum daytona_verdict verdict, size_t bytes)

@@ -28,6 +28,9 @@ static inline void observe(struct tcp *tcp, const struct socket *socket,
         observe_event(tcp, socket, type, a, b, reason);
 }
 
+/** Tells the observer the last that is known of a connection; it still has its socket. */
+void tcp_observe_end(const struct connection *connection);
+
 /* ------------------------------------------------------------------ tcp_record.c */
 
 /** A connection record for the socket, its buffers empty and its path asked for. NULL: no

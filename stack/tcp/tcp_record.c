@@ -285,6 +285,7 @@ void connection_drop(struct connection *connection)
     struct socket *socket = connection->socket;
     if (socket == NULL)
         return;
+    tcp_observe_end(connection);
     socket->connection = NULL;
     connection->socket = NULL;
     if (!list_holds(&connection->output))
