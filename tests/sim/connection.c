@@ -117,7 +117,8 @@ static struct sim_side *side_to_accept(struct sim_host *host, struct daytona_soc
     struct sim_side *last = NULL;
     for (unsigned i = 0; result == 0 && i < world->scenario->connection_count; i++) {
         struct sim_side *side = &world->connections[i].sides[SIM_SERVER];
-        if (side->host == host && !world->connections[i].plan->crossing &&
+        const struct sim_connection_plan *plan = world->connections[i].plan;
+        if (side->host == host && !plan->crossing && !plan->refused &&
             world->connections[i].client_port == remote.port &&
             (last == NULL || last->connection->order < side->connection->order))
             last = side;

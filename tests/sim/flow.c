@@ -28,8 +28,10 @@ static struct sim_connection *connection_of(struct sim_world *world, uint16_t po
     struct sim_connection *last = NULL;
     for (unsigned i = 0; i < world->scenario->connection_count; i++) {
         struct sim_connection *connection = &world->connections[i];
-        uint16_t port = connection->plan->client == 0 ? port0 : port1;
-        if (connection->client_port != 0 && connection->client_port == port &&
+        uint16_t client = connection->plan->client == 0 ? port0 : port1;
+        uint16_t server = connection->plan->client == 0 ? port1 : port0;
+        if (connection->client_port != 0 && connection->client_port == client &&
+            (server == SIM_CLOSED_PORT) == connection->plan->refused &&
             (last == NULL || connection->order > last->order))
             last = connection;
     }

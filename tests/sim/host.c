@@ -38,6 +38,8 @@ static void start_listening(struct sim_host *host)
     struct daytona_endpoint local = {sim_host_address(host->number), SIM_SERVER_PORT};
     if (daytona_stack_open(host->stack, &host->listener) != 0 ||
         daytona_stack_bind(host->stack, host->listener, &local) != 0 ||
+        daytona_stack_set_option(host->stack, host->world->now, host->listener,
+                                 DAYTONA_OPTION_URGENT_INLINE, 1) != 0 || /* inherited */
         daytona_stack_listen(host->stack, host->listener, host->plan->backlog) != 0)
         sim_fail(host->world, "host %u cannot listen", host->number);
     host->listening = true;

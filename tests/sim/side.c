@@ -9,7 +9,7 @@
 
 #define CALL_BYTES_MAX 65536
 #define SILENCE_MIN_US (50ull * 1000000) /* before a stack may say ETIMEDOUT by itself */
-#define TIMEOUTS_MIN   4                 /* or after so many timeouts in a row */
+#define TIMEOUTS_MIN   3                 /* or after so many timeouts in a row */
 
 static struct sim_world *world_of(const struct sim_side *side)
 {
