@@ -1,17 +1,16 @@
 /* What happens at the moment a connection becomes ESTABLISHED. */
+#include "stack/congestion/window.h"
 #include "stack/tcp/tcp_calls.h"
 #include "stack/tcp/tcp_parts.h"
 
-#define INITIAL_SEGMENTS  10u      /* Linux TCP_INIT_CWND */
 #define RTO_AFTER_LOSS_US 3000000u /* RFC 6298 section 5.7 */
 
-/* Ten segments of any size, as Linux: RFC 6928 section 2 allows no more than 14,600 bytes, or two
- * segments, when they are larger than 1,460 bytes. One segment when the SYN had to be repeated more
- * than once (Linux's reading of RFC 5681 section 3.1: a single loss may be an early timeout). */
-static uint32_t initial_window(const struct connection *connection)
+/* One segment when the SYN had to be repeated more than once (Linux's reading of RFC 5681 section
+ * 3.1: a single loss may be an early timeout). */
+static uint32_t first_window(const struct connection *connection)
 {
-    uint32_t segments = connection->send.syn_tries > 1 ? 1 : INITIAL_SEGMENTS;
-    return segments * connection->send.mss;
+    uint32_t mss = connection->send.mss;
+    return connection->send.syn_tries > 1 ? mss : window_initial(mss);
 }
 
 void tcp_set_congestion(struct connection *connection, const struct daytona_congestion *table)
@@ -34,7 +33,7 @@ void tcp_establish(struct connection *connection, const struct segment *segment)
     if (send->srtt_us == 0 && send->syn_tries > 0)
         send->rto_us = RTO_AFTER_LOSS_US;
     send->syn_due = false;
-    connection->controls.cwnd_bytes = initial_window(connection);
+    connection->controls.cwnd_bytes = first_window(connection);
     connection->controls.ssthresh_bytes = UINT32_MAX;
     tcp_set_congestion(connection, socket->congestion);
     tcp_state_set(socket, DAYTONA_TCP_ESTABLISHED, "SYN acknowledged");
