@@ -92,6 +92,15 @@ static void back_off(struct connection *connection)
         send->stalled_since = connection->tcp->now;
 }
 
+/* Counts and tells of a timeout, before it backs off: `a` is the RTO that has fired. */
+static void observe_timeout(struct connection *connection, uint32_t in_a_row, const char *what)
+{
+    connection->tcp->counters.timeouts++;
+    connection->tally.timeouts++;
+    observe(connection->tcp, connection->socket, DAYTONA_EVENT_TIMEOUT, timeout_us(connection),
+            in_a_row, what);
+}
+
 /* SYN or SYN-ACK again, or the end of the attempt. */
 static void handshake_fired(struct connection *connection)
 {
@@ -105,13 +114,11 @@ static void handshake_fired(struct connection *connection)
                        "no answer to SYN");
         return;
     }
+    observe_timeout(connection, send->syn_tries + 1u, "SYN");
     send->syn_tries++;
     send->syn_due = true;
     send->timing = false;
     back_off(connection);
-    connection->tcp->counters.timeouts++;
-    observe(connection->tcp, socket, DAYTONA_EVENT_TIMEOUT, timeout_us(connection), send->syn_tries,
-            "SYN");
     sender_timer_set(connection, TIMER_RETRANSMIT, timeout_us(connection));
     tcp_output_want(connection);
 }
@@ -160,10 +167,7 @@ void tcp_retransmit_fired(struct connection *connection)
         timed_out(connection, "retransmission timeout");
         return;
     }
-    observe(connection->tcp, socket, DAYTONA_EVENT_TIMEOUT, timeout_us(connection),
-            send->tries + 1u, "data");
-    connection->tcp->counters.timeouts++;
-    connection->tally.timeouts++;
+    observe_timeout(connection, send->tries + 1u, "data");
     if (send->tries < UINT8_MAX)
         send->tries++;
     loss_recovery_enter(connection);

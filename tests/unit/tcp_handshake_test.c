@@ -167,7 +167,9 @@ static void syn_is_repeated_with_doubling_pauses_until_the_attempt_ends(void **s
         expect_silence(&peer);
         peer_wait_us(&peer, 1);
         expect_segment(&peer, TCP_SYN, 0, 0, 0);
+        assert_int_equal(peer.last[DAYTONA_EVENT_TIMEOUT].a, pause_s * 1000000);
     }
+    assert_int_equal(our_info(&peer).timeouts, 3);
     peer_wait_us(&peer, 8000000);
     expect_silence(&peer);
     assert_int_equal(our_state(&peer), DAYTONA_TCP_CLOSED);
