@@ -12,6 +12,8 @@
 #include <linux/close_range.h>
 #include <unistd.h>
 
+#define RELEASE_ROUNDS 8 /* of the engine's thread; one is enough but for signals */
+
 bool descriptors_protected(int fd)
 {
     return !engine_is_thread() && engine_table_protects(fd);
@@ -40,6 +42,17 @@ static bool is_delivered(void *context)
            info.state == DAYTONA_TCP_CLOSED;
 }
 
+/* The kernel socket that has a listener's port is in the engine's table. A program that closes its
+ * listener may bind the port again at once, and must find it free. */
+static void wait_released(const struct file *file)
+{
+    for (int i = 0; i < RELEASE_ROUNDS && file->gone; i++) {
+        if (file->attached && (file->work & FILE_WORK_GONE) == 0)
+            return;
+        engine_wait_round();
+    }
+}
+
 /* The table forgets `fd`; with the last one the connection ends. Who calls then makes the kernel
  * forget it too. */
 static void forget(struct file *file, int fd)
@@ -57,6 +70,8 @@ static void forget(struct file *file, int fd)
         if (linger_us > 0 && file->kind == FILE_KIND_CONNECTION)
             wait_condition(file, is_delivered, file, ~0u,
                            daytona_instant_after_us(engine_now(), (uint64_t)linger_us));
+        if (file->kind == FILE_KIND_LISTENER)
+            wait_released(file);
     }
     engine_leave();
     if (last)

@@ -12,11 +12,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -142,6 +144,15 @@ void engine_add_work(struct file *file, unsigned work)
     }
     file->work |= work;
     engine.kick_thread = true;
+}
+
+void engine_wait_round(void)
+{
+    unsigned round = atomic_load(&engine.rounds);
+    engine.kick_thread = true;
+    engine_pause();
+    syscall(SYS_futex, &engine.rounds, FUTEX_WAIT_PRIVATE, round, NULL, NULL, 0);
+    engine_resume();
 }
 
 /* ------------------------------------------------------------------ starting */

@@ -116,4 +116,8 @@ void engine_become_thread(void);
 /** Inside: tells the engine's thread that `file` needs it (enum file_work). */
 void engine_add_work(struct file *file, unsigned work);
 
+/** Inside: waits until the engine's thread has done its work once, or a signal came. Gives the lock
+ *  back meanwhile. */
+void engine_wait_round(void);
+
 #endif

@@ -5,9 +5,7 @@
 #include "preload/real.h"
 
 #include <limits.h>
-#include <linux/futex.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define TAKEN_AT_ONCE 4096 /* tokens; more than a socket holds of messages of one byte */
@@ -117,11 +115,8 @@ static bool lags(const struct file *file)
 void mirror_settle(struct file *file)
 {
     for (int i = 0; i < SETTLE_ROUNDS && file->kind == FILE_KIND_CONNECTION && lags(file); i++) {
-        unsigned round = atomic_load(&engine.rounds);
         engine_add_work(file, FILE_WORK_MIRROR);
-        engine_pause();
-        syscall(SYS_futex, &engine.rounds, FUTEX_WAIT_PRIVATE, round, NULL, NULL, 0);
-        engine_resume();
+        engine_wait_round();
     }
 }
 

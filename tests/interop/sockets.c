@@ -904,6 +904,26 @@ static bool lingering_close_waits_for_delivery(void)
     return true;
 }
 
+/* iperf3 -s does so between two measurements. */
+static bool closed_listener_leaves_its_port_at_once(void)
+{
+    for (int i = 0; i < 100; i++) {
+        struct sockaddr_in address = address_of(PORT + 90);
+        int one = 1, listener = socket(AF_INET, SOCK_STREAM, 0);
+        setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+        MUST(bind(listener, (struct sockaddr *)&address, sizeof address) == 0);
+        MUST(listen(listener, 4) == 0);
+        int client = connect_to(PORT + 90, 0);
+        MUST(client >= 0);
+        int server = accept(listener, NULL, NULL);
+        MUST(server >= 0);
+        close(listener);
+        close(server);
+        close(client);
+    }
+    return true;
+}
+
 /* ------------------------------------------------------------------ all of them */
 
 #define CLAIM(name)                                                                                \
@@ -950,6 +970,7 @@ static const struct claim {
     CLAIM(child_that_closes_leaves_the_parent_connected),
     CLAIM(close_range_ends_connections),
     CLAIM(lingering_close_waits_for_delivery),
+    CLAIM(closed_listener_leaves_its_port_at_once),
 };
 
 static bool is_wanted(const char *name, int count, char **names)
