@@ -15,6 +15,7 @@ struct sim_world;
 struct sim_watch {
     uint32_t generation;
     uint8_t state;    /**< enum daytona_tcp_state; 0: none yet */
+    uint64_t rto_us;  /**< that the last TIMEOUT event told */
     uint8_t timeouts; /**< in a row, as the last TIMEOUT event told */
 };
 

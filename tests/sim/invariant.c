@@ -1,6 +1,8 @@
 #include "tests/sim/invariant.h"
 #include <string.h>
 
+#define RTO_MAX_US 120000000u /* Linux TCP_RTO_MAX */
+
 #define BIT(state) (1u << DAYTONA_TCP_##state)
 
 /* RFC 9293 figure 5, with CLOSED reachable from everywhere (abort, timeout, reset). A socket made
@@ -65,6 +67,19 @@ static void follow_orphan(struct sim_host *host, const struct daytona_event *eve
     }
 }
 
+/* RFC 6298 section 5.5: each timeout in a row waits twice as long as the one before. */
+static void follow_timeout(struct sim_host *host, const struct daytona_event *event)
+{
+    struct sim_watch *watch = &host->watches[event->socket_index];
+    uint64_t least = 2 * watch->rto_us < RTO_MAX_US ? 2 * watch->rto_us : RTO_MAX_US;
+    if (event->b > 1 && event->b == watch->timeouts + 1u && event->a < least)
+        sim_fail(host->world, "host %u socket %u: timeout after %llu us, then %llu", host->number,
+                 event->socket_index, (unsigned long long)watch->rto_us,
+                 (unsigned long long)event->a);
+    watch->timeouts = (uint8_t)event->b;
+    watch->rto_us = event->a;
+}
+
 /* No measured round trip is shorter than the way, but for the millisecond of a timestamp: that
  * would be the ACK of another transmission (Karn's algorithm). */
 static void check_round_trip(const struct sim_host *host, uint64_t measured_us)
@@ -90,7 +105,7 @@ void sim_invariant_event(void *context, const struct daytona_event *event)
     if (event->type == DAYTONA_EVENT_RTT_SAMPLE)
         check_round_trip(host, event->a);
     if (event->type == DAYTONA_EVENT_TIMEOUT && event->socket_index < SIM_SOCKETS_WATCHED)
-        host->watches[event->socket_index].timeouts = (uint8_t)event->b;
+        follow_timeout(host, event);
     if (event->type == DAYTONA_EVENT_STATE)
         follow_state(host, event);
     if (event->type == DAYTONA_EVENT_STATE && event->b == DAYTONA_TCP_CLOSED)
