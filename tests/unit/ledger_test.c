@@ -270,7 +270,8 @@ static void see_state(void *context, const struct daytona_event *event)
 
 static void another_observer_sees_what_it_wants(void **state)
 {
-    const struct daytona_observer other = {&states_seen, see_state, 1u << DAYTONA_EVENT_STATE};
+    const struct daytona_observer other = {
+        .context = &states_seen, .event = see_state, .mask = 1u << DAYTONA_EVENT_STATE};
     (void)state;
     states_seen = 0;
     make_stack(&other);
@@ -283,7 +284,7 @@ static void another_observer_sees_what_it_wants(void **state)
 
 static void without_a_directory_there_is_no_observer(void **state)
 {
-    const struct daytona_observer other = {NULL, see_state, 0};
+    const struct daytona_observer other = {.event = see_state};
     (void)state;
     settings.ledger_directory[0] = '\0';
     ledger_begin();
