@@ -1,6 +1,6 @@
 #include "stack/demux/demux.h"
 
-#include "stack/base/siphash.h"
+#include "stack/base/tuple_hash.h"
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -15,29 +15,19 @@ int demux_init(struct demux *demux, struct memory *memory, const uint8_t key[16]
     return 0;
 }
 
-/* Keyed, so that nobody outside can choose four-tuples that fall into one bucket. */
-static uint64_t tuple_hash(const struct demux *demux, const struct daytona_endpoint *local,
-                           const struct daytona_endpoint *remote)
-{
-    uint8_t tuple[36];
-    memcpy(tuple, local->address.bytes, 16);
-    memcpy(tuple + 16, remote->address.bytes, 16);
-    memcpy(tuple + 32, &local->port, 2);
-    memcpy(tuple + 34, &remote->port, 2);
-    return siphash(demux->key, tuple, sizeof tuple);
-}
-
 /* daytona_endpoint_equal(), two words at a time: this is done for every packet. */
 static bool same(const struct daytona_endpoint *a, const struct daytona_endpoint *b)
 {
     return a->port == b->port && memcmp(a->address.bytes, b->address.bytes, 16) == 0;
 }
 
+/* The hash is keyed: nobody outside can choose four-tuples that fall into one bucket. */
 static struct demux_entry **tuple_bucket(const struct demux *demux,
                                          const struct daytona_endpoint *local,
                                          const struct daytona_endpoint *remote)
 {
-    return &demux->tuples[tuple_hash(demux, local, remote) & (demux->tuple_buckets - 1)];
+    uint64_t hash = tuple_hash(demux->key, TUPLE_FOR_TABLE, local, remote);
+    return &demux->tuples[hash & (demux->tuple_buckets - 1)];
 }
 
 static void tuple_push(struct demux *demux, struct demux_entry *entry)

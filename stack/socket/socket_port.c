@@ -1,8 +1,8 @@
 /* Local ports: who may share one, and which to propose (RFC 6056). */
+#include "stack/base/tuple_hash.h"
 #include "stack/socket/socket.h"
 
 #include <errno.h>
-#include <string.h>
 
 #define INCREMENT_MAX 32u /* RFC 6056 section 3.3.5: random steps hide how many were used */
 
@@ -76,11 +76,8 @@ static bool port_is_free(const struct tcp *tcp, const struct daytona_endpoint *l
 static uint32_t destination_offset(const struct tcp *tcp, const struct daytona_address *local,
                                    const struct daytona_endpoint *remote)
 {
-    uint8_t bytes[34];
-    memcpy(bytes, local->bytes, 16);
-    memcpy(bytes + 16, remote->address.bytes, 16);
-    memcpy(bytes + 32, &remote->port, 2);
-    return (uint32_t)siphash(tcp->config.secret, bytes, sizeof bytes);
+    struct daytona_endpoint any_port = {.address = *local};
+    return (uint32_t)tuple_hash(tcp->config.secret, TUPLE_FOR_PORT, &any_port, remote);
 }
 
 int daytona_stack_choose_port(struct daytona_stack *stack, const struct daytona_address *local,

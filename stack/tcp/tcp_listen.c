@@ -3,6 +3,7 @@
  * SYN-RECEIVED (an embryo); its final ACK moves it to the accept queue. As in Linux the accept
  * queue takes one more than the backlog; a full one ignores SYNs and final ACKs.
  */
+#include "stack/base/tuple_hash.h"
 #include "stack/tcp/tcp_calls.h"
 #include "stack/tcp/tcp_parts.h"
 
@@ -29,18 +30,6 @@ static unsigned listener_score(const struct socket *socket, const struct daytona
     return daytona_address_equal(bound, &local->address) ? 2 : 0;
 }
 
-/* Chooses among several SO_REUSEPORT listeners: the same one for the same four-tuple. */
-static uint64_t spread_hash(const struct tcp *tcp, const struct daytona_endpoint *local,
-                            const struct daytona_endpoint *remote)
-{
-    uint8_t bytes[36];
-    memcpy(bytes, local->address.bytes, 16);
-    memcpy(bytes + 16, remote->address.bytes, 16);
-    memcpy(bytes + 32, &local->port, 2);
-    memcpy(bytes + 34, &remote->port, 2);
-    return siphash(tcp->config.secret, bytes, sizeof bytes);
-}
-
 struct socket *tcp_listener_find(const struct tcp *tcp, const struct daytona_endpoint *local,
                                  const struct daytona_endpoint *remote)
 {
@@ -58,8 +47,9 @@ struct socket *tcp_listener_find(const struct tcp *tcp, const struct daytona_end
             count = 0;
         }
         if (++count == 2)
-            hash = spread_hash(tcp, local, remote);
-        /* Each of the `count` equals so far is kept with the same probability. */
+            hash = tuple_hash(tcp->config.secret, TUPLE_FOR_LISTENER, local, remote);
+        /* Among several SO_REUSEPORT listeners the same one for the same four-tuple; each of the
+         * `count` equals so far is kept with the same probability. */
         if (count == 1 || (hash >> (count & 31)) % count == 0)
             found = socket;
     }

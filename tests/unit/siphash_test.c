@@ -1,4 +1,5 @@
 #include "stack/base/siphash.h"
+#include "stack/base/tuple_hash.h"
 #include "tests/unit/region.h"
 
 /* The vectors of SipHash's authors: key 00 01 ... 0f, messages 00, 00 01, ... of each length. */
@@ -38,6 +39,22 @@ static void another_key_gives_another_hash(void **state)
     uint8_t a[16] = {0}, b[16] = {0};
     b[15] = 1;
     assert_true(siphash(a, "segment", 7) != siphash(b, "segment", 7));
+}
+
+/* RFC 6528, RFC 6056: a number that one use gives away tells nothing of another's. */
+static void each_use_of_a_four_tuple_has_a_hash_of_its_own(void **state)
+{
+    (void)state;
+    uint8_t key[16] = {7};
+    struct daytona_endpoint a = {daytona_address_from_ipv4(0x0a000001), 80};
+    struct daytona_endpoint b = {daytona_address_from_ipv4(0x0a000002), 80};
+    for (int use = TUPLE_FOR_TABLE; use <= TUPLE_FOR_LISTENER; use++) {
+        uint64_t hash = tuple_hash(key, (enum tuple_use)use, &a, &b);
+        assert_true(hash == tuple_hash(key, (enum tuple_use)use, &a, &b));
+        assert_true(hash != tuple_hash(key, (enum tuple_use)use, &b, &a));
+        for (int other = TUPLE_FOR_TABLE; other < use; other++)
+            assert_true(hash != tuple_hash(key, (enum tuple_use)other, &a, &b));
+    }
 }
 
 static void equal_seeds_give_equal_sequences(void **state)
@@ -83,6 +100,7 @@ int main(void)
         cmocka_unit_test(the_reference_vectors_come_out),
         cmocka_unit_test(alignment_does_not_matter),
         cmocka_unit_test(another_key_gives_another_hash),
+        cmocka_unit_test(each_use_of_a_four_tuple_has_a_hash_of_its_own),
         cmocka_unit_test(equal_seeds_give_equal_sequences),
         cmocka_unit_test(splitmix64_gives_its_published_sequence),
         cmocka_unit_test(results_stay_below_the_bound_and_are_even),
