@@ -1,0 +1,265 @@
+/*
+ * sockets_process.c - claims about signals, threads, descriptors and processes.
+ */
+#include "tests/interop/claims.h"
+
+/* ------------------------------------------------------------------ signals, time, threads */
+
+static void on_alarm(int number)
+{
+    (void)number;
+}
+
+static void alarm_in(long ms, int flags)
+{
+    struct sigaction action = {.sa_handler = on_alarm, .sa_flags = flags};
+    struct itimerval timer = {.it_value.tv_usec = ms * 1000};
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static bool handler_interrupts_a_blocked_read(void)
+{
+    struct ends ends;
+    char got;
+    MUST(make(&ends));
+    alarm_in(50, 0);
+    MUST(read(ends.server, &got, 1) == -1 && errno == EINTR);
+    signal(SIGALRM, SIG_DFL);
+    drop(&ends);
+    return true;
+}
+
+static bool restarting_handler_does_not(void)
+{
+    struct ends ends;
+    char got;
+    pthread_t thread;
+    MUST(make(&ends));
+    alarm_in(20, SA_RESTART);
+    pthread_create(&thread, NULL, write_later, &ends.client);
+    MUST(read(ends.server, &got, 1) == 1);
+    pthread_join(thread, NULL);
+    signal(SIGALRM, SIG_DFL);
+    drop(&ends);
+    return true;
+}
+
+static bool poll_is_interrupted_in_any_case(void)
+{
+    struct ends ends;
+    struct pollfd entry = {.events = POLLIN};
+    MUST(make(&ends));
+    entry.fd = ends.server;
+    alarm_in(30, SA_RESTART);
+    MUST(poll(&entry, 1, SOON) == -1 && errno == EINTR);
+    signal(SIGALRM, SIG_DFL);
+    drop(&ends);
+    return true;
+}
+
+static bool receive_timeout_is_eagain(void)
+{
+    struct ends ends;
+    char got;
+    struct timeval some = {.tv_usec = 50000};
+    MUST(make(&ends));
+    MUST(setsockopt(ends.server, SOL_SOCKET, SO_RCVTIMEO, &some, sizeof some) == 0);
+    long long start = now_ms();
+    MUST(read(ends.server, &got, 1) == -1 && errno == EAGAIN);
+    MUST(now_ms() - start >= 49 && now_ms() - start < 300);
+    drop(&ends);
+    return true;
+}
+
+static void *echo_once(void *context)
+{
+    char got;
+    int fd = *(int *)context;
+    if (read(fd, &got, 1) == 1 && write(fd, &got, 1) == 1)
+        return context;
+    return NULL;
+}
+
+static bool many_threads_block_each_on_its_own(void)
+{
+    enum { THREADS = 20 };
+    struct ends ends[THREADS];
+    pthread_t threads[THREADS];
+    void *result;
+    char got;
+    for (int i = 0; i < THREADS; i++) {
+        MUST(make(&ends[i]));
+        MUST(pthread_create(&threads[i], NULL, echo_once, &ends[i].server) == 0);
+    }
+    for (int i = THREADS - 1; i >= 0; i--) {
+        MUST(write(ends[i].client, "x", 1) == 1);
+        MUST(read(ends[i].client, &got, 1) == 1);
+        pthread_join(threads[i], &result);
+        MUST(result != NULL);
+        drop(&ends[i]);
+    }
+    return true;
+}
+
+static void *block_in_read(void *context)
+{
+    char got;
+    ssize_t ignored = read(*(int *)context, &got, 1);
+    (void)ignored;
+    return NULL;
+}
+
+static bool cancelled_thread_leaves_the_others_alone(void)
+{
+    struct ends one, two;
+    pthread_t first, second;
+    void *result;
+    char got;
+    MUST(make(&one) && make(&two));
+    MUST(pthread_create(&first, NULL, block_in_read, &one.server) == 0);
+    usleep(20000);
+    MUST(pthread_create(&second, NULL, echo_once, &two.server) == 0);
+    usleep(20000);
+    MUST(pthread_cancel(first) == 0 && pthread_join(first, &result) == 0);
+    MUST(result == PTHREAD_CANCELED);
+    MUST(write(two.client, "x", 1) == 1 && read(two.client, &got, 1) == 1);
+    pthread_join(second, &result);
+    MUST(result != NULL);
+    drop(&one);
+    drop(&two);
+    return true;
+}
+
+/* ------------------------------------------------------------------ descriptors, processes */
+
+static bool copies_keep_a_connection_open(void)
+{
+    struct ends ends;
+    char got;
+    MUST(make(&ends));
+    int copy = dup(ends.client), high = fcntl(ends.client, F_DUPFD_CLOEXEC, 100);
+    MUST(copy >= 0 && high >= 100);
+    MUST(close(ends.client) == 0);
+    MUST(write(copy, "a", 1) == 1 && read(ends.server, &got, 1) == 1);
+    MUST(dup2(high, copy) == copy);
+    MUST(write(copy, "b", 1) == 1 && read(ends.server, &got, 1) == 1);
+    MUST(close(high) == 0);
+    MUST(polled(ends.server, POLLIN, NOT) == 0);
+    int other = open("/dev/null", O_RDWR);
+    MUST(dup2(other, copy) == copy);
+    MUST(polled(ends.server, POLLIN, SOON) == POLLIN);
+    MUST(read(ends.server, &got, 1) == 0);
+    close(other);
+    close(copy);
+    close(ends.server);
+    close(ends.listener);
+    return true;
+}
+
+static bool numbers_are_the_lowest_free(void)
+{
+    struct ends ends;
+    int before = open("/dev/null", O_RDONLY);
+    close(before);
+    MUST(make(&ends));
+    MUST(ends.listener == before && ends.client == before + 1 && ends.server == before + 2);
+    drop(&ends);
+    int after = open("/dev/null", O_RDONLY);
+    MUST(after == before);
+    close(after);
+    return true;
+}
+
+static bool child_that_closes_leaves_the_parent_connected(void)
+{
+    struct ends ends;
+    char got;
+    int status;
+    MUST(make(&ends));
+    pid_t child = fork();
+    if (child == 0) {
+        close(ends.client);
+        close(ends.server);
+        _exit(0);
+    }
+    MUST(waitpid(child, &status, 0) == child && status == 0);
+    MUST(write(ends.client, "a", 1) == 1 && read(ends.server, &got, 1) == 1);
+    close(ends.client);
+    MUST(polled(ends.server, POLLIN, SOON) == POLLIN && read(ends.server, &got, 1) == 0);
+    close(ends.server);
+    close(ends.listener);
+    return true;
+}
+
+static bool close_range_ends_connections(void)
+{
+    struct ends ends;
+    char got;
+    MUST(make(&ends));
+    int moved = fcntl(ends.client, F_DUPFD, 200);
+    MUST(moved >= 200 && close(ends.client) == 0);
+    MUST(close_range(150, ~0U, 0) == 0);
+    MUST(polled(ends.server, POLLIN, SOON) == POLLIN && read(ends.server, &got, 1) == 0);
+    close(ends.server);
+    close(ends.listener);
+    MUST(make(&ends));
+    drop(&ends);
+    return true;
+}
+
+static bool lingering_close_waits_for_delivery(void)
+{
+    struct ends ends;
+    struct linger some = {.l_onoff = 1, .l_linger = 5};
+    MUST(make(&ends));
+    MUST(setsockopt(ends.client, SOL_SOCKET, SO_LINGER, &some, sizeof some) == 0);
+    MUST(write(ends.client, "x", 1) == 1);
+    long long start = now_ms();
+    MUST(close(ends.client) == 0);
+    MUST(now_ms() - start < SOON);
+    MUST(drain(ends.server, 1));
+    close(ends.server);
+    close(ends.listener);
+    return true;
+}
+
+/* iperf3 -s does so between two measurements. */
+static bool closed_listener_leaves_its_port_at_once(void)
+{
+    for (int i = 0; i < 100; i++) {
+        struct sockaddr_in address = address_of(PORT + 90);
+        int one = 1, listener = socket(AF_INET, SOCK_STREAM, 0);
+        setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+        MUST(bind(listener, (struct sockaddr *)&address, sizeof address) == 0);
+        MUST(listen(listener, 4) == 0);
+        int client = connect_to(PORT + 90, 0);
+        MUST(client >= 0);
+        int server = accept(listener, NULL, NULL);
+        MUST(server >= 0);
+        close(listener);
+        close(server);
+        close(client);
+    }
+    return true;
+}
+
+static const struct claim claims[] = {
+    CLAIM(handler_interrupts_a_blocked_read),
+    CLAIM(restarting_handler_does_not),
+    CLAIM(poll_is_interrupted_in_any_case),
+    CLAIM(receive_timeout_is_eagain),
+    CLAIM(many_threads_block_each_on_its_own),
+    CLAIM(cancelled_thread_leaves_the_others_alone),
+    CLAIM(copies_keep_a_connection_open),
+    CLAIM(numbers_are_the_lowest_free),
+    CLAIM(child_that_closes_leaves_the_parent_connected),
+    CLAIM(close_range_ends_connections),
+    CLAIM(lingering_close_waits_for_delivery),
+    CLAIM(closed_listener_leaves_its_port_at_once),
+};
+
+int main(int count, char **arguments)
+{
+    return run_claims(claims, sizeof claims / sizeof *claims, count, arguments);
+}
