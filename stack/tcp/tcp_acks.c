@@ -5,10 +5,9 @@
  */
 #include "stack/tcp/tcp_parts.h"
 
-#define DELAYED_ACK_US 40000u  /* Linux TCP_DELACK_MIN; RFC 9293: less than 500 ms */
-#define CHALLENGE_US   500000u /* Linux tcp_invalid_ratelimit */
-#define QUICK_MAX      16u     /* Linux TCP_MAX_QUICKACKS */
-#define OWED_MAX       8u      /* pure ACKs in a row; more tell the peer nothing */
+#define ANSWER_INTERVAL_US 500000u /* Linux tcp_invalid_ratelimit */
+#define QUICK_MAX          16u     /* Linux TCP_MAX_QUICKACKS */
+#define OWED_MAX           8u      /* pure ACKs in a row; more tell the peer nothing */
 
 static void quick_again(struct connection *connection)
 {
@@ -33,12 +32,16 @@ void tcp_ack_duplicate(struct connection *connection)
     tcp_ack_now(connection);
 }
 
+bool tcp_answer_due(const struct tcp *tcp, struct daytona_instant answered)
+{
+    return answered.ns == 0 || daytona_instant_since_us(tcp->now, answered) >= ANSWER_INTERVAL_US;
+}
+
 void tcp_ack_challenge(struct connection *connection)
 {
     struct receiver *receive = &connection->receive;
     struct tcp *tcp = connection->tcp;
-    if (receive->answered.ns != 0 &&
-        daytona_instant_since_us(tcp->now, receive->answered) < CHALLENGE_US)
+    if (!tcp_answer_due(tcp, receive->answered))
         return;
     receive->answered = tcp->now;
     tcp->counters.challenge_acks++;

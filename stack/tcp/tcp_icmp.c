@@ -9,7 +9,6 @@
 
 #include <errno.h>
 
-#define PATH_MTU_MIN    552u /* Linux ip_rt_min_pmtu; below it DF is given up instead */
 #define PATH_MTU_AGE_US UINT64_C(600000000) /* RFC 1191 section 6.3: ten minutes */
 #define NEWS_MAX        (sizeof((struct tcp *)0)->path_news / sizeof(struct path_news))
 
@@ -25,11 +24,11 @@ static const uint8_t unreachable_errno[] = {
 /* What routers without RFC 1191 can mean: the next plateau below (RFC 1191 section 7.1). */
 static uint32_t plateau_below(uint32_t mtu)
 {
-    static const uint16_t plateaus[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68};
+    static const uint16_t plateaus[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296};
     for (size_t i = 0; i < sizeof plateaus / sizeof plateaus[0]; i++)
         if (plateaus[i] < mtu)
             return plateaus[i];
-    return 68;
+    return PATH_MTU_MIN;
 }
 
 uint32_t tcp_path_mtu_known(const struct tcp *tcp, const struct daytona_address *remote)
@@ -57,7 +56,8 @@ void tcp_path_mtu_take(struct connection *connection, uint32_t mtu)
     uint32_t old = send->path_mtu, old_mss = send->mss;
     if (mtu >= old)
         return;
-    send->path_mtu = mtu < PATH_MTU_MIN ? PATH_MTU_MIN - 1 : mtu;
+    /* One less than that, and tcp_transmit() leaves DF out. */
+    send->path_mtu = mtu < PATH_MTU_UNBROKEN ? PATH_MTU_UNBROKEN - 1 : mtu;
     tcp_mss_update(connection);
     observe(connection->tcp, connection->socket, DAYTONA_EVENT_PATH_MTU, old, send->path_mtu, NULL);
     if (send->mss >= old_mss || !tcp_state_synchronized(connection->socket->state) ||
@@ -92,7 +92,7 @@ static struct connection *quoted_connection(struct tcp *tcp, const struct icmp_e
 static void fragmentation_needed(struct connection *connection, const struct icmp_error *error)
 {
     uint32_t mtu = error->next_hop_mtu;
-    if (mtu < 68)
+    if (mtu < PATH_MTU_MIN)
         mtu = plateau_below(error->quoted.total_length);
     if (mtu >= connection->send.path_mtu)
         return;
@@ -152,7 +152,7 @@ enum daytona_verdict tcp_icmp(struct tcp *tcp, const struct icmp_error *error)
 
 void tcp_path_changed(struct tcp *tcp, const struct daytona_address *remote, uint32_t mtu)
 {
-    if (mtu < 68)
+    if (mtu < PATH_MTU_MIN)
         return;
     uint32_t known = tcp_path_mtu_known(tcp, remote);
     if (known != 0 && known <= mtu)

@@ -47,7 +47,7 @@ static void connection_info(const struct connection *connection,
     out->sack_on = connection->sack;
     out->window_scaling_on = connection->window_scaling;
     out->receive_window_scale = receive->window_scale;
-    out->delayed_ack_us = 40000;
+    out->delayed_ack_us = DELAYED_ACK_US;
     out->receive_mss = receive->mss;
     out->advertised_mss = receive->advertised_mss;
     out->receive_window = offset_span(receive->nxt, receive->edge);

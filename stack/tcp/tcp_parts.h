@@ -113,6 +113,9 @@ void tcp_time_wait_enter(struct connection *connection);
 /** Leaves only socket->time_wait of the connection. */
 void tcp_time_wait_shrink(struct connection *connection);
 
+/** The sequence number with which its four-tuple may begin again. */
+struct seq tcp_time_wait_next_isn(const struct socket *socket);
+
 /** TIME-WAIT is over, or its four-tuple is wanted. */
 void tcp_time_wait_end(struct socket *socket, const char *cause);
 
@@ -215,10 +218,16 @@ void tcp_ack_duplicate(struct connection *connection);
 /** A challenge ACK (RFC 5961), or the ACK of an unacceptable segment; at most two a second. */
 void tcp_ack_challenge(struct connection *connection);
 
+/** Whether an answer that a peer could ask for at any rate may go out, when the last one went out
+ *  at `answered` (RFC 5961 section 7). */
+bool tcp_answer_due(const struct tcp *tcp, struct daytona_instant answered);
+
 /** An ACK has left in some segment. */
 void tcp_ack_sent(struct connection *connection, bool with_data);
 
 void tcp_delayed_ack_fired(struct connection *connection);
+
+#define DELAYED_ACK_US 40000u /* Linux TCP_DELACK_MIN; RFC 9293 section 3.8.6.3: below 500 ms */
 
 /* ------------------------------------------------------------------ tcp_window.c */
 
@@ -294,5 +303,8 @@ void tcp_path_mtu_take(struct connection *connection, uint32_t mtu);
 
 /** Path MTU to `remote` as learnt from the network, 0 nothing known. */
 uint32_t tcp_path_mtu_known(const struct tcp *tcp, const struct daytona_address *remote);
+
+#define PATH_MTU_MIN      68u  /* RFC 791 section 3.2: every link takes that */
+#define PATH_MTU_UNBROKEN 552u /* Linux ip_rt_min_pmtu: below it routers may fragment for us */
 
 #endif

@@ -12,7 +12,6 @@
 #define SLOT_BLOCK 512u
 #define SLOT_NONE  UINT32_MAX
 
-#define PATH_MTU_MIN 68u    /* RFC 791: every link takes that */
 #define PATH_MTU_MAX 65535u /* no IPv4 packet is longer */
 
 struct slot {

@@ -5,9 +5,8 @@
 #include "stack/tcp/tcp_calls.h"
 #include "stack/tcp/tcp_parts.h"
 
-#define ANSWER_INTERVAL_US 500000u  /* Linux tcp_invalid_ratelimit */
-#define REUSE_AFTER_US     1000000u /* Linux tcp_tw_reuse: one tick of the oldest timestamps */
-#define ISN_STEP           65537u   /* Linux: beyond every window of the old incarnation */
+#define REUSE_AFTER_US 1000000u /* Linux tcp_tw_reuse: one tick of the oldest timestamps */
+#define ISN_STEP       65537u   /* Linux: beyond an unscaled window of the old incarnation */
 
 static void time_wait_timer(struct socket *socket)
 {
@@ -77,6 +76,11 @@ void tcp_time_wait_end(struct socket *socket, const char *cause)
     socket_finish(socket);
 }
 
+struct seq tcp_time_wait_next_isn(const struct socket *socket)
+{
+    return seq_add(offset_seq(socket->time_wait.send_nxt), ISN_STEP);
+}
+
 bool tcp_time_wait_reusable(const struct socket *socket)
 {
     return socket->state == DAYTONA_TCP_TIME_WAIT && socket->closed &&
@@ -104,7 +108,7 @@ static enum daytona_verdict time_wait_syn(struct socket *socket, const struct de
         time_wait_acknowledge(socket);
         return DAYTONA_VERDICT_UNACCEPTABLE;
     }
-    struct seq isn = seq_add(offset_seq(socket->time_wait.send_nxt), ISN_STEP);
+    struct seq isn = tcp_time_wait_next_isn(socket);
     tcp_time_wait_end(socket, "new SYN");
     return tcp_listen_input(listener, tuple, segment, &isn);
 }
@@ -127,8 +131,7 @@ enum daytona_verdict tcp_time_wait_input(struct socket *socket, const struct dem
     }
     if (seq == wait->receive_nxt && end == seq)
         return DAYTONA_VERDICT_ACCEPTED;
-    if (wait->answered.ns == 0 ||
-        daytona_instant_since_us(socket->tcp->now, wait->answered) >= ANSWER_INTERVAL_US)
+    if (tcp_answer_due(socket->tcp, wait->answered))
         time_wait_acknowledge(socket);
     return DAYTONA_VERDICT_UNACCEPTABLE;
 }

@@ -4,8 +4,6 @@
 
 #include <assert.h>
 
-#define PATH_MTU_FRAGMENT 552u /* Linux ip_rt_min_pmtu: below, routers may fragment for us */
-
 /* SACK blocks that fit beside `length` bytes of data: none beside a full segment, whose size the
  * path bounds (RFC 6691 section 2). */
 static unsigned sack_room(const struct connection *connection, uint32_t length)
@@ -94,7 +92,7 @@ static void write_ip(struct connection *connection, size_t tcp_bytes, unsigned s
         .type_of_service = (uint8_t)socket->options[DAYTONA_OPTION_TYPE_OF_SERVICE],
         .time_to_live = (uint8_t)socket->options[DAYTONA_OPTION_TIME_TO_LIVE],
         .protocol = IP_PROTOCOL_TCP,
-        .dont_fragment = connection->send.path_mtu >= PATH_MTU_FRAGMENT,
+        .dont_fragment = connection->send.path_mtu >= PATH_MTU_UNBROKEN,
     };
     connection->identification = (uint16_t)(connection->identification + segments);
     ipv4_emit(&ip, out->header);

@@ -4,8 +4,6 @@
 
 #include <errno.h>
 
-#define ISN_STEP 65537u /* as tcp_time_wait.c */
-
 /* Frees the four-tuple if a TIME-WAIT that may be taken over holds it; *iss is then beyond all
  * that the old incarnation sent. */
 static int tuple_claim(struct socket *socket, struct seq *iss)
@@ -18,7 +16,7 @@ static int tuple_claim(struct socket *socket, struct seq *iss)
         struct socket *old = OWNER_OF(entry, struct socket, entry);
         if (!tcp_time_wait_reusable(old))
             return -EADDRINUSE;
-        *iss = seq_add(offset_seq(old->time_wait.send_nxt), ISN_STEP);
+        *iss = tcp_time_wait_next_isn(old);
         tcp_time_wait_end(old, "new connection");
     }
     return demux_insert_tuple(&tcp->demux, &socket->entry);
