@@ -54,6 +54,9 @@ void tcp_congestion_call(struct connection *connection, enum congestion_call cal
     uint32_t old = controls->cwnd_bytes;
     const char *reason = NULL;
     switch (call) {
+    case CONGESTION_INIT:
+        table->init(&connection->congestion, controls, sample);
+        break;
     case CONGESTION_ACKED:
         table->acked(&connection->congestion, controls, sample);
         reason = "acked";
@@ -69,6 +72,11 @@ void tcp_congestion_call(struct connection *connection, enum congestion_call cal
     case CONGESTION_TIMEOUT:
         table->timeout(&connection->congestion, controls, sample);
         reason = "timeout";
+        break;
+    case CONGESTION_RESTART:
+        table->restart(&connection->congestion, controls, sample,
+                       daytona_instant_since_us(sample->now, connection->send.last_sent));
+        reason = "idle";
         break;
     }
     if (controls->cwnd_bytes < connection->send.mss)

@@ -20,9 +20,7 @@ void tcp_set_congestion(struct connection *connection, const struct daytona_cong
     connection->congestion = (struct daytona_congestion_state){{0}};
     struct daytona_congestion_sample sample =
         tcp_congestion_sample(connection, 0, tcp_pipe(connection), 0);
-    table->init(&connection->congestion, &connection->controls, &sample);
-    if (connection->controls.cwnd_bytes < connection->send.mss)
-        connection->controls.cwnd_bytes = connection->send.mss;
+    tcp_congestion_call(connection, CONGESTION_INIT, &sample);
 }
 
 void tcp_establish(struct connection *connection, const struct segment *segment)

@@ -102,18 +102,10 @@ static void restart_when_idle(struct connection *connection)
     struct sender *send = &connection->send;
     if (send->nxt != send->una || send->last_sent.ns == 0)
         return;
-    uint64_t idle_us = daytona_instant_since_us(connection->tcp->now, send->last_sent);
-    if (idle_us <= send->rto_us)
+    if (daytona_instant_since_us(connection->tcp->now, send->last_sent) <= send->rto_us)
         return;
-    uint32_t old = connection->controls.cwnd_bytes;
     struct daytona_congestion_sample sample = tcp_congestion_sample(connection, 0, 0, 0);
-    connection->socket->congestion->restart(&connection->congestion, &connection->controls, &sample,
-                                            idle_us);
-    if (connection->controls.cwnd_bytes < send->mss)
-        connection->controls.cwnd_bytes = send->mss;
-    if (connection->controls.cwnd_bytes != old)
-        observe(connection->tcp, connection->socket, DAYTONA_EVENT_CWND, old,
-                connection->controls.cwnd_bytes, "idle");
+    tcp_congestion_call(connection, CONGESTION_RESTART, &sample);
 }
 
 /* The offsets from `what->seq` on are in flight now. */

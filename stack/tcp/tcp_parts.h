@@ -139,10 +139,12 @@ struct daytona_congestion_sample tcp_congestion_sample(const struct connection *
                                                        uint32_t rtt_us);
 
 enum congestion_call {
+    CONGESTION_INIT,
     CONGESTION_ACKED,
     CONGESTION_LOSS,
     CONGESTION_RECOVERED,
-    CONGESTION_TIMEOUT
+    CONGESTION_TIMEOUT,
+    CONGESTION_RESTART, /**< idle since send.last_sent */
 };
 
 /** Calls the controller, keeps cwnd at one MSS at least, tells the observer. */
