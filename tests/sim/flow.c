@@ -187,8 +187,10 @@ void sim_flow_arrived(struct sim_world *world, const struct sim_packet *packet)
         return;
     uint32_t ack = mark->ack - to->isn;
     uint32_t edge = ack + window_bytes(flow, mark->from, mark->window, mark->flags);
-    if (ack <= to->sent_end && ack > to->una)
+    if (ack <= to->sent_end && ack > to->una) {
         to->una = ack;
+        to->stalled_since = world->now;
+    }
     if (edge > to->right_edge)
         to->right_edge = edge;
 }
@@ -331,6 +333,8 @@ static void judge(const struct judgement *j)
     judge_sacks(j);
     judge_timestamps(j);
     bool new_data = j->segment->payload_length > 0 && j->end > j->mine->sent_end;
+    if (j->end > j->mine->sent_end && j->mine->una == j->mine->sent_end)
+        j->mine->stalled_since = j->world->now;
     if (j->end > j->mine->sent_end)
         j->mine->sent_end = j->end;
     if (new_data && j->flow->connection != NULL)

@@ -23,15 +23,16 @@ struct sim_direction {
     uint32_t incarnation, isn;
     int window_scale; /**< of its SYN, -1 absent */
     bool sack_permitted;
-    uint16_t mss;            /**< of its SYN */
-    uint32_t sent_end;       /**< one past the highest number sent */
-    uint32_t right_edge;     /**< highest permission that has arrived from the peer */
-    uint32_t una;            /**< highest acknowledgement that has arrived from the peer */
-    uint32_t small_end;      /**< end of the last partial segment of new data */
-    uint32_t acked;          /**< highest acknowledgement that this side has sent */
-    uint32_t promised;       /**< highest right edge that this side has advertised */
-    uint32_t timestamp;      /**< last one sent */
-    uint32_t timestamp_seen; /**< highest that has arrived at the peer */
+    uint16_t mss;        /**< of its SYN */
+    uint32_t sent_end;   /**< one past the highest number sent */
+    uint32_t right_edge; /**< highest permission that has arrived from the peer */
+    uint32_t una;        /**< highest acknowledgement that has arrived from the peer */
+    struct daytona_instant stalled_since; /**< una has not moved, although something is sent */
+    uint32_t small_end;                   /**< end of the last partial segment of new data */
+    uint32_t acked;                       /**< highest acknowledgement that this side has sent */
+    uint32_t promised;                    /**< highest right edge that this side has advertised */
+    uint32_t timestamp;                   /**< last one sent */
+    uint32_t timestamp_seen;              /**< highest that has arrived at the peer */
     bool timestamp_known, timestamp_seen_known;
     struct daytona_instant owed_since; /**< this side owes an ACK, 0: no */
     struct sim_range *arrived;         /**< at the peer, intact */

@@ -9,7 +9,6 @@
 
 #define CALL_BYTES_MAX 65536
 #define SILENCE_MIN_US (50ull * 1000000) /* before a stack may say ETIMEDOUT by itself */
-#define TIMEOUTS_MIN   3                 /* or after so many timeouts in a row */
 
 static struct sim_world *world_of(const struct sim_side *side)
 {
@@ -39,31 +38,32 @@ void sim_side_complain(const struct sim_side *side, const char *format, ...)
 
 /* ---------------------------------------------------------------- failures */
 
-/* How long nothing has come from the peer. */
-static uint64_t silence_us(const struct sim_side *side)
+static const struct sim_flow *flow_of(const struct sim_side *side)
 {
     const struct sim_world *world = world_of(side);
-    struct daytona_instant heard = {0};
     for (unsigned i = 0; i < SIM_FLOW_BUCKETS; i++)
         for (const struct sim_flow *flow = world->flows.buckets[i]; flow; flow = flow->next)
             if (flow->connection == side->connection)
-                heard = flow->heard[side->host->number];
-    return daytona_instant_since_us(world->now, heard);
+                return flow;
+    return NULL;
 }
 
 /* Nothing came from the peer, or only what does not acknowledge anything, for as long as Linux or
  * the application's own options ask for. */
 static bool may_give_up(const struct sim_side *side)
 {
+    const struct sim_flow *flow = flow_of(side);
     const int64_t *options = side->plan->options;
-    if (side->id.index < SIM_SOCKETS_WATCHED &&
-        side->host->watches[side->id.index].timeouts >= TIMEOUTS_MIN)
+    if (flow == NULL || options[DAYTONA_OPTION_USER_TIMEOUT_US] > 0)
         return true;
-    if (options[DAYTONA_OPTION_USER_TIMEOUT_US] > 0)
+    unsigned host = side->host->number;
+    struct daytona_instant now = world_of(side)->now;
+    uint64_t silent_us = daytona_instant_since_us(now, flow->heard[host]);
+    uint64_t stalled_us = daytona_instant_since_us(now, flow->directions[host].stalled_since);
+    if (options[DAYTONA_OPTION_KEEP_ALIVE] == 1 &&
+        silent_us >= (uint64_t)options[DAYTONA_OPTION_KEEP_INTERVAL_US])
         return true;
-    if (options[DAYTONA_OPTION_KEEP_ALIVE] == 1)
-        return silence_us(side) >= (uint64_t)options[DAYTONA_OPTION_KEEP_INTERVAL_US];
-    return silence_us(side) >= SILENCE_MIN_US;
+    return silent_us >= SILENCE_MIN_US || stalled_us >= SILENCE_MIN_US;
 }
 
 static bool peer_died(const struct sim_side *side)
