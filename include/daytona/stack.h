@@ -110,7 +110,7 @@ enum daytona_verdict daytona_stack_input(struct daytona_stack *stack, struct day
                                          const struct daytona_packet_in *packet);
 
 #define DAYTONA_PACKET_HEADER_MAX 120 /* IPv4 with options 60 + TCP with options 60 */
-#define DAYTONA_PACKET_SPANS_MAX  20  /* 64 KB in 4 KB pages, two of them cut */
+#define DAYTONA_PACKET_SPANS_MAX  17  /* 64 KB in 4 KB pages, the first and the last one cut */
 
 /** One packet to send: `header`, then the payload spans in order. */
 struct daytona_packet_out {

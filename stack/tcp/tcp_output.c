@@ -7,8 +7,7 @@
 
 #include <assert.h>
 
-#define SUPER_SEGMENT_MAX 64000u /* an IP packet stays below 64 KB, headers and all */
-#define SPANNED_MAX       ((uint32_t)(DAYTONA_PACKET_SPANS_MAX - 2) * PAGE_BYTES)
+#define SUPER_SEGMENT_MAX 64000u  /* an IP packet stays below 64 KB, headers and all */
 #define CORK_US           200000u /* Linux: a corked partial segment waits no longer */
 
 void tcp_output_want(struct connection *connection)
@@ -69,7 +68,6 @@ static uint32_t new_data_length(struct connection *connection)
     if (whole >= send->mss) {
         uint32_t most = connection->tcp->config.super_segment_bytes_max;
         most = most > SUPER_SEGMENT_MAX ? SUPER_SEGMENT_MAX : most;
-        most = most > SPANNED_MAX ? SPANNED_MAX : most;
         most = most < send->mss ? send->mss : most;
         whole = whole < most ? whole : most;
         return whole - whole % send->mss;

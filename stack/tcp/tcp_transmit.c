@@ -2,7 +2,9 @@
 #include "stack/tcp/tcp_parts.h"
 #include "stack/wire/ipv4.h"
 
-#include <assert.h>
+/* Bytes that begin anywhere in a page reach into two pages more than they would fill. */
+_Static_assert((UINT16_MAX - 2) / PAGE_BYTES + 2 <= DAYTONA_PACKET_SPANS_MAX,
+               "the payload of the largest packet has room in its spans");
 
 /* SACK blocks that fit beside `length` bytes of data: none beside a full segment, whose size the
  * path bounds (RFC 6691 section 2). */
