@@ -1,6 +1,6 @@
 /*
  * Segment arrives: RFC 9293 section 3.10.7. Checks the checksum, finds the connection, and for a
- * synchronized one walks the steps of section 3.10.7.4, which are the table below.
+ * synchronized one walks the steps of section 3.10.7.4, which are the tables below.
  */
 #include "stack/tcp/tcp_calls.h"
 #include "stack/tcp/tcp_parts.h"
@@ -140,40 +140,34 @@ static bool step_syn(struct connection *connection, struct segment *segment,
     return false;
 }
 
-/* The walk. */
-static const struct step {
-    const char *name;
-    bool (*take)(struct connection *, struct segment *, enum daytona_verdict *);
-} arrival_steps[] = {
-    {"timestamp", step_timestamp},
-    {"sequence number", step_sequence},
-    {"RST bit", step_reset},
-    {"SYN bit", step_syn},
-    {"ACK field", tcp_step_acknowledge},
-    {"URG bit", tcp_step_urgent},
-    {"segment text", tcp_step_text},
-    {"FIN bit", tcp_step_fin},
+/* The walk: what the header says, then what the segment brings. */
+typedef bool step(struct connection *, struct segment *, enum daytona_verdict *);
+static step *const header_steps[] = {
+    step_timestamp, step_sequence, step_reset, step_syn, tcp_step_acknowledge, NULL,
 };
-enum { STEP_COUNT = sizeof arrival_steps / sizeof arrival_steps[0], STEP_AFTER_ACK = 5 };
+static step *const content_steps[] = {tcp_step_urgent, tcp_step_text, tcp_step_fin, NULL};
 
-static enum daytona_verdict walk(struct connection *connection, struct segment *segment,
-                                 unsigned first)
+static enum daytona_verdict walk(step *const *steps, struct connection *connection,
+                                 struct segment *segment, bool *stopped)
 {
     enum daytona_verdict verdict = DAYTONA_VERDICT_ACCEPTED;
-    for (unsigned i = first; i < STEP_COUNT; i++)
-        if (!arrival_steps[i].take(connection, segment, &verdict))
-            break;
+    *stopped = false;
+    for (; *steps != NULL && !*stopped; steps++)
+        *stopped = !(*steps)(connection, segment, &verdict);
     return verdict;
 }
 
 enum daytona_verdict tcp_arrival(struct connection *connection, struct segment *segment)
 {
-    return walk(connection, segment, 0);
+    bool stopped;
+    enum daytona_verdict verdict = walk(header_steps, connection, segment, &stopped);
+    return stopped ? verdict : tcp_arrival_after_ack(connection, segment);
 }
 
 enum daytona_verdict tcp_arrival_after_ack(struct connection *connection, struct segment *segment)
 {
-    return walk(connection, segment, STEP_AFTER_ACK);
+    bool stopped;
+    return walk(content_steps, connection, segment, &stopped);
 }
 
 /* Unwraps the segment's numbers next to what the connection expects. */
