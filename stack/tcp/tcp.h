@@ -35,6 +35,10 @@ enum timer_kind {
     TIMER_KIND_COUNT
 };
 
+/** Destinations behind a narrow path that are kept in mind. It is for connections that begin soon
+ *  after; to one that was forgotten a router says it again, at the price of a lost packet. */
+#define PATH_NEWS_MAX 16
+
 /** What all connections share. */
 struct tcp {
     struct memory *memory;
@@ -65,7 +69,7 @@ struct tcp {
         struct daytona_address remote;
         uint32_t mtu;
         struct daytona_instant since;
-    } path_news[16]; /**< path MTUs learnt from the network, a ring */
+    } path_news[PATH_NEWS_MAX]; /**< path MTUs learnt from the network, a ring */
     uint32_t path_news_next;
     uint32_t port_offset; /**< of the next port to propose, RFC 6056 section 3.3.3 */
 };

@@ -5,8 +5,6 @@
 #include "stack/tcp/tcp_calls.h"
 #include "stack/tcp/tcp_parts.h"
 
-#include <errno.h>
-
 #define TIMESTAMP_RTT_MAX_MS 120000u /* an echo older than that is no measurement */
 
 void tcp_window_take(struct connection *connection, const struct segment *segment)

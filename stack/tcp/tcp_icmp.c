@@ -10,7 +10,6 @@
 #include <errno.h>
 
 #define PATH_MTU_AGE_US UINT64_C(600000000) /* RFC 1191 section 6.3: ten minutes */
-#define NEWS_MAX        (sizeof((struct tcp *)0)->path_news / sizeof(struct path_news))
 
 enum { CODE_FRAGMENTATION_NEEDED = 4 };
 
@@ -34,7 +33,7 @@ static uint32_t plateau_below(uint32_t mtu)
 uint32_t tcp_path_mtu_known(const struct tcp *tcp, const struct daytona_address *remote)
 {
     uint32_t mtu = 0;
-    for (size_t i = 0; i < NEWS_MAX; i++) {
+    for (size_t i = 0; i < PATH_NEWS_MAX; i++) {
         const struct path_news *news = &tcp->path_news[i];
         if (news->mtu != 0 && daytona_address_equal(&news->remote, remote) &&
             daytona_instant_since_us(tcp->now, news->since) < PATH_MTU_AGE_US &&
@@ -47,7 +46,7 @@ uint32_t tcp_path_mtu_known(const struct tcp *tcp, const struct daytona_address 
 static void path_mtu_learn(struct tcp *tcp, const struct daytona_address *remote, uint32_t mtu)
 {
     tcp->path_news[tcp->path_news_next] = (struct path_news){*remote, mtu, tcp->now};
-    tcp->path_news_next = (tcp->path_news_next + 1) % (uint32_t)NEWS_MAX;
+    tcp->path_news_next = (tcp->path_news_next + 1) % PATH_NEWS_MAX;
 }
 
 void tcp_path_mtu_take(struct connection *connection, uint32_t mtu)

@@ -7,6 +7,9 @@
 #define MSS_MIN        48u  /* Linux tcp_min_snd_mss: no smaller segments, whatever a peer asks */
 #define SCALE_MAX      14u  /* RFC 7323 section 2.3 */
 
+_Static_assert(PATH_MTU_MIN > IP_AND_TCP + TIMESTAMP_SIZE && MSS_MIN > TIMESTAMP_SIZE,
+               "however small the path and the peer, a segment has room for data");
+
 /* The smallest scale in which the largest window we may ever offer fits. */
 static uint8_t scale_for(const struct connection *connection)
 {
@@ -70,5 +73,5 @@ void tcp_mss_update(struct connection *connection)
         mss = send->peer_mss;
     if (connection->timestamps)
         mss -= TIMESTAMP_SIZE;
-    send->mss = mss < 16 ? 16 : mss;
+    send->mss = mss;
 }

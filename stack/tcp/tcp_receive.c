@@ -5,9 +5,9 @@
 #include "stack/tcp/tcp_calls.h"
 #include "stack/tcp/tcp_parts.h"
 
-#include <errno.h>
-
-#define GAPS_MAX 512u /* ranges held beyond gaps; an attacker's crumbs end here */
+/* Ranges held beyond gaps, a list that is walked for each segment: an attacker's crumbs end here.
+ * As many as when every second segment of 1.5 MB is lost; what does not fit is sent again. */
+#define GAPS_MAX 512u
 
 /* States in which the peer may still send text. */
 static bool text_welcome(enum daytona_tcp_state state)

@@ -7,10 +7,11 @@
  */
 #include "stack/tcp/tcp_parts.h"
 
-#include <errno.h>
+#define DUP_THRESH 3u /* RFC 6675 section 2 */
 
-#define DUP_THRESH        3u    /* RFC 6675 section 2 */
-#define SACKED_RANGES_MAX 1024u /* blocks remembered; more are as good as not reported */
+/* Blocks remembered, a list that is walked for each ACK; more are as good as not reported. Twice as
+ * many as a receiver of ours would hold (GAPS_MAX), for peers that hold more. */
+#define SACKED_RANGES_MAX 1024u
 
 uint32_t tcp_pipe(const struct connection *connection)
 {

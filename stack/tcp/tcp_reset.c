@@ -5,8 +5,6 @@
 #include "stack/tcp/tcp_parts.h"
 #include "stack/wire/ipv4.h"
 
-#include <string.h>
-
 #define REPLIES_MAX 1024u
 
 bool tcp_reply(struct tcp *tcp, const struct reply *reply)
