@@ -329,8 +329,9 @@ struct daytona_connection_info {
     uint32_t segments_out, segments_in, data_segments_out, data_segments_in;
     uint32_t segments_retransmitted, timeouts, fast_retransmits, duplicate_acks_in;
     uint32_t out_of_order_in, checksum_errors;
-    uint64_t last_data_sent_us, last_data_received_us, last_ack_received_us; /**< ago */
-    uint64_t age_us; /**< since the connection record was made */
+    uint64_t last_data_sent_us, last_data_received_us; /**< ago */
+    uint64_t last_ack_received_us; /**< ago; any acceptable segment, as each bears an ACK */
+    uint64_t age_us;               /**< since the connection record was made */
 };
 
 int daytona_stack_info(struct daytona_stack *stack, struct daytona_instant now,

@@ -6,11 +6,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
-
-/** The record of `type` in which `*pointer` is `member`. */
-#define OWNER_OF(pointer, type, member)                                                            \
-    ((type *)(void *)((uint8_t *)(pointer)-offsetof(type, member)))
 
 /** Zeroed at first: in no list. */
 struct list_node {

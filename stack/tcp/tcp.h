@@ -11,6 +11,7 @@
 #define STACK_TCP_TCP_H
 
 #include "stack/base/memory.h"
+#include "stack/base/owner.h"
 #include "stack/base/siphash.h"
 #include "stack/base/timer.h"
 #include "stack/buffer/pages.h"
@@ -250,7 +251,7 @@ struct connection {
     uint16_t soft_error;                   /**< errno of the last ICMP error that did not end it */
     bool passive;                          /**< made by a listener */
     bool timestamps, sack, window_scaling; /**< offered, then agreed */
-    bool ended;                            /**< CLOSED; what was received may still be read */
+    bool ended; /**< CLOSED, what was received may be read; or TIME-WAIT goes on without it */
 };
 
 _Static_assert(sizeof(struct socket) <= 512, "a socket is one block of 512 bytes");
