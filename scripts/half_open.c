@@ -1,10 +1,8 @@
 #include "scripts/half_open.h"
 
-#include "stack/wire/ipv4.h"
-#include "stack/wire/tcp_header.h"
+#include "stack/wire/bare_packet.h"
 
 #include <daytona/rawtx.h>
-#include <string.h>
 
 static bool is_unicast(uint32_t ipv4)
 {
@@ -41,19 +39,10 @@ void half_open_compose(const struct ledger_connection *connection, struct dayton
         .seq = {connection->una - 2}, /* the SYN was at una - 1, or is at una */
         .flags = TCP_ACK,
     };
-    *out = (struct daytona_packet_out){.transport_offset = IPV4_HEADER_MIN};
-    size_t length = tcp_header_emit(&header, out->header + IPV4_HEADER_MIN);
-    struct ipv4_header ip = {
+    *out = (struct daytona_packet_out){
+        .transport_offset = IPV4_HEADER_MIN,
         .source = daytona_address_from_ipv4(connection->local),
         .destination = daytona_address_from_ipv4(connection->remote),
-        .total_length = (uint16_t)(IPV4_HEADER_MIN + length),
-        .time_to_live = 64,
-        .protocol = IP_PROTOCOL_TCP,
-        .dont_fragment = true,
     };
-    ipv4_emit(&ip, out->header);
-    tcp_checksum_store(out->header + IPV4_HEADER_MIN, length, &ip.source, &ip.destination, NULL, 0);
-    out->header_length = ip.total_length;
-    out->source = ip.source;
-    out->destination = ip.destination;
+    out->header_length = bare_packet_emit(&header, &out->source, &out->destination, out->header);
 }

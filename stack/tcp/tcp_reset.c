@@ -3,7 +3,7 @@
  * in a bounded queue; one that does not fit is as lost as a packet in the network.
  */
 #include "stack/tcp/tcp_parts.h"
-#include "stack/wire/ipv4.h"
+#include "stack/wire/bare_packet.h"
 
 #define REPLIES_MAX 1024u
 
@@ -34,24 +34,13 @@ static void reply_write(const struct reply *reply, struct daytona_packet_out *ou
         .timestamp_value = reply->timestamp_value,
         .timestamp_echo = reply->timestamp_echo,
     };
-    size_t length = tcp_header_emit(&header, out->header + IPV4_HEADER_MIN);
-    struct ipv4_header ip = {
-        .source = reply->local.address,
-        .destination = reply->remote.address,
-        .total_length = (uint16_t)(IPV4_HEADER_MIN + length),
-        .time_to_live = 64,
-        .protocol = IP_PROTOCOL_TCP,
-        .dont_fragment = true,
-    };
-    ipv4_emit(&ip, out->header);
-    tcp_checksum_store(out->header + IPV4_HEADER_MIN, length, &ip.source, &ip.destination, NULL, 0);
-    out->header_length = ip.total_length;
+    out->source = reply->local.address;
+    out->destination = reply->remote.address;
+    out->header_length = bare_packet_emit(&header, &out->source, &out->destination, out->header);
     out->transport_offset = IPV4_HEADER_MIN;
     out->segment_bytes = 0;
     out->span_count = 0;
     out->payload_length = 0;
-    out->source = ip.source;
-    out->destination = ip.destination;
 }
 
 bool tcp_reply_output(struct tcp *tcp, struct daytona_packet_out *out)
