@@ -55,7 +55,8 @@ ptrdiff_t daytona_stack_send(struct daytona_stack *stack, struct daytona_instant
     struct connection *connection = socket->connection;
     bool all;
     size_t done = send_copy(connection, spans, count, &all);
-    if (!all)
+    /* Who waits for space need not have failed to send first. */
+    if (!all || (socket_readiness(socket) & DAYTONA_READY_OUT) == 0)
         socket->wants_space = true;
     if (done == 0 && !all) /* with nothing queued no acknowledgment will ever make room */
         return send_queued(&connection->send) > 0 ? -EAGAIN : -ENOBUFS;

@@ -104,7 +104,7 @@ struct socket {
     bool queued;                  /**< in the accept queue of `parent`; else among its embryos */
     bool shut_read, shut_write;
     bool receive_buffer_set, send_buffer_set; /**< SO_RCVBUF, SO_SNDBUF: no growing */
-    bool wants_space;                         /**< a send did not fit */
+    bool wants_space;                         /**< a send left it not writable */
     uint8_t edges, reported;                  /**< DAYTONA_READY_* */
     struct list_node changed;                 /**< in tcp.changed or tcp.dead */
     struct list_node sibling;                 /**< in the listener's embryos or queue */

@@ -276,6 +276,27 @@ static void full_send_buffer_is_not_writable_until_a_third_is_free(void **state)
     peer_stop(&peer);
 }
 
+/* lighttpd sends so much an event, asks for the next event, and never meets EAGAIN */
+static void a_buffer_that_was_never_refused_reports_space_too(void **state)
+{
+    (void)state;
+    struct peer peer;
+    static uint8_t text[8000];
+    struct daytona_span span = {text, sizeof text};
+    struct daytona_ready ready;
+    start_connected(&peer, &offer_all);
+    we_set(&peer, DAYTONA_OPTION_SEND_BUFFER, 10000);
+    while (daytona_stack_take_ready(peer.stack, &ready)) {
+    }
+    assert_int_equal(daytona_stack_send(peer.stack, peer.now, peer.id, &span, 1, 0), 8000);
+    assert_int_equal(daytona_stack_readiness(peer.stack, peer.id), 0);
+    peer_hears_all(&peer);
+    peer_say(&peer, TCP_ACK, 1, 8001, NULL);
+    assert_true(daytona_stack_take_ready(peer.stack, &ready));
+    assert_int_equal(ready.edges, DAYTONA_READY_OUT);
+    peer_stop(&peer);
+}
+
 /* RFC 9293 3.8.4: Linux's options */
 static void keepalive_probes_and_gives_up(void **state)
 {
@@ -354,6 +375,7 @@ int main(void)
         cmocka_unit_test(acks_that_come_together_grow_the_window_as_one_by_one),
         cmocka_unit_test(long_idle_connection_starts_again_from_the_initial_window),
         cmocka_unit_test(full_send_buffer_is_not_writable_until_a_third_is_free),
+        cmocka_unit_test(a_buffer_that_was_never_refused_reports_space_too),
         cmocka_unit_test(keepalive_probes_and_gives_up),
         cmocka_unit_test(maximum_segment_option_bounds_both_directions),
         cmocka_unit_test(type_of_service_and_time_to_live_are_in_the_header),
