@@ -63,6 +63,10 @@ static void forget(struct file *file, int fd)
         return;
     }
     bool last = file_detach(file, fd);
+    if (last) { /* nobody here watches it, also when a forked child keeps it open */
+        sets_remove(file);
+        file->mirror.watchers = 0;
+    }
     if (last && !file->shared) {
         daytona_stack_get_option(engine.stack, file->id, DAYTONA_OPTION_LINGER_US, &linger_us);
         file_end(file);

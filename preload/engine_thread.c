@@ -106,8 +106,9 @@ static void notice_ends(void)
     for (int i = 0; i < count; i++) {
         uint32_t index = (uint32_t)events[i].data.u64;
         struct file *file = file_by_index(index, (uint32_t)(events[i].data.u64 >> 32));
-        if (file == NULL || (file->mirror.hung_up && !file->closed))
-            continue; /* hung up by ourselves */
+        if (file == NULL || (events[i].events & (EPOLLRDHUP | EPOLLHUP)) == 0 ||
+            (file->mirror.hung_up && !file->closed && file->descriptors > 0))
+            continue; /* the last one: hung up by ourselves */
         file_detach_all(file);
         file_end(file);
         close_number(&file->engine_end);
