@@ -3,4 +3,15 @@
 # seconds-max: 3600
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-exec "${B:-build}/daytona-sim" --seeds "1-${SEEDS:-100}"
+sim=${B:-build}/daytona-sim
+
+status=0
+"$sim" --seeds "1-${SEEDS:-100}" || status=1
+"$sim" --seeds tests/sim/seeds.txt || status=1
+# A seed is a run: the second time brings the same packets at the same instants.
+"$sim" --twice --seeds 1-40 || status=1
+if ! "$sim" --goodput | diff -u tests/sim/goodput.txt -; then
+    echo 'goodput has changed: if that is meant, daytona-sim --goodput >tests/sim/goodput.txt'
+    status=1
+fi
+exit "$status"

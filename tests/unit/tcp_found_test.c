@@ -1,0 +1,69 @@
+/* What the simulation found in the receiver and the sender, each as a script of its own. */
+#include "tests/unit/peer.h"
+#include <errno.h>
+
+static void start_connected(struct peer *peer, const struct offer *offer)
+{
+    peer_start(peer, NULL);
+    peer_connects(peer, offer);
+}
+
+/* RFC 9293 3.4: the peer has filled our window, its text is lost, and what it acknowledges comes
+ * in a bare ACK whose sequence number is the window's right edge */
+static void bare_ack_on_the_right_edge_is_acceptable(void **state)
+{
+    (void)state;
+    struct peer peer;
+    start_connected(&peer, &offer_plain);
+    we_send(&peer, 100, 0);
+    expect_segment(&peer, TCP_ACK | TCP_PSH, 1, 1, 100);
+    uint32_t edge = 1 + our_info(&peer).receive_window;
+    assert_int_equal(peer_say(&peer, TCP_ACK, edge, 101, NULL), DAYTONA_VERDICT_ACCEPTED);
+    assert_int_equal(our_info(&peer).in_flight_bytes, 0);
+    assert_int_equal(peer_say(&peer, TCP_ACK, edge + 1, 101, NULL), DAYTONA_VERDICT_UNACCEPTABLE);
+    peer_stop(&peer);
+}
+
+/* RFC 5681 4.2: an ACK may be lost, so each copy of what lies beyond a gap brings another */
+static void fin_beyond_a_gap_is_acknowledged_each_time(void **state)
+{
+    (void)state;
+    struct peer peer;
+    start_connected(&peer, &offer_plain);
+    for (unsigned i = 0; i < 3; i++) {
+        peer_say(&peer, TCP_ACK | TCP_FIN, 11, 1, NULL);
+        expect_segment(&peer, TCP_ACK, 1, 1, 0);
+    }
+    peer_say_bytes(&peer, TCP_ACK, 1, 1, 10);
+    expect_segment(&peer, TCP_ACK, 1, 12, 0);
+    assert_int_equal(our_state(&peer), DAYTONA_TCP_CLOSE_WAIT);
+    peer_stop(&peer);
+}
+
+/* RFC 6691 2: with a gap to tell of, full segments stay within the path's MTU; the gap is told in
+ * an ACK before them */
+static void full_segments_carry_no_sack_blocks(void **state)
+{
+    (void)state;
+    struct peer peer;
+    start_connected(&peer, &offer_all);
+    peer_say_bytes(&peer, TCP_ACK, 1001, 1, 100);
+    we_send(&peer, 5000, 0);
+    expect_segment(&peer, TCP_ACK, 1, 1, 0);
+    assert_int_equal(peer.heard.header.sack_count, 1);
+    while (peer_hears(&peer)) {
+        assert_true(peer.heard.packet.header_length + peer.heard.length <= 1500);
+        assert_true(peer.heard.header.sack_count == 0 || peer.heard.length < 1448);
+    }
+    peer_stop(&peer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bare_ack_on_the_right_edge_is_acceptable),
+        cmocka_unit_test(fin_beyond_a_gap_is_acknowledged_each_time),
+        cmocka_unit_test(full_segments_carry_no_sack_blocks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
