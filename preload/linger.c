@@ -4,6 +4,7 @@
 #include "preload/engine_thread.h"
 #include "preload/pump.h"
 #include "preload/real.h"
+#include "preload/settings.h"
 #include "preload/summary.h"
 
 #include <limits.h>
@@ -15,7 +16,9 @@
 #include <unistd.h>
 
 /* TIME-WAIT protects a later connection of the same pair of ports; the ports are given back
- * with this process, so only the retransmission of a lost last ACK is worth waiting for. */
+ * with this process, so only the retransmission of a lost last ACK is worth waiting for. And not
+ * even that where the ports are guarded by listening sockets instead of rules: they would be in
+ * the way of the program's next start. */
 #define TIME_WAIT_US ((uint64_t)1000 * 1000)
 #define PATIENCE_US  ((uint64_t)120 * 1000 * 1000) /* without a packet from any peer */
 
@@ -71,7 +74,8 @@ static void finish_connections(void)
         packets = seen;
         if (found.open)
             last_open = now;
-        bool waits = found.time_wait && daytona_instant_since_us(now, last_open) < TIME_WAIT_US;
+        bool waits = found.time_wait && settings.rules == SETTINGS_RULES_ON &&
+                     daytona_instant_since_us(now, last_open) < TIME_WAIT_US;
         if ((!found.open && !waits) || daytona_instant_since_us(now, progress) > PATIENCE_US)
             return;
         wait_for_packets();
@@ -101,7 +105,7 @@ void linger_fork(void)
 {
     madvise(engine.region.data, engine.region.length, MADV_DOFORK);
     struct unfinished found = look();
-    bool needed = found.open || found.time_wait;
+    bool needed = found.open || (found.time_wait && settings.rules == SETTINGS_RULES_ON);
     if (needed && _Fork() == 0)
         child();
     if (!needed)
