@@ -13,13 +13,19 @@
 
 /* ------------------------------------------------------------------ life */
 
+void file_refuse_inherited(const struct file *file)
+{
+    log_once(LOG_LEVEL_WARNING,
+             "descriptor %d is a socket of the parent process: Daytona cannot use it after fork() "
+             "yet, the call fails",
+             file->descriptor);
+}
+
 int file_enter(struct file *file)
 {
     int status = file->epoch == engine.epoch ? engine_enter() : -EOPNOTSUPP;
     if (status == -EOPNOTSUPP)
-        log_once(LOG_LEVEL_WARNING,
-                 "a connection of the parent process was used after fork(): Daytona cannot do "
-                 "that yet, the call fails");
+        file_refuse_inherited(file);
     if (status == 0 && file->closed) {
         engine_leave();
         status = -EBADF;

@@ -106,6 +106,9 @@ void file_each(void (*each)(struct file *file));
 /** Locks the engine for an operation on `file`: 0, or -errno as engine_enter(). */
 int file_enter(struct file *file);
 
+/** Says, once in a process, that a forked child has used a file of its parent's engine. */
+void file_refuse_inherited(const struct file *file);
+
 /** A change of readiness reported by the stack. Engine locked. */
 void file_changed(struct file *file, unsigned now, unsigned edges);
 

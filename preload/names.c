@@ -18,6 +18,7 @@
 #define TO_DATA(name)       daytona_##name
 #define TO_READY(name)      daytona_##name
 #define TO_DESCRIPTOR(name) daytona_##name
+#define TO_STDIO(name)      daytona_##name
 #define TO_PROCESS(name)    daytona_##name
 
 #define CALL(family, type, name, parameters, arguments)                                            \

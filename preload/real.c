@@ -10,6 +10,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* What a call of this type returns when it fails. */
+#define FAILURE(type) _Generic((type){0}, FILE * : NULL, default : -1)
+
 /*
  * Before real_resolve() has run, each member points to a function of the same type that looks up
  * everything and then makes the call. So no path through a wrapper tests for a null pointer,
@@ -22,7 +25,7 @@
         if (real.name != first_##name)                                                             \
             return real.name arguments;                                                            \
         errno = ENOSYS;                                                                            \
-        return (type)-1;                                                                           \
+        return FAILURE(type);                                                                      \
     }
 #define CALL_VOID(family, name, parameters, arguments)                                             \
     static void first_##name parameters                                                            \
@@ -50,7 +53,7 @@
         if (real.name != first_##name)                                                             \
             return real.name arguments;                                                            \
         errno = ENOSYS;                                                                            \
-        return (type)-1;                                                                           \
+        return FAILURE(type);                                                                      \
     }
 #define CALL_CHECKED(type, name, parameters, arguments, fits, plain, plain_arguments)              \
     CALL(CHECKED, type, name, parameters, arguments)

@@ -192,6 +192,52 @@ static bool child_that_closes_leaves_the_parent_connected(void)
     return true;
 }
 
+/* What a child does with an inherited connection: 0 when it reads what there is, 1 when that is
+ * refused in so many words, else what went wrong. */
+static int use_inherited(int fd)
+{
+    char got;
+    if (polled(fd, POLLIN, SOON) == 0)
+        return 2;
+    if (read(fd, &got, 1) == 1)
+        return got == 'a' ? 0 : 3;
+    return errno == EOPNOTSUPP ? 1 : 4;
+}
+
+static bool child_that_uses_a_connection_reads_right_or_is_refused(void)
+{
+    struct ends ends;
+    int status;
+    MUST(make(&ends));
+    MUST(write(ends.client, "a", 1) == 1);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(use_inherited(ends.server));
+    MUST(waitpid(child, &status, 0) == child && WIFEXITED(status));
+    MUST(WEXITSTATUS(status) <= 1);
+    drop(&ends);
+    return true;
+}
+
+static bool stream_on_a_socket_reads_right_or_is_refused(void)
+{
+    struct ends ends;
+    MUST(make(&ends));
+    MUST(write(ends.client, "a", 1) == 1);
+    for (int i = 0; i < 2; i++) { /* which is told once */
+        FILE *stream = fdopen(ends.server, "r");
+        MUST(stream != NULL || errno == EOPNOTSUPP);
+        if (stream != NULL) {
+            MUST(fgetc(stream) == 'a');
+            ends.server = -1;
+            fclose(stream);
+            break;
+        }
+    }
+    drop(&ends);
+    return true;
+}
+
 static bool close_range_ends_connections(void)
 {
     struct ends ends;
@@ -254,6 +300,8 @@ static const struct claim claims[] = {
     CLAIM(copies_keep_a_connection_open),
     CLAIM(numbers_are_the_lowest_free),
     CLAIM(child_that_closes_leaves_the_parent_connected),
+    CLAIM(child_that_uses_a_connection_reads_right_or_is_refused),
+    CLAIM(stream_on_a_socket_reads_right_or_is_refused),
     CLAIM(close_range_ends_connections),
     CLAIM(lingering_close_waits_for_delivery),
     CLAIM(closed_listener_leaves_its_port_at_once),
