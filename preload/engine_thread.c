@@ -32,8 +32,7 @@
 static int control = -1; /* the engine's end */
 static int ends = -1;    /* epoll: the engine's ends of twins, for the application's last close */
 
-/* The engine's table has no standard error; the application's, as it is now, is lent for a line. */
-static void say(enum log_level level, const char *line)
+void engine_thread_say(enum log_level level, const char *line)
 {
     int lent = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NOCTTY | O_CLOEXEC);
     if (lent < 0)
@@ -161,7 +160,8 @@ static void join_accepted(struct file *listener)
         }
         if (end < 0) {
             if (!listener->closed && end != -ECONNREFUSED)
-                say(LOG_LEVEL_WARNING, "no descriptor for an accepted connection: it is reset");
+                engine_thread_say(LOG_LEVEL_WARNING,
+                                  "no descriptor for an accepted connection: it is reset");
             daytona_stack_abort(engine.stack, engine_now(), file->id);
             file->closed = file->gone = true;
             release(file);
@@ -253,9 +253,9 @@ static void report_drops(void)
     daytona_capture_counters(engine.capture, &counters);
     said = counters.dropped_by_ring > 0;
     if (said)
-        say(LOG_LEVEL_WARNING,
-            "the capture ring was full and packets were lost: the program is too "
-            "slow for what arrives");
+        engine_thread_say(LOG_LEVEL_WARNING,
+                          "the capture ring was full and packets were lost: the program is too "
+                          "slow for what arrives");
 }
 
 static void loop(void)

@@ -4,6 +4,8 @@
 #ifndef DAYTONA_PRELOAD_ENGINE_THREAD_H
 #define DAYTONA_PRELOAD_ENGINE_THREAD_H
 
+#include "preload/log.h"
+
 #include <daytona/capture.h>
 
 #define ENGINE_MESSAGE_MAX 400
@@ -29,5 +31,9 @@ void *engine_thread_main(void *birth);
 
 /** Does what has been asked for with engine_add_work(). Engine locked. */
 void engine_thread_work(void);
+
+/** log_line() for the engine's thread, whose table has no standard error: the application's, as it
+ *  is now, is lent for the line. */
+void engine_thread_say(enum log_level level, const char *line);
 
 #endif

@@ -1,18 +1,23 @@
 #include "preload/summary.h"
 
 #include "preload/engine.h"
+#include "preload/engine_thread.h"
 #include "preload/real.h"
 #include "preload/settings.h"
 #include "preload/text.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 1024
 #define CAUSES         1024 /* connections that may end at the same time, each at its own place */
 
-static int output = -1; /* in the engine's table */
+static int output = -1;   /* in the engine's table */
+static bool complained;   /* of the file, in this process */
+static bool line_is_torn; /* the file ends within a line of ours */
 
 /* Lines that wait for the engine's thread. Connections whose line finds no room have none: a
  * program must not wait for a file because a connection ends. */
@@ -101,20 +106,68 @@ const struct daytona_observer *summary_observer(void)
 
 /* ------------------------------------------------------------------ the file */
 
+/* Who asks for lines and gets none shall know why. (The process that lingers after the program's
+ * end has nobody to tell.) */
+static void complain(const char *failure, int error)
+{
+    char room[SETTINGS_FILE_MAX + 128];
+    struct text line = text_begin(room, sizeof room);
+    if (complained)
+        return;
+    complained = true;
+    text_add_format(&line, "DAYTONA_SUMMARY: %s %s: %s; connections go on without their lines",
+                    failure, settings.summary_file, strerror(error));
+    engine_thread_say(LOG_LEVEL_ERROR, room);
+}
+
+/* A file that lets itself be opened may still take nothing, as /dev/full, which an empty write
+ * finds out. O_NONBLOCK: a pipe without a reader must not hold up the first connection. */
 void summary_begin(void)
 {
     waiting_bytes = 0;
-    if (settings.summary_file[0] != '\0')
-        output = open(settings.summary_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+    complained = line_is_torn = false;
+    if (settings.summary_file[0] == '\0')
+        return;
+    output = open(settings.summary_file,
+                  O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644);
+    if (output < 0)
+        complain("cannot open", errno);
+    else if (real.write(output, "", 0) < 0)
+        complain("cannot write to", errno);
 }
 
+/* What was written last ends within a line: takes it back, or, in a pipe or when another process
+ * has written since, has it ended before the next one. */
+static void mend_line(const char *written, size_t length)
+{
+    size_t torn = 0;
+    struct stat status;
+    while (torn < length && written[length - torn - 1] != '\n')
+        torn++;
+    off_t end = lseek(output, 0, SEEK_CUR); /* after an O_APPEND write: where that ended */
+    bool taken_back = torn == 0 || (end >= (off_t)torn && fstat(output, &status) == 0 &&
+                                    S_ISREG(status.st_mode) && status.st_size == end &&
+                                    ftruncate(output, end - (off_t)torn) == 0);
+    line_is_torn = !taken_back;
+}
+
+/* A full disk costs the lines, nothing else. */
 void summary_write(void)
 {
-    if (waiting_bytes == 0)
-        return;
-    ssize_t written = output < 0 ? 0 : real.write(output, waiting, waiting_bytes);
-    (void)written; /* a full disk costs the lines, nothing else */
+    size_t length = waiting_bytes;
     waiting_bytes = 0;
+    if (length == 0 || output < 0)
+        return;
+    if (line_is_torn)
+        line_is_torn = real.write(output, "\n", 1) != 1;
+    if (line_is_torn)
+        return;
+    ssize_t written = real.write(output, waiting, length);
+    if (written == (ssize_t)length)
+        return;
+    complain("cannot write to", written < 0 ? errno : ENOSPC);
+    if (written > 0)
+        mend_line(waiting, (size_t)written);
 }
 
 void summary_write_all(void)

@@ -9,7 +9,8 @@
 /** Learns how connections end; NULL when no summary is wanted. For daytona_stack_init(). */
 const struct daytona_observer *summary_observer(void);
 
-/** The engine's thread, at its start: opens the file, if one is wanted. */
+/** The engine's thread, at its start: opens the file, if one is wanted. When it cannot be opened
+ * or, later, written, one message says so. */
 void summary_begin(void);
 
 /** The engine's thread: writes the lines that have come together. Engine locked. */
