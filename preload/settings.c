@@ -150,6 +150,17 @@ static int read_FILE_NAME(const char *value, char (*out)[SETTINGS_FILE_MAX],
     return 0;
 }
 
+/* Hexadecimal digits; anything else is no hash of ours, and does no harm. */
+static int read_HASH(const char *value, uint64_t *out, struct value_fault *fault)
+{
+    static const char digits[] = "0123456789abcdef";
+    (void)fault;
+    *out = 0;
+    for (; *value != '\0' && strchr(digits, *value) != NULL; value++)
+        *out = *out << 4 | (uint64_t)(strchr(digits, *value) - digits);
+    return 0;
+}
+
 static int read_size(const char *value, uint64_t minimum, uint64_t maximum, const char *range,
                      uint64_t *out, struct value_fault *fault)
 {
@@ -353,4 +364,14 @@ void settings_read(char *const *environment, struct settings *out,
         if (strncmp(*environment, PREFIX, strlen(PREFIX)) == 0)
             read_variable(*environment, out, taken, messages);
     report_ipv6_rules(messages, out);
+}
+
+/* FNV-1a */
+uint64_t settings_messages_hash(const struct settings_messages *messages)
+{
+    uint64_t hash = 0xcbf29ce484222325;
+    for (size_t i = 0; i < messages->count; i++)
+        for (const char *at = messages->messages[i].line; *at != '\0'; at++)
+            hash = (hash ^ (uint8_t)*at) * 0x100000001b3;
+    return hash;
 }

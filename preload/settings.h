@@ -36,6 +36,7 @@ struct settings {
     char summary_file[SETTINGS_FILE_MAX]; /**< "": none */
     enum log_level log;
     char ledger_directory[SETTINGS_FILE_MAX]; /**< "": none */
+    uint64_t said; /**< hash of the messages that a program before this one has said; 0: none */
 
     bool present; /**< the environment has a variable DAYTONA_something */
     bool fault;   /**< a value could not be read: no socket may become Daytona's, not even one of
@@ -70,6 +71,9 @@ struct settings_messages {
  *  does not want surprises. */
 void settings_read(char *const *environment, struct settings *out,
                    struct settings_messages *messages);
+
+/** A number that is another for other messages. */
+uint64_t settings_messages_hash(const struct settings_messages *messages);
 
 /* ------------------------------------------------------------------ describing */
 

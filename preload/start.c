@@ -5,14 +5,35 @@
 #include "preload/attributes.h"
 #include "preload/real.h"
 #include "preload/settings.h"
+#include "preload/text.h"
 
+#include <stdlib.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
 #define STATUS_NOT_STARTED 125
 
+/* Whether all of it may stay unsaid, as a program that executed this one has said the same. */
+static bool was_said(uint64_t hash)
+{
+    bool fails = settings.fault && settings.fallback == SETTINGS_FALLBACK_FAIL;
+    return settings.said == hash && !fails;
+}
+
+static void note_said(uint64_t hash)
+{
+    char room[20];
+    struct text value = text_begin(room, sizeof room);
+    text_add_number(&value, hash, 16);
+    setenv("DAYTONA_SAID", room, 1);
+}
+
 static void say_messages(const struct settings_messages *messages)
 {
+    uint64_t hash = settings_messages_hash(messages) + (uint64_t)settings.log;
+    if (messages->count == 0 || was_said(hash))
+        return;
+    note_said(hash);
     for (size_t i = 0; i < messages->count; i++)
         log_line(messages->messages[i].level, "%s", messages->messages[i].line);
     if (!settings.fault)

@@ -242,6 +242,21 @@ static void more_messages_than_fit_do_no_harm(void **state)
     assert_int_equal(messages.count, SETTINGS_MESSAGES_MAX);
 }
 
+static void hash_differs_with_the_messages_and_is_read_back(void **state)
+{
+    (void)state;
+    read_one("DAYTONA_LISTN=1");
+    uint64_t hash = settings_messages_hash(&messages);
+    read_environment("DAYTONA_LISTN=2", "DAYTONA_SAID=12ab", NULL);
+    assert_int_equal(settings_messages_hash(&messages), hash); /* which do not tell the value */
+    assert_int_equal(read.said, 0x12ab);
+    read_one("DAYTONA_CONECT=1");
+    assert_int_not_equal(settings_messages_hash(&messages), hash);
+    read_one("DAYTONA_SAID=none of ours");
+    assert_int_equal(messages.count, 0);
+    assert_false(read.fault);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +276,7 @@ int main(void)
         cmocka_unit_test(long_value_is_shown_around_its_fault),
         cmocka_unit_test(ipv6_rule_is_read_and_warned_of),
         cmocka_unit_test(more_messages_than_fit_do_no_harm),
+        cmocka_unit_test(hash_differs_with_the_messages_and_is_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
