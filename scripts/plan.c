@@ -7,9 +7,12 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <libgen.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { GO_ON = -1, NAME_MAX_LENGTH = 64 };
@@ -135,6 +138,66 @@ static int take_options(struct plan *plan, int count, char **arguments)
     return GO_ON;
 }
 
+/* ------------------------------------------------------------------ what settings name */
+
+/** 0, or why no line could be added to the file. It is not opened: that may wake who reads a pipe.
+ */
+static int cannot_append(const char *path)
+{
+    char directory[PATH_MAX];
+    struct stat status;
+    if (stat(path, &status) == 0) {
+        if (S_ISDIR(status.st_mode))
+            return EISDIR;
+        return access(path, W_OK) < 0 ? errno : 0;
+    }
+    if (errno != ENOENT)
+        return errno;
+    snprintf(directory, sizeof directory, "%s", path);
+    return access(dirname(directory), W_OK | X_OK) < 0 ? errno : 0;
+}
+
+static int check_summary(const struct settings *read)
+{
+    int error = read->summary_file[0] == '\0' ? 0 : cannot_append(read->summary_file);
+    if (error == 0)
+        return GO_ON;
+    say("run: --summary (DAYTONA_SUMMARY): cannot write %s: %s", read->summary_file,
+        strerror(error));
+    return EXIT_REFUSED;
+}
+
+/** The interfaces of this network namespace in one line, cut if need be. */
+static void list_interfaces(char *line, size_t size)
+{
+    struct if_nameindex *all = if_nameindex();
+    size_t length = 0;
+    line[0] = '\0';
+    for (struct if_nameindex *one = all; one != NULL && one->if_index != 0; one++) {
+        int wrote =
+            snprintf(line + length, size - length, "%s%s", length > 0 ? ", " : "", one->if_name);
+        if (wrote < 0 || (size_t)wrote >= size - length)
+            break;
+        length += (size_t)wrote;
+    }
+    if (all != NULL)
+        if_freenameindex(all);
+}
+
+static int check_interfaces(const struct settings *read)
+{
+    char present[1024];
+    for (size_t i = 0; i < read->interfaces.count; i++) {
+        if (if_nametoindex(read->interfaces.names[i]) != 0)
+            continue;
+        list_interfaces(present, sizeof present);
+        say("run: --interface (DAYTONA_INTERFACE): there is no %s; there are: %s",
+            read->interfaces.names[i], present);
+        return EXIT_REFUSED;
+    }
+    return GO_ON;
+}
+
 /* ------------------------------------------------------------------ settings */
 
 static void add_ports(struct plan *plan, struct daytona_port_span ports)
@@ -186,7 +249,8 @@ static int take_settings(struct plan *plan)
         say("run: neither --listen nor --connect names a port, so every socket of the program "
             "stays on the kernel's TCP");
     choose_ports(plan, &read);
-    return GO_ON;
+    int result = check_summary(&read);
+    return result < 0 ? check_interfaces(&read) : result;
 }
 
 /* ------------------------------------------------------------------ files */

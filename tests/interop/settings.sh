@@ -64,6 +64,48 @@ preloaded DAYTONA_LISTN=80 -- "${get[@]}"
 one_message 'the nearest name is told' DAYTONA_LISTN DAYTONA_LISTEN
 equal 'the program works' "$code:$(cat "$WORK/out")" 0:small
 
+section 'a warning, and programs that are executed'
+cat >"$WORK/chain" <<'SCRIPT'
+sh -c 'exec true'
+exec sh -c 'exec true'
+SCRIPT
+preloaded DAYTONA_LISTN=80 -- sh "$WORK/chain"
+one_message 'it is said once for all of them' DAYTONA_LISTN
+preloaded DAYTONA_LISTN=80 -- sh -c 'DAYTONA_CONECT=80 exec true'
+equal 'a changed environment speaks again' "$(grep -c DAYTONA_CONECT "$WORK/said"):$(wc -l <"$WORK/said")" 1:3
+preloaded DAYTONA_LISTEN=8O80 -- sh -c 'DAYTONA_FALLBACK=fail exec true'
+equal 'and a program that is not started says why' "$code:$(grep -c 8O80 "$WORK/said")" 125:2
+
+section 'a summary that cannot be written'
+for place in '/nonexist/x: No such file or directory' '/dev/full: No space left on device'; do
+    file=${place%%:*}
+    preloaded DAYTONA_CONNECT=80 DAYTONA_SUMMARY="$file" -- "${get[@]}" "http://$SERVER_IP/small"
+    one_message "$file is named, and why" DAYTONA_SUMMARY "$place"
+    equal 'the connections are none the worse' "$code:$(tr '\n' ' ' <"$WORK/out")" '0:small small '
+done
+cat >"$WORK/gets.py" <<'SCRIPT'
+import sys, urllib.request
+for _ in range(8):
+    assert urllib.request.urlopen(sys.argv[1]).read() == b"small\n"
+SCRIPT
+preloaded DAYTONA_CONNECT=80 DAYTONA_SUMMARY="$WORK/limited" -- prlimit --fsize=1500 \
+    "$python" "$WORK/gets.py" "http://$SERVER_IP/small"
+check 'no process is left at the client' no_process_left "$CLIENT"
+equal 'a file that is full ends with a whole line' "$code:$(tail -c 1 "$WORK/limited" | od -An -c | tr -d ' ')" '0:\n'
+check 'and has whole lines only' "$python" -c 'import json, sys
+for line in open(sys.argv[1]): json.loads(line)' "$WORK/limited"
+in_ns "$CLIENT" "$B/daytona-run" --connect 80 --summary /nonexist/x -- "${get[@]}" >"$WORK/out" 2>"$WORK/said"
+equal 'daytona run does not start the program' "$?:$(cat "$WORK/out")" 125:
+one_message 'and says so once' DAYTONA_SUMMARY /nonexist/x 'No such file'
+
+section 'an interface that there is not'
+in_ns "$CLIENT" "$B/daytona-run" --connect 80 --interface c0,nosuch -- "${get[@]}" >"$WORK/out" 2>"$WORK/said"
+equal 'daytona run does not start the program' "$?:$(cat "$WORK/out")" 125:
+one_message 'and names those that there are' nosuch 'there are: lo, c0'
+DAYTONA_INTERFACE=nosuch in_ns "$CLIENT" "$B/daytona-run" --connect 80 -- "${get[@]}" >"$WORK/out" 2>"$WORK/said"
+equal 'nor when the environment names it' "$?:$(cat "$WORK/out")" 125:
+equal 'one that there is will do' "$(on "$CLIENT" daytona --connect 80 --interface c0 -- "${get[@]}")" small
+
 section 'not root'
 preloaded DAYTONA_CONNECT=80 -- "${as_nobody[@]}" "${get[@]}"
 one_message 'the missing capability is named' CAP_NET_RAW
