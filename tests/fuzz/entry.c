@@ -48,12 +48,66 @@ static uint32_t take_distance(struct reader *reader)
     return count < 128 ? unit * count : 0u - unit * (256 - count);
 }
 
+/* Timestamps that the stack accepts, or nearly. */
+static void add_timestamps(struct reader *reader, const struct fuzz_subject *subject,
+                           struct fuzz_segment *segment)
+{
+    uint8_t *option = segment->options + segment->options_length;
+    uint32_t late = take(reader, 1);
+    option[0] = 8;
+    option[1] = 10;
+    fuzz_put32(option + 2, (uint32_t)(subject->now.ns / 1000000) - (late < 240 ? 0 : late));
+    fuzz_put32(option + 6, segment->peer->timestamp - late % 8);
+    segment->options_length += 10;
+}
+
+/* One to three SACK blocks above what the segment acknowledges. */
+static void add_sacks(struct reader *reader, struct fuzz_segment *segment)
+{
+    uint8_t *option = segment->options + segment->options_length;
+    uint32_t count = 1 + take(reader, 1) % 3;
+    option[0] = 5;
+    option[1] = (uint8_t)(2 + 8 * count);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t left = segment->ack + take(reader, 1) * 64;
+        fuzz_put32(option + 2 + 8 * i, left);
+        fuzz_put32(option + 6 + 8 * i, left + take(reader, 1) * 32);
+    }
+    segment->options_length += option[1];
+}
+
+static void take_options(struct reader *reader, const struct fuzz_subject *subject,
+                         struct fuzz_segment *segment)
+{
+    uint32_t kind = take(reader, 1) % 8;
+    if (kind == 0) {
+        size_t length = take(reader, 1) % 41;
+        const uint8_t *bytes = borrow(reader, &length);
+        memcpy(segment->options, bytes, length);
+        segment->options_length = (uint32_t)length;
+    }
+    if (kind >= 2)
+        add_timestamps(reader, subject, segment);
+    if (kind >= 5)
+        add_sacks(reader, segment);
+}
+
+/* What an acknowledgement is about: mostly the newest data, often some before it, so that there
+ * is something to be lost. */
+static uint32_t take_acknowledgement(struct reader *reader, const struct fuzz_peer *peer)
+{
+    uint32_t how = take(reader, 1);
+    if (how < 64)
+        return peer->ack + take_distance(reader);
+    return how < 128 ? peer->ack : peer->ack - how % 64 * 256;
+}
+
 static struct fuzz_segment take_segment(struct reader *reader, struct fuzz_subject *subject)
 {
     struct fuzz_segment segment = {.peer = &subject->peers[take(reader, 1) % FUZZ_PEERS_MAX]};
     segment.flags = (uint8_t)take(reader, 1);
     segment.seq = segment.peer->next + take_distance(reader);
-    segment.ack = segment.peer->ack + take_distance(reader);
+    segment.ack = take_acknowledgement(reader, segment.peer);
     segment.window = (uint16_t)take(reader, 2);
     uint32_t kind = take(reader, 1);
     segment.sum = kind % 16 == 0   ? FUZZ_SUM_WRONG
@@ -63,10 +117,7 @@ static struct fuzz_segment take_segment(struct reader *reader, struct fuzz_subje
     segment.payload_length = kind / 16 < 8    ? 0
                              : kind / 16 < 12 ? take(reader, 1)
                                               : take(reader, 2) % 2001;
-    size_t options = take(reader, 1) % 64;
-    options = options > 40 ? 0 : options;
-    segment.options = borrow(reader, &options);
-    segment.options_length = (uint32_t)options;
+    take_options(reader, subject, &segment);
     return segment;
 }
 
@@ -246,7 +297,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct reader reader = {data, size};
     struct fuzz_subject subject;
-    fuzz_subject_prepare(&subject, take(&reader, 1) % 2 == 0);
+    fuzz_subject_prepare(&subject, take(&reader, 1));
     for (unsigned steps = 0; reader.left > 0 && steps < 200; steps++) {
         step(&reader, &subject);
         if (take(&reader, 1) % 2 == 0)

@@ -1,4 +1,5 @@
 #include "tests/fuzz/subject.h"
+#include "tests/sim/invariant.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@ static void put16(uint8_t *at, uint32_t value)
     at[1] = (uint8_t)value;
 }
 
-static void put32(uint8_t *at, uint32_t value)
+void fuzz_put32(uint8_t *at, uint32_t value)
 {
     put16(at, value >> 16);
     put16(at + 2, value);
@@ -36,8 +37,8 @@ static void put_ip_header(uint8_t *ip, uint32_t length)
     ip[6] = 0x40;
     ip[8] = 64;
     ip[9] = 6;
-    put32(ip + 12, FUZZ_PEER_ADDRESS);
-    put32(ip + 16, FUZZ_STACK_ADDRESS);
+    fuzz_put32(ip + 12, FUZZ_PEER_ADDRESS);
+    fuzz_put32(ip + 16, FUZZ_STACK_ADDRESS);
 }
 
 struct sim_packet *fuzz_segment_packet(const struct fuzz_segment *segment)
@@ -49,8 +50,8 @@ struct sim_packet *fuzz_segment_packet(const struct fuzz_segment *segment)
     put_ip_header(packet->bytes, packet->length);
     put16(tcp, segment->peer->remote_port);
     put16(tcp + 2, segment->peer->local_port);
-    put32(tcp + 4, segment->seq);
-    put32(tcp + 8, segment->ack);
+    fuzz_put32(tcp + 4, segment->seq);
+    fuzz_put32(tcp + 8, segment->ack);
     tcp[12] = (uint8_t)(header / 4 << 4);
     tcp[13] = segment->flags;
     put16(tcp + 14, segment->window);
@@ -167,19 +168,19 @@ static void make_established(struct fuzz_subject *subject)
                                    .seq = 0xfffff000u, /* wraps soon */
                                    .flags = SIM_SYN,
                                    .window = 65535,
-                                   .options = syn_options,
                                    .options_length = sizeof syn_options};
+    memcpy(segment.options, syn_options, sizeof syn_options);
     send_segment(subject, &segment);
     fuzz_drain(subject);
     uint8_t stamps[] = {1, 1, 8, 10, 0, 0, 0, 2, 0, 0, 0, 0};
-    put32(stamps + 8, peer->timestamp);
+    fuzz_put32(stamps + 8, peer->timestamp);
     segment = (struct fuzz_segment){.peer = peer,
                                     .seq = peer->next,
                                     .ack = peer->ack,
                                     .flags = SIM_ACK,
                                     .window = 512,
-                                    .options = stamps,
                                     .options_length = sizeof stamps};
+    memcpy(segment.options, stamps, sizeof stamps);
     send_segment(subject, &segment);
     struct daytona_socket_id *id = &subject->sockets[subject->socket_count++];
     fuzz_demand(daytona_stack_accept(subject->stack, subject->listener, id) == 0,
@@ -200,17 +201,32 @@ static void make_syn_sent(struct fuzz_subject *subject)
                 "a connection attempt");
 }
 
-void fuzz_subject_prepare(struct fuzz_subject *subject, bool own_every_port)
+/* daytona_observer.event */
+static void judge_event(void *context, const struct daytona_event *event)
+{
+    const struct fuzz_subject *subject = context;
+    fuzz_demand(event->at.ns <= subject->now.ns, "no event lies in the future");
+    if (event->type == DAYTONA_EVENT_STATE)
+        fuzz_demand(sim_state_edge_is_legal((enum daytona_tcp_state)event->a,
+                                            (enum daytona_tcp_state)event->b),
+                    "states change along the edges of RFC 9293 figure 5");
+}
+
+void fuzz_subject_prepare(struct fuzz_subject *subject, unsigned variant)
 {
     *subject = (struct fuzz_subject){.now = {1000000000}};
-    struct daytona_stack_config config = {.secret = {1, 2, 3},
-                                          .owns_every_port = own_every_port,
-                                          .accept_partial_checksum = own_every_port,
-                                          .receive_buffer_bytes = 65536,
-                                          .send_buffer_bytes = 65536,
-                                          .reassembly_bytes_max = 65536};
-    int result = daytona_stack_init((struct daytona_room){region, sizeof region}, &config, NULL,
-                                    &subject->stack);
+    struct daytona_stack_config config = {
+        .secret = {1, 2, 3},
+        .owns_every_port = (variant & FUZZ_OWNS_EVERY_PORT) != 0,
+        .accept_partial_checksum = (variant & FUZZ_PARTIAL_CHECKSUMS) != 0,
+        .congestion = (variant & FUZZ_RENO) != 0 ? "reno" : NULL,
+        .super_segment_bytes_max = (variant & FUZZ_SUPER_SEGMENTS) != 0 ? 20000 : 0,
+        .receive_buffer_bytes = 65536,
+        .send_buffer_bytes = 65536,
+        .reassembly_bytes_max = 65536};
+    struct daytona_observer observer = {.context = subject, .event = judge_event};
+    int result = daytona_stack_init((struct daytona_room){region, sizeof region}, &config,
+                                    &observer, &subject->stack);
     fuzz_demand(result == 0, "a stack");
     make_listener(subject);
     make_established(subject);

@@ -42,13 +42,24 @@ struct fuzz_segment {
     uint32_t seq, ack;
     uint8_t flags;
     uint16_t window, urgent_pointer;
-    const uint8_t *options;                  /**< borrowed; padded to a multiple of 4 */
+    uint8_t options[40];                     /**< padded to a multiple of 4 with zeros */
     uint32_t options_length, payload_length; /**< at most 40, 2,000 */
     enum { FUZZ_SUM_RIGHT, FUZZ_SUM_PARTIAL, FUZZ_SUM_WRONG } sum;
 };
 
-/** Makes the stack and its situations. */
-void fuzz_subject_prepare(struct fuzz_subject *subject, bool own_every_port);
+/** Writes `value` in network byte order. */
+void fuzz_put32(uint8_t *at, uint32_t value);
+
+/** What of the configuration an input chooses. */
+enum fuzz_variant {
+    FUZZ_OWNS_EVERY_PORT = 1 << 0,
+    FUZZ_PARTIAL_CHECKSUMS = 1 << 1,
+    FUZZ_RENO = 1 << 2,
+    FUZZ_SUPER_SEGMENTS = 1 << 3,
+};
+
+/** Makes the stack and its situations; `variant` is a set of enum fuzz_variant. */
+void fuzz_subject_prepare(struct fuzz_subject *subject, unsigned variant);
 
 /** Ends the process when the stack breaks a promise. */
 void fuzz_demand(bool holds, const char *promise);
