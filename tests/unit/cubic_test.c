@@ -197,6 +197,23 @@ static void one_round_trip_adds_half_a_window_at_most(void **state)
     assert_in_range(flight.controls.cwnd_bytes, before * 3 / 2 - MSS / 10, before * 3 / 2 + 1);
 }
 
+/* RFC 9438 section 4.2: also where the curve is only a little above 1.5 * cwnd, t = 2.4 s to 2.9 s
+ * after a flat point at ten segments. */
+static void an_acknowledged_segment_adds_half_a_segment_at_most(void **state)
+{
+    (void)state;
+    for (uint32_t ms = 2300; ms <= 2800; ms += 50) {
+        struct flight flight = begin(10 * MSS, 10 * MSS, 100000);
+        flight_ack(&flight, MSS);
+        flight_wait_us(&flight, ms * 1000);
+        double target = w_cubic((ms + 100) / 1000.0, 0, 10) / segments(&flight);
+        assert_true(target > 1.5 && target < 2);
+        uint32_t before = flight.controls.cwnd_bytes;
+        flight_ack(&flight, MSS);
+        assert_in_range(flight.controls.cwnd_bytes - before, MSS / 2 - 1, MSS / 2);
+    }
+}
+
 static void segments_of_any_size_and_huge_windows_do_not_overflow(void **state)
 {
     (void)state;
@@ -240,6 +257,7 @@ int main(void)
         cmocka_unit_test(time_that_the_application_wastes_does_not_count),
         cmocka_unit_test(after_idling_it_starts_slowly_and_does_not_leap),
         cmocka_unit_test(one_round_trip_adds_half_a_window_at_most),
+        cmocka_unit_test(an_acknowledged_segment_adds_half_a_segment_at_most),
         cmocka_unit_test(segments_of_any_size_and_huge_windows_do_not_overflow),
         cmocka_unit_test(small_growth_is_not_rounded_away),
     };
