@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# iperf3 in both roles: one stream, -R, -P 8, --bidir. What the server has received is what the
-# client has sent, as both count it.
+# iperf3 in both roles: one stream, -R, -P 8, --bidir, each with a server of its own and then all
+# with one that stays. What the server has received is what the client has sent, as both count it.
 # seconds-max: 300
 # shellcheck source=tests/interop/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -12,15 +12,20 @@ result() {
     "$python" -c "import json, sys; r = json.load(open(sys.argv[1])); print($2)" "$WORK/$1" 2>&1
 }
 
-# A server for each measurement: one that stays closes its listener for a moment in between.
+# A server for this measurement alone, which then ends by itself.
 measure() { # mode, log, options...
+    start_server 5201 iperf3 "$(server_of "$1")" --listen 5201 -- iperf3 -s -1 || return
+    measure_there "$@"
+    check 'the server ends by itself' wait_until 10 is_gone_or_waited "$started"
+}
+
+# With the server that runs.
+measure_there() { # mode, log, options...
     local mode=$1 log=$2
     shift 2
-    start_server 5201 iperf3 "$(server_of "$mode")" --listen 5201 -- iperf3 -s -1 || return
     on "$CLIENT" "$(client_of "$mode")" --connect 5201 -- \
         iperf3 -c "$SERVER_IP" -t "$duration" -J "$@" >"$WORK/$log" 2>"$WORK/$log.err"
     equal "iperf3 $* ends without error" "$?:$(result "$log" 'r.get("error", "")')" 0:
-    check 'the server ends by itself' wait_until 10 is_gone_or_waited "$started"
     note "$(result "$log" '"%.2f Gbit/s received, %s sent again" % (r["end"]["sum_received"]["bits_per_second"] / 1e9, r["end"]["sum_sent"].get("retransmits", "?"))')"
 }
 
@@ -49,6 +54,22 @@ for mode in $(modes daytona:kernel kernel:daytona daytona:daytona -- "$@"); do
     measure "$mode" both --bidir
     arrives both 1 ''
     arrives both 1 _bidir_reverse
+
+    # iperf3 closes its listener and makes it anew between two measurements.
+    section "$mode, one server"
+    duration=1
+    if start_server 5201 iperf3 "$(server_of "$mode")" --listen 5201 -- iperf3 -s; then
+        for options in '' -R '-P 4' --bidir ''; do
+            # shellcheck disable=SC2086 # no option, or some words
+            measure_there "$mode" again $options
+            at_least 'data flows' "$(result again "r['end']['sum_received']['bytes']")" 1000000
+        done
+        check 'the server still runs' kill -0 "$started"
+        equal 'it found nothing wrong' "$(grep -ci error "$WORK/iperf3.log")" 0
+        check 'and ends when it is told to' stop "$started"
+    fi
+    section "$mode"
+    duration=${DURATION:-2}
 
     no_kernel_reset "$mode"
     check 'no firewall rule is left' no_rule_left
