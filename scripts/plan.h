@@ -19,7 +19,7 @@ struct plan {
     bool rules_wanted; /**< firewall rules for `ports` */
     struct daytona_port_span ports[DAYTONA_RULES_PORTS_MAX];
     size_t port_count;
-    bool every_port; /**< may be listened on, without rules */
+    bool every_port;                      /**< may be listened on, without rules */
     struct daytona_port_span local_ports; /**< of outgoing connections; low 0: none are made */
 };
 
