@@ -8,73 +8,99 @@
 #define PIPE_BYTES 50000u
 #define BULK_BYTES 12500000u /* ten seconds of the line */
 
-static const uint32_t losses_ppm[] = {0, 1000, 10000, 30000, 50000};
-static const uint32_t queue_percents[] = {10, 25, 50, 100, 400};
-static const char *const controllers[] = {"reno", "cubic"};
-
 #define COUNT_OF(table) (sizeof(table) / sizeof(table)[0])
 
-static void prepare(struct sim_scenario *scenario, const char *controller, uint32_t loss,
-                    uint32_t queue_percent)
+/** One transfer. */
+struct trial {
+    const char *controller;
+    uint32_t loss, reorder; /**< ppm of the packets with data */
+    uint32_t reorder_us, queue_percent;
+};
+
+static void prepare(struct sim_scenario *scenario, const struct trial *trial)
 {
     sim_scenario_plain(scenario, 1);
     for (unsigned i = 0; i < 2; i++) {
         scenario->links[i].bytes_per_second = RATE;
         scenario->links[i].delay_us = ONE_WAY_US;
-        scenario->hosts[i].config.congestion = controller;
+        scenario->hosts[i].config.congestion = trial->controller;
         scenario->hosts[i].config.receive_buffer_bytes = 1000000;
     }
-    scenario->links[0].loss = loss;
-    scenario->links[0].queue_bytes = PIPE_BYTES / 100 * queue_percent;
+    scenario->links[0].loss = trial->loss;
+    scenario->links[0].reorder = trial->reorder;
+    scenario->links[0].reorder_us = trial->reorder_us;
+    scenario->links[0].queue_bytes = PIPE_BYTES / 100 * trial->queue_percent;
     scenario->connection_count = 1;
     struct sim_connection_plan *plan = &scenario->connections[0];
     plan->sides[SIM_CLIENT] = sim_side_plan_plain(BULK_BYTES);
     plan->sides[SIM_SERVER] = sim_side_plan_plain(0);
 }
 
-/* Payload over time from the connect to the last byte read, in thousandths of the line. */
-static int measure(const char *controller, uint32_t loss, uint32_t queue_percent)
+/* Prints payload over time, from the connect to the last byte read, as a share of the line. */
+static int print_share(const struct trial *trial)
 {
     static struct sim_scenario scenario;
     static struct sim_world world;
-    prepare(&scenario, controller, loss, queue_percent);
+    prepare(&scenario, trial);
     sim_world_init(&world, &scenario, -1, false);
     sim_world_run(&world);
     uint64_t ns = world.connections[0].sides[SIM_SERVER].ended_at.ns - scenario.origin.ns;
-    int share = world.failed ? -1 : (int)((uint64_t)BULK_BYTES * 1000000000 / ns * 1000 / RATE);
-    if (world.failed)
-        printf("%s, loss %u ppm, queue %u %%: %s\n", controller, loss, queue_percent,
-               world.failure);
+    if (world.failed) {
+        printf("  FAILED: %s", world.failure);
+    } else {
+        unsigned thousandths = (unsigned)((uint64_t)BULK_BYTES * 1000000000 / ns * 1000 / RATE);
+        printf("%8u.%u", thousandths / 10, thousandths % 10);
+    }
     sim_world_release(&world);
-    return share;
+    return world.failed ? 1 : 0;
 }
 
-static int print_row(const char *controller, uint32_t loss)
+static int print_losses(const char *controller)
 {
+    static const uint32_t losses[] = {0, 1000, 10000, 30000, 50000};
+    static const uint32_t queues[] = {10, 25, 50, 100, 400};
     int result = 0;
-    printf("%-6s %6u.%u %%", controller, loss / 10000, loss / 1000 % 10);
-    for (size_t i = 0; i < COUNT_OF(queue_percents); i++) {
-        int share = measure(controller, loss, queue_percents[i]);
-        if (share < 0)
-            result = 1;
-        printf("   %3d.%d", share / 10, share % 10);
+    for (size_t i = 0; i < COUNT_OF(losses); i++) {
+        printf("%-6s %3u.%u %%", controller, losses[i] / 10000, losses[i] / 1000 % 10);
+        for (size_t j = 0; j < COUNT_OF(queues); j++)
+            result |= print_share(&(struct trial){
+                .controller = controller, .loss = losses[i], .queue_percent = queues[j]});
+        putchar('\n');
     }
-    putchar('\n');
+    return result;
+}
+
+static int print_reorderings(const char *controller)
+{
+    static const uint32_t shares[] = {10000, 50000, 250000};
+    static const uint32_t delays_us[] = {1000, 2000, 5000, 10000, 20000};
+    int result = 0;
+    for (size_t i = 0; i < COUNT_OF(shares); i++) {
+        printf("%-6s %3u.%u %%", controller, shares[i] / 10000, shares[i] / 1000 % 10);
+        for (size_t j = 0; j < COUNT_OF(delays_us); j++)
+            result |= print_share(&(struct trial){.controller = controller,
+                                                  .reorder = shares[i],
+                                                  .reorder_us = delays_us[j],
+                                                  .queue_percent = 400});
+        putchar('\n');
+    }
     return result;
 }
 
 int sim_goodput_print(void)
 {
+    static const char *const controllers[] = {"reno", "cubic"};
     int result = 0;
-    printf("Goodput of one bulk transfer in percent of a line of 10 Mbit/s, round trip 40 ms,\n"
-           "against random loss and the queue in front of the line (percent of the pipe's\n"
-           "50,000 bytes). The headers of full segments cost 3.5 percent.\n\n");
-    printf("              queue");
-    for (size_t i = 0; i < COUNT_OF(queue_percents); i++)
-        printf("%6u %%", queue_percents[i]);
-    putchar('\n');
+    printf(
+        "Goodput of one bulk transfer in percent of a line of 10 Mbit/s, round trip 40 ms.\n"
+        "The headers of full segments cost 3.5 percent.\n\n"
+        "Random loss, and the queue in front of the line in percent of the pipe's 50,000 bytes:\n"
+        "        queue      10 %%      25 %%      50 %%     100 %%     400 %%\n");
     for (size_t i = 0; i < COUNT_OF(controllers); i++)
-        for (size_t j = 0; j < COUNT_OF(losses_ppm); j++)
-            result |= print_row(controllers[i], losses_ppm[j]);
+        result |= print_losses(controllers[i]);
+    printf("\nA share of the packets comes late, by up to:\n"
+           "                   1 ms      2 ms      5 ms     10 ms     20 ms\n");
+    for (size_t i = 0; i < COUNT_OF(controllers); i++)
+        result |= print_reorderings(controllers[i]);
     return result;
 }
