@@ -4,11 +4,13 @@
 #include "preload/file_record.h"
 #include "preload/real.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define TAKEN_AT_ONCE 4096 /* tokens; more than a socket holds of messages of one byte */
+#define TOKENS_MAX    64   /* well below what the twin's queue holds, about 270 */
 #define SETTLE_ROUNDS 3    /* one is enough unless the connection changes at the same time */
 
 static unsigned readiness(const struct file *file)
@@ -39,11 +41,11 @@ static bool put_seed(int end)
 static void drain(struct file *file)
 {
     char tokens[TAKEN_AT_ONCE];
-    if (file->mirror.tokens && file->descriptor >= 0)
+    if (file->mirror.tokens > 0 && file->descriptor >= 0)
         while (real.recv(file->descriptor, tokens, sizeof tokens, MSG_DONTWAIT) ==
                (ssize_t)sizeof tokens)
             ;
-    file->mirror.tokens = false;
+    file->mirror.tokens = 0;
 }
 
 static void block(struct file *file)
@@ -85,8 +87,17 @@ void mirror_after_receive(struct file *file)
 {
     if (file->mirror.watchers == 0)
         file->mirror.early = false;
-    if (file->mirror.tokens && (readiness(file) & DAYTONA_READY_IN) == 0)
+    if (file->mirror.tokens == 0)
+        return;
+    if ((readiness(file) & DAYTONA_READY_IN) == 0) {
         drain(file);
+    } else if (file->mirror.tokens > TOKENS_MAX) {
+        /* A reader that never reads to the end: the tokens make room for later edges, and one
+         * more edge tells of what is left. */
+        drain(file);
+        file->edges |= DAYTONA_READY_IN;
+        engine_add_work(file, FILE_WORK_MIRROR);
+    }
 }
 
 void mirror_after_send(struct file *file)
@@ -98,7 +109,7 @@ void mirror_after_send(struct file *file)
 unsigned mirror_shows(const struct file *file)
 {
     const struct mirror *mirror = &file->mirror;
-    return (mirror->tokens || mirror->read_shut ? (unsigned)DAYTONA_READY_IN : 0u) |
+    return (mirror->tokens > 0 || mirror->read_shut ? (unsigned)DAYTONA_READY_IN : 0u) |
            (!mirror->blocked ? (unsigned)DAYTONA_READY_OUT : 0u) |
            (mirror->read_shut ? (unsigned)DAYTONA_READY_RDHUP : 0u) |
            (mirror->hung_up ? (unsigned)DAYTONA_READY_HUP : 0u) |
@@ -124,8 +135,9 @@ void mirror_settle(struct file *file)
 
 static void put_token(struct file *file)
 {
-    if (put_byte(file->engine_end))
-        file->mirror.tokens = true;
+    if (put_byte(file->engine_end) || errno == EAGAIN)
+        file->mirror
+            .tokens++; /* also one that found no room: the reader sees that there are many */
 }
 
 static void unblock(struct file *file)
@@ -165,7 +177,7 @@ void mirror_update(struct file *file)
     if ((now & DAYTONA_READY_OUT) != 0 && mirror->blocked)
         unblock(file);
     bool again = mirror->edges && (edges & DAYTONA_READY_IN) != 0;
-    bool told = mirror->tokens || only_edges_are_watched(file);
+    bool told = mirror->tokens > 0 || only_edges_are_watched(file);
     if ((now & (DAYTONA_READY_HUP | DAYTONA_READY_ERROR)) != 0) {
         if (!mirror->hung_up)
             real.shutdown(file->engine_end, SHUT_RDWR);

@@ -26,7 +26,7 @@ struct mirror {
     bool edges;         /**< somebody watches with EPOLLET */
     bool seeded;        /**< SO_SNDBUF is minimal and the seed lies in the engine's end */
     bool blocked;       /**< the second junk byte lies there */
-    bool tokens;        /**< at least one token lies in the application's end */
+    unsigned tokens;    /**< that lie in the application's end */
     bool read_shut;     /**< the engine's end has been shut for writing */
     bool hung_up, dead; /**< ... for both; closed */
 };

@@ -1,6 +1,6 @@
 /*
  * TIME-WAIT: RFC 9293 sections 3.6.1 and 3.10.7.4, RFC 6191 (a SYN that is certainly new may take
- * the place), RFC 1337 (a reset does not end it). Needs only socket->time_wait.
+ * the place), RFC 1337 (an inexact reset does not end it). Needs only socket->time_wait.
  */
 #include "stack/tcp/tcp_calls.h"
 #include "stack/tcp/tcp_parts.h"
@@ -113,13 +113,28 @@ static enum daytona_verdict time_wait_syn(struct socket *socket, const struct de
     return tcp_listen_input(listener, tuple, segment, &isn);
 }
 
+/* RFC 9293 section 3.10.7.4 lets a reset end TIME-WAIT, RFC 1337 warns of old duplicates that do.
+ * Only the exact sequence number does, as in Linux: so answers a peer that has forgotten the
+ * connection, and whose SYN for a new one was not new enough to take its place. */
+static enum daytona_verdict time_wait_reset(struct socket *socket, const struct segment *segment)
+{
+    struct tcp *tcp = socket->tcp;
+    const struct time_wait *wait = &socket->time_wait;
+    if (offset_near(wait->receive_nxt, segment->header.seq) != wait->receive_nxt)
+        return DAYTONA_VERDICT_UNACCEPTABLE;
+    tcp->counters.resets_received++;
+    observe(tcp, socket, DAYTONA_EVENT_RESET, 2, 0, "received");
+    tcp_time_wait_end(socket, "RST received");
+    return DAYTONA_VERDICT_ACCEPTED;
+}
+
 enum daytona_verdict tcp_time_wait_input(struct socket *socket, const struct demux_entry *tuple,
                                          const struct segment *segment)
 {
     struct time_wait *wait = &socket->time_wait;
     uint8_t flags = segment->flags;
     if ((flags & TCP_RST) != 0)
-        return DAYTONA_VERDICT_UNACCEPTABLE;
+        return time_wait_reset(socket, segment);
     if ((flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
         return time_wait_syn(socket, tuple, segment);
     uint64_t seq = offset_near(wait->receive_nxt, segment->header.seq);

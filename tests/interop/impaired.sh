@@ -49,7 +49,7 @@ survives() { # mode, name, what is counted, options...
 goodput() {
     local start=$EPOCHREALTIME
     if [ "$1" = kernel ]; then
-        (sleep 1; in_ns "$SERVER" ss -Htin 'sport = :80' >"$WORK/ss") &
+        (sleep 1; in_ns "$SERVER" ss -Htin 'sport = :80' >>"$WORK/ss") &
     fi
     [ "$(fetch kernel:"$1" part | wc -c)" -eq "$(stat -c %s "$WORK/www/part")" ] || echo 0
     awk -v a="$start" -v b="$EPOCHREALTIME" -v n="$(stat -c %s "$WORK/www/part")" \

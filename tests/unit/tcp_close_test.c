@@ -246,14 +246,31 @@ static void repeated_fin_in_time_wait_is_acknowledged_and_starts_it_anew(void **
 }
 
 /* RFC 1337 */
-static void reset_does_not_end_time_wait(void **state)
+static void reset_beside_the_next_byte_does_not_end_time_wait(void **state)
 {
     (void)state;
     struct peer peer;
     reach_time_wait(&peer);
-    peer_say(&peer, TCP_RST, 2, 0, NULL);
+    peer_say(&peer, TCP_RST, 1, 0, NULL);
+    peer_say(&peer, TCP_RST, 3, 0, NULL);
     assert_int_equal(our_state(&peer), DAYTONA_TCP_TIME_WAIT);
     expect_silence(&peer);
+    peer_stop(&peer);
+}
+
+/* RFC 9293 3.10.7.4 */
+static void exact_reset_ends_time_wait_and_makes_room_for_a_new_connection(void **state)
+{
+    (void)state;
+    struct peer peer;
+    reach_time_wait(&peer);
+    peer_listener(&peer, OUR_PORT, 5);
+    peer.timestamp -= 100; /* a restarted peer: its clock and its ISN come from another secret */
+    assert_int_equal(peer_syn(&peer, &offer_all), DAYTONA_VERDICT_UNACCEPTABLE);
+    expect_segment(&peer, TCP_ACK, 2, 2, 0);
+    peer_say(&peer, TCP_RST, 2, 0, NULL);
+    assert_int_equal(peer_syn(&peer, &offer_all), DAYTONA_VERDICT_ACCEPTED);
+    expect_segment(&peer, TCP_SYN | TCP_ACK, 0, 1, 0);
     peer_stop(&peer);
 }
 
@@ -382,7 +399,8 @@ int main(void)
         cmocka_unit_test(data_after_close_are_answered_with_reset),
         cmocka_unit_test(orphan_in_fin_wait_2_is_given_up_after_a_minute),
         cmocka_unit_test(repeated_fin_in_time_wait_is_acknowledged_and_starts_it_anew),
-        cmocka_unit_test(reset_does_not_end_time_wait),
+        cmocka_unit_test(reset_beside_the_next_byte_does_not_end_time_wait),
+        cmocka_unit_test(exact_reset_ends_time_wait_and_makes_room_for_a_new_connection),
         cmocka_unit_test(newer_syn_takes_the_place_of_time_wait),
         cmocka_unit_test(older_syn_does_not_take_the_place_of_time_wait),
         cmocka_unit_test(time_wait_costs_one_small_record),
