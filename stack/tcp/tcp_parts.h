@@ -46,7 +46,7 @@ void connection_drop(struct connection *connection);
 
 /* ------------------------------------------------------------------ tcp_isn.c */
 
-/** RFC 6528: a 4 us clock plus a keyed hash of the four-tuple. */
+/** RFC 6528: a clock plus a keyed hash of the four-tuple. */
 struct seq tcp_isn(const struct tcp *tcp, const struct demux_entry *tuple);
 
 /** Keyed offset of the timestamps of one four-tuple (RFC 7323 section 7.1). */
