@@ -1,7 +1,8 @@
 #include "tests/sim/invariant.h"
 #include <string.h>
 
-#define RTO_MAX_US 120000000u /* Linux TCP_RTO_MAX */
+#define STILL_MAX_US 150000u    /* a delayed ACK or two, but no timeout */
+#define RTO_MAX_US   120000000u /* Linux TCP_RTO_MAX */
 
 #define BIT(state) (1u << DAYTONA_TCP_##state)
 
@@ -264,6 +265,39 @@ void sim_invariant_reset(struct sim_world *world, unsigned number, const struct 
             sim_fail(world, "host %u port %u sends RST in %s", number, flow->ports[number],
                      daytona_tcp_state_name(info.state));
     }
+}
+
+/* A side that never rests and asks for nothing that delays; a window below some segments does:
+ * sender SWS avoidance (RFC 9293 section 3.8.6.2.1). */
+static bool is_prompt(const struct sim_side *side)
+{
+    const struct sim_side_plan *plan = side->plan;
+    uint32_t buffer = side->host->plan->config.receive_buffer_bytes;
+    return (buffer == 0 || buffer > 4 * side->host->plan->path_mtu) &&
+           plan->options[DAYTONA_OPTION_RECEIVE_BUFFER] == SIM_OPTION_UNSET &&
+           plan->options[DAYTONA_OPTION_WINDOW_CLAMP] == SIM_OPTION_UNSET &&
+           plan->read_pause == 0 && plan->write_pause == 0 && !plan->uses_more &&
+           plan->options[DAYTONA_OPTION_CORK] != 1 &&
+           plan->options[DAYTONA_OPTION_RECEIVE_LOW_WATER] == SIM_OPTION_UNSET;
+}
+
+static bool is_going_on(const struct sim_connection *connection)
+{
+    const struct sim_side *sides = connection->sides;
+    return sides[0].connected && sides[1].connected && (!sides[0].closed || !sides[1].closed) &&
+           !sim_connection_plan_resets(connection->plan) && connection->plan->sleep_us == 0 &&
+           is_prompt(&sides[0]) && is_prompt(&sides[1]);
+}
+
+void sim_invariant_wait(struct sim_world *world, struct daytona_instant at)
+{
+    uint64_t still_us = daytona_instant_since_us(at, world->progress);
+    if (still_us < STILL_MAX_US || !is_smooth(world->scenario) || world->scenario->tight)
+        return;
+    for (unsigned i = 0; i < world->scenario->connection_count; i++)
+        if (is_going_on(&world->connections[i]))
+            sim_fail(world, "connection %u stands still for %llu us although nothing hinders it", i,
+                     (unsigned long long)still_us);
 }
 
 /* ---------------------------------------------------------------- the end */

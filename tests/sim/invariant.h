@@ -23,6 +23,9 @@ void sim_invariant_sent_new(struct sim_side *side, struct sim_direction *directi
 /** A RST left `host` on `flow`: no living connection may say that by itself. */
 void sim_invariant_reset(struct sim_world *world, unsigned host, const struct sim_flow *flow);
 
+/** Nothing at all is going to happen before `at`: judges whether that is too long. */
+void sim_invariant_wait(struct sim_world *world, struct daytona_instant at);
+
 /** Everything is closed and over: memory, counters, links. */
 void sim_invariant_end(struct sim_world *world);
 

@@ -341,6 +341,28 @@ static void draw_sleep(struct sim_random *random, struct sim_scenario *scenario)
     scenario->stillness_us += plan->sleep_us;
 }
 
+/* Nothing hinders anybody: what stands still here does so by the stacks' own doing. */
+static void calm_down(struct sim_scenario *scenario)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        struct sim_host_plan *host = &scenario->hosts[i];
+        scenario->links[i] = (struct sim_link_config){
+            .delay_us = scenario->links[i].delay_us % 5000,
+            .mtu = scenario->offload ? SUPER_MTU : host->path_mtu,
+            .partial_checksums = scenario->links[i].partial_checksums,
+        };
+        host->late_us = host->accept_pause_us = 0;
+        host->backlog = 128;
+    }
+    for (unsigned i = 0; i < 2 * scenario->connection_count; i++) {
+        struct sim_side_plan *side = &scenario->connections[i / 2].sides[i % 2];
+        side->read_pause = side->write_pause = 0;
+        side->uses_more = false;
+        side->options[DAYTONA_OPTION_CORK] = SIM_OPTION_UNSET;
+        side->options[DAYTONA_OPTION_RECEIVE_LOW_WATER] = SIM_OPTION_UNSET;
+    }
+}
+
 static unsigned draw_count(struct sim_random *random)
 {
     switch (sim_random_between(random, 0, 9)) {
@@ -378,6 +400,8 @@ void sim_scenario_from_seed(struct sim_scenario *scenario, uint64_t seed)
     draw_reconnects(&random, scenario);
     draw_memory(&random, scenario);
     draw_sleep(&random, scenario);
+    if (sim_random_once_in(&random, 10))
+        calm_down(scenario);
 }
 
 /* ---------------------------------------------------------------- for people */

@@ -246,6 +246,7 @@ void sim_world_run(struct sim_world *world)
             sim_host_stop_listening(&world->hosts[1]);
         }
         struct daytona_instant at = earliest(world);
+        sim_invariant_wait(world, at);
         if (at.ns != UINT64_MAX)
             step(world, at);
         else if (over)
