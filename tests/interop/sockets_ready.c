@@ -62,6 +62,27 @@ static bool edge_triggered_epoll_fires_once_per_arrival(void)
     return true;
 }
 
+/* As nginx reads a body: never until there is nothing left. Waits for the outer set. */
+static bool edges_go_on_for_a_reader_that_never_reads_all(void)
+{
+    struct ends ends;
+    char got[1];
+    MUST(make(&ends));
+    int set = epoll_create1(0), outer = epoll_create1(0);
+    MUST(watch(set, ends.server, EPOLLIN | EPOLLET) == 0);
+    MUST(watch(outer, set, EPOLLIN) == 0);
+    for (int i = 0; i < 600; i++) {
+        MUST(write(ends.client, "ab", 2) == 2);
+        MUST(waited(outer, SOON) == EPOLLIN);
+        MUST(waited(set, 0) == EPOLLIN);
+        MUST(read(ends.server, got, 1) == 1);
+    }
+    close(outer);
+    close(set);
+    drop(&ends);
+    return true;
+}
+
 static bool what_holds_already_is_told_when_added(void)
 {
     struct ends ends;
@@ -320,6 +341,7 @@ static bool two_threads_poll_at_the_same_time(void)
 static const struct claim claims[] = {
     CLAIM(level_triggered_epoll_follows_the_data),
     CLAIM(edge_triggered_epoll_fires_once_per_arrival),
+    CLAIM(edges_go_on_for_a_reader_that_never_reads_all),
     CLAIM(what_holds_already_is_told_when_added),
     CLAIM(oneshot_is_silent_until_armed_again),
     CLAIM(full_buffer_is_not_writable),
