@@ -144,8 +144,8 @@ packages-check:
 
 # ---------------------------------------------------------------------- upkeep
 
-docs: ## writes what is generated: the README's table, the list of calls, the map of RFCs
-	scripts/generate-docs.sh .
+docs: ## writes the README's table, and into build/docs the list of calls and the map of RFCs
+	scripts/generate-docs.sh . $(B)/docs
 
 format: ## lays out all C sources
 	find include stack capture rawtx iptables_rules preload scripts tests -name '*.[ch]' | \

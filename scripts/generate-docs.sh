@@ -1,19 +1,21 @@
 #!/bin/sh
-# Writes what the documentation says from tables of the source, below a directory:
+# Writes what the documentation says from tables of the source: README.md into one directory,
+# pages into another.
 #
-#   README.md                   the table of settings      from preload/settings.def
-#   docs/intercepted-calls.md   every intercepted call     from preload/calls.def
-#   docs/rfc-map.md             clause, code, tests        from the comments that cite an RFC
+#   README.md              the table of settings      from preload/settings.def
+#   intercepted-calls.md   every intercepted call     from preload/calls.def
+#   rfc-map.md             clause, code, tests        from the comments that cite an RFC
 #
-# `make docs` writes them over those of the repository.
+# `make docs` writes the table over the one in the repository, and the pages into build/docs.
 set -eu
-[ $# -eq 1 ] || {
-    echo "usage: $0 DIRECTORY" >&2
+[ $# -eq 2 ] || {
+    echo "usage: $0 README-DIRECTORY PAGES-DIRECTORY" >&2
     exit 2
 }
 out=$1
+pages=$2
 cd "$(dirname "$0")/.."
-mkdir -p "$out/docs"
+mkdir -p "$out" "$pages"
 
 # A table expanded by the C preprocessor, one row a line; `@` stands for the end of a row.
 expand_table() {
@@ -55,7 +57,7 @@ TABLE
 
 Made by `make docs` from `preload/calls.def`; the file of each family says what becomes of its
 calls. A socket that is not Daytona's is handed on to the C library at once. What happens to all
-other calls: [calls-left-to-the-kernel.md](calls-left-to-the-kernel.md).
+other calls: docs/calls-left-to-the-kernel.md.
 TEXT
     calls | awk '
         $1 == "other" { others[$2] = others[$2] ", `" $3 "`"; next }
@@ -69,13 +71,13 @@ TEXT
                     printf "| `%s` | %s |\n", list[j], substr(others[list[j]], 3)
             }
         }'
-} >"$out/docs/intercepted-calls.md"
+} >"$pages/intercepted-calls.md"
 
 # One line "RFC section file" for each citation, with comments that wrap put together.
 citations() {
     find include stack tests/unit tests/sim -name '*.[ch]' | LC_ALL=C sort | while read -r file; do
-        tr -s ' \n*' ' ' <"$file" | grep -oE 'RFC [0-9]+ section [0-9]+(\.[0-9]+)*' |
-            sed "s|RFC \([0-9]*\) section \([0-9.]*\)|\1 \2 $file|"
+        tr -s ' \n*' ' ' <"$file" | grep -oE 'RFC [0-9]+ (section )?[0-9]+(\.[0-9]+)*' |
+            sed "s|RFC \([0-9]*\) \(section \)\{0,1\}\([0-9.]*\)|\1 \3 $file|"
     done | sort -u
 }
 
@@ -98,4 +100,4 @@ TEXT
             if ($3 ~ /^tests\//) tests = tests ", " file; else code = code ", " file
         }
         END { flush() }'
-} >"$out/docs/rfc-map.md"
+} >"$pages/rfc-map.md"
