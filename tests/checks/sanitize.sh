@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Unit tests, simulation seeds and fuzz drivers under AddressSanitizer and UBSan.
-# seconds-max: 900
+# seconds-max: 1500
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 export B=${B:-build}/sanitize

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 megabytes=${MEGABYTES:-10}
-[ -z "$LONG" ] || megabytes=100
+[ -z "$LONG" ] || megabytes=40
 rounds=${ROUNDS:-5}
 
 # What the network does, and which of the router's counts must have moved for the claim to mean

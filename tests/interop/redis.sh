@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # redis-server with redis-benchmark's 100 clients, with and without pipelining; and values that
 # come back as they went in.
-# seconds-max: 300
+# seconds-max: 900
 # shellcheck source=tests/interop/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # wrk with 100 connections on nginx, one worker: every answer is right, none is missing.
-# seconds-max: 200
+# seconds-max: 600
 # shellcheck source=tests/interop/lib.sh
 . "$(dirname "$0")/lib.sh"
 
