@@ -67,7 +67,9 @@ static bool edges_go_on_for_a_reader_that_never_reads_all(void)
 {
     struct ends ends;
     char got[1];
+    int one = 1;
     MUST(make(&ends));
+    MUST(setsockopt(ends.client, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0);
     int set = epoll_create1(0), outer = epoll_create1(0);
     MUST(watch(set, ends.server, EPOLLIN | EPOLLET) == 0);
     MUST(watch(outer, set, EPOLLIN) == 0);
