@@ -116,8 +116,8 @@ check: packages-check ## everything CI runs: root, under 15 minutes on two cores
 	SEEDS=$(SEEDS) $(RUN) -j 2 tests/checks/sanitize.sh $(STATIC_CHECKS:%=tests/checks/%.sh) \
 	    tests/checks/unit.sh tests/checks/sim.sh -- $(cases)
 
-check-long: packages-check ## check with full sizes: longer transfers, 20,000 seeds, ten minutes of fuzzing; about 45 minutes
-	LONG=1 SEEDS=20000 SANITIZE_TIME=600 $(MAKE) --no-print-directory check
+check-long: packages-check ## check with full sizes: longer transfers, 100,000 seeds, ten minutes of fuzzing; about an hour
+	LONG=1 SEEDS=100000 SANITIZE_TIME=600 $(MAKE) --no-print-directory check
 
 interop: packages-check ## real programs in network namespaces: root; CASE='curl redis' picks some
 	-$(MAKE) --no-print-directory -k all interop-programs

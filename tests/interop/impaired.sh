@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Transfers through a bad network arrive unchanged, and where loss decides the speed, Daytona's
 # sender is about as fast as the kernel's CUBIC in the same run.
-# seconds-max: 900
+# seconds-max: 2400
 # shellcheck source=tests/interop/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 megabytes=${MEGABYTES:-10}
-[ -z "$LONG" ] || megabytes=40
+[ -z "$LONG" ] || megabytes=100
 rounds=${ROUNDS:-5}
 
 # What the network does, and which of the router's counts must have moved for the claim to mean
