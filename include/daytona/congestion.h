@@ -9,18 +9,20 @@
 #include <daytona/types.h>
 
 /** Version of this interface: another one when a member comes, goes or changes its meaning. */
-#define DAYTONA_CONGESTION_VERSION 1
+#define DAYTONA_CONGESTION_VERSION 2
 
 /** The controller's private state, its words to use as it likes; zeroed before init(). */
 struct daytona_congestion_state {
-    uint64_t words[16];
+    uint64_t words[24];
 };
 
 /** What the controller sets. The sender clamps cwnd to at least one MSS. */
 struct daytona_congestion_controls {
     uint32_t cwnd_bytes;
-    uint32_t ssthresh_bytes;          /**< UINT32_MAX: not yet known */
-    uint64_t pacing_bytes_per_second; /**< 0: no pacing; the sender does not pace yet */
+    uint32_t ssthresh_bytes; /**< UINT32_MAX: not yet known */
+    /** 0: the controller does not pace. The connection may be paced all the same, at a rate that
+     *  follows from cwnd and the smoothed RTT; SO_MAX_PACING_RATE bounds either. */
+    uint64_t pacing_bytes_per_second;
 };
 
 /** What is known when an ACK arrives or a loss is noticed. */
@@ -28,36 +30,67 @@ struct daytona_congestion_sample {
     struct daytona_instant now;
     uint32_t mss;                   /**< sender's maximum segment size, bytes */
     uint32_t acked_bytes;           /**< newly acknowledged, cumulatively or by SACK */
+    uint32_t lost_bytes;            /**< marked lost since the last call */
     uint32_t in_flight_bytes;       /**< RFC 6675 "pipe" after this ACK */
     uint32_t prior_in_flight_bytes; /**< before it */
     uint32_t rtt_us;                /**< sample of this ACK, 0 none */
     uint32_t srtt_us, rtt_min_us;   /**< 0: not measured yet */
-    bool cwnd_limited;              /**< the sender filled cwnd since the last ACK (RFC 7661) */
-    bool in_recovery;               /**< fast recovery or loss recovery is going on */
+    uint64_t una, nxt;              /**< offsets on the stream, to tell round trips apart */
+
+    /* Delivery rate (draft-ietf-ccwg-bbr section 4.1): of the most recently sent segment that
+     * this ACK acknowledges. */
+    uint64_t delivered_bytes;       /**< on this connection until now */
+    uint64_t delivered_before;      /**< when that segment was sent */
+    uint64_t lost_total_bytes;      /**< on this connection until now */
+    uint64_t lost_before;           /**< when that segment was sent */
+    uint32_t in_flight_when_sent;   /**< bytes in flight once that segment was sent */
+    uint64_t rate_bytes_per_second; /**< 0: no valid sample */
+    uint32_t rate_interval_us;      /**< over which it was taken */
+    bool rate_app_limited;          /**< the sender had no data for a while: the path can do more */
+
+    uint32_t ce_bytes;  /**< of acked_bytes, those that the receiver says were marked CE */
+    bool cwnd_limited;  /**< the sender filled cwnd since the last ACK (RFC 7661) */
+    bool in_recovery;   /**< fast recovery or loss recovery is going on */
+    bool after_timeout; /**< in_recovery, and a timeout began it */
 };
 
 struct daytona_congestion {
     uint32_t version;   /**< DAYTONA_CONGESTION_VERSION */
     const char *name;   /**< as in TCP_CONGESTION, at most 15 characters */
     const char *source; /**< the RFC or paper */
+    /** The controller models the path itself, as BBR does: acked() is called in fast recovery
+     *  too, and the cwnd it sets is in force there, without proportional rate reduction. */
+    bool models_path;
+    /** Sends as ECN-capable when the peer agreed, wants every mark (RFC 8257), and the
+     *  connection asks for ECN even when the setting says only to accept it. */
+    bool needs_ecn;
     /** A connection is established, or the controller is switched to. Controls hold the
      *  initial (or the present) window. */
     void (*init)(struct daytona_congestion_state *, struct daytona_congestion_controls *,
                  const struct daytona_congestion_sample *);
-    /** An ACK that acknowledged something new, outside fast recovery; after a timeout
-     *  `in_recovery` says whether its losses are still being repaired. */
+    /** An ACK that acknowledged something new, outside fast recovery (see models_path); after a
+     *  timeout `in_recovery` says whether its losses are still being repaired. */
     void (*acked)(struct daytona_congestion_state *, struct daytona_congestion_controls *,
                   const struct daytona_congestion_sample *);
     /** Fast recovery begins (RFC 5681 section 3.2): set ssthresh and cwnd. */
     void (*loss)(struct daytona_congestion_state *, struct daytona_congestion_controls *,
                  const struct daytona_congestion_sample *);
-    /** Fast recovery has ended: set the cwnd to go on with. */
+    /** The network has marked a packet CE, at most once a window (RFC 3168 section 6.1.2): set
+     *  ssthresh and cwnd. NULL: loss() is called. */
+    void (*marked)(struct daytona_congestion_state *, struct daytona_congestion_controls *,
+                   const struct daytona_congestion_sample *);
+    /** Fast recovery, or the reduction after a mark, has ended: set the cwnd to go on with. */
     void (*recovered)(struct daytona_congestion_state *, struct daytona_congestion_controls *,
                       const struct daytona_congestion_sample *);
     /** The retransmission timer fired (RFC 5681 section 3.1): set ssthresh and cwnd. Called
      *  for the first timeout of a loss episode only. */
     void (*timeout)(struct daytona_congestion_state *, struct daytona_congestion_controls *,
                     const struct daytona_congestion_sample *);
+    /** The last loss() or timeout() was a mistake: nothing had been lost (RFC 4015, RFC 5682,
+     *  RFC 3708). The sender has put back the cwnd and ssthresh from before it; NULL: no more
+     *  is to be done. */
+    void (*undone)(struct daytona_congestion_state *, struct daytona_congestion_controls *,
+                   const struct daytona_congestion_sample *);
     /** Sending starts again after `idle_us` longer than one RTO (RFC 5681 section 4.1). */
     void (*restart)(struct daytona_congestion_state *, struct daytona_congestion_controls *,
                     const struct daytona_congestion_sample *, uint64_t idle_us);

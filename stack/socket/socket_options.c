@@ -44,7 +44,9 @@ int daytona_stack_set_option(struct daytona_stack *stack, struct daytona_instant
     if (value < option_bounds[option].minimum || value > option_bounds[option].maximum ||
         (option == DAYTONA_OPTION_MAXIMUM_SEGMENT && value != 0 && value < SEGMENT_MIN))
         return -EINVAL;
-    socket->options[option] = option_adapt(socket, option, value);
+    int result = settings_set(socket, option, option_adapt(socket, option, value));
+    if (result < 0)
+        return result;
     if (socket->connection != NULL)
         tcp_option_changed(socket->connection, option);
     return 0;

@@ -3,8 +3,8 @@
  * `struct socket` is the name and the settings of an end, from open to the last report; a
  * `struct connection` is the RFC's transmission control block, there from SYN to CLOSED.
  *
- * What the records cost (asserted below the structures): a socket 512 bytes, a connection 1,024
- * bytes more; an idle established connection holds no buffer page, so it costs 1,536 bytes. A
+ * What the records cost (asserted below the structures): a socket 384 bytes, a connection 1,536
+ * bytes more; an idle established connection holds no buffer page, so it costs 1,920 bytes. A
  * connection in TIME-WAIT that the application has closed is a socket alone.
  */
 #ifndef STACK_TCP_TCP_H
@@ -40,6 +40,12 @@ enum timer_kind {
  *  after; to one that was forgotten a router says it again, at the price of a lost packet. */
 #define PATH_NEWS_MAX 16
 
+/** Values of all options, shared by the sockets that have the same ones (tcp_settings.c). */
+struct settings {
+    uint32_t holders; /**< sockets; and the stack, for its own */
+    int64_t values[DAYTONA_OPTION_COUNT];
+};
+
 /** What all connections share. */
 struct tcp {
     struct memory *memory;
@@ -52,6 +58,7 @@ struct tcp {
     struct daytona_counters counters;
     struct random random;
     const struct daytona_congestion *congestion; /**< of new sockets */
+    struct settings settings;                    /**< of new sockets */
 
     struct slots {
         struct slot **blocks; /**< SLOT_BLOCK slots each */
@@ -116,7 +123,8 @@ struct socket {
         struct listener listener;   /**< in LISTEN */
         struct time_wait time_wait; /**< in TIME-WAIT */
     };
-    int64_t options[DAYTONA_OPTION_COUNT];
+    struct settings *settings; /**< never NULL, shared */
+    const int64_t *options;    /**< its values, by enum daytona_option */
 };
 
 /** RFC 6675 and RFC 6582: what the sender is recovering from. */
@@ -254,8 +262,8 @@ struct connection {
     bool ended; /**< CLOSED, what was received may be read; or TIME-WAIT goes on without it */
 };
 
-_Static_assert(sizeof(struct socket) <= 512, "a socket is one block of 512 bytes");
-_Static_assert(sizeof(struct connection) <= 1024, "a connection is one block of 1,024 bytes");
+_Static_assert(sizeof(struct socket) <= 384, "a socket is one block of 384 bytes");
+_Static_assert(sizeof(struct connection) <= 1536, "a connection is one block of 1,536 bytes");
 
 /** A received segment, its numbers unwrapped next to the connection's own. */
 struct segment {

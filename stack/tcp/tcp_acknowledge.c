@@ -39,8 +39,11 @@ struct daytona_congestion_sample tcp_congestion_sample(const struct connection *
         .rtt_us = rtt_us,
         .srtt_us = send->srtt_us,
         .rtt_min_us = send->rtt_min_us,
+        .una = send->una,
+        .nxt = send->nxt,
         .cwnd_limited = send->limited_to >= send->una,
         .in_recovery = send->recovery != RECOVERY_NONE,
+        .after_timeout = send->recovery == RECOVERY_LOSS,
     };
 }
 

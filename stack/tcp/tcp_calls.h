@@ -103,6 +103,9 @@ void tcp_run_timers(struct tcp *tcp);
 
 /* ------------------------------------------------------------------ settings that act at once */
 
+/** Gives the socket's settings this value, in a copy of its own when it shared them. 0, -ENOMEM. */
+int settings_set(struct socket *socket, enum daytona_option option, int64_t value);
+
 /** Puts the connection's timers, window and urge to send in line with the options. */
 void tcp_option_changed(struct connection *connection, enum daytona_option option);
 

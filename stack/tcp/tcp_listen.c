@@ -69,7 +69,7 @@ static struct socket *child_new(struct socket *listener, const struct demux_entr
     child->congestion = listener->congestion;
     child->receive_buffer_set = listener->receive_buffer_set;
     child->send_buffer_set = listener->send_buffer_set;
-    memcpy(child->options, listener->options, sizeof child->options);
+    settings_share(child, listener->settings);
     if (demux_insert_tuple(&tcp->demux, &child->entry) < 0 ||
         demux_insert_port(&tcp->demux, &child->entry) < 0 || connection_new(child) == NULL) {
         socket_drop(child);

@@ -44,6 +44,17 @@ void connection_set_irs(struct connection *connection, struct seq irs);
 /** Gives a dead connection's record back when the call is over. */
 void connection_drop(struct connection *connection);
 
+/* ------------------------------------------------------------------ tcp_settings.c */
+
+/** Fills the stack's own settings with the defaults. */
+void settings_init(struct tcp *tcp);
+
+/** The socket has these from now on, together with whoever has them already. */
+void settings_share(struct socket *socket, struct settings *settings);
+
+/** The socket is about to go. */
+void settings_release(struct socket *socket);
+
 /* ------------------------------------------------------------------ tcp_isn.c */
 
 /** RFC 6528: a clock plus a keyed hash of the four-tuple. */

@@ -19,18 +19,6 @@ struct slot {
     uint32_t next_free;
 };
 
-/* As in Linux: net.ipv4.tcp_keepalive_*, tcp_syn_retries, ip_default_ttl. */
-static const int64_t option_defaults[DAYTONA_OPTION_COUNT] = {
-    [DAYTONA_OPTION_KEEP_IDLE_US] = INT64_C(7200) * 1000000,
-    [DAYTONA_OPTION_KEEP_INTERVAL_US] = INT64_C(75) * 1000000,
-    [DAYTONA_OPTION_KEEP_COUNT] = 9,
-    [DAYTONA_OPTION_LINGER_US] = -1,
-    [DAYTONA_OPTION_RECEIVE_LOW_WATER] = 1,
-    [DAYTONA_OPTION_TIME_TO_LIVE] = 64,
-    [DAYTONA_OPTION_SYN_RETRIES] = 6,
-    [DAYTONA_OPTION_QUICK_ACK] = 1,
-};
-
 int tcp_init(struct tcp *tcp, struct memory *memory, const struct daytona_stack_config *config,
              const struct daytona_observer *observer)
 {
@@ -42,6 +30,7 @@ int tcp_init(struct tcp *tcp, struct memory *memory, const struct daytona_stack_
     list_init(&tcp->changed);
     list_init(&tcp->dead);
     list_init(&tcp->ended);
+    settings_init(tcp);
     tcp->now.ns = 1; /* so that an instant of 0 can mean "never" */
     uint64_t seed = siphash(config->secret, "random", 6);
     tcp->random.state = seed;
@@ -134,9 +123,7 @@ struct socket *socket_new(struct tcp *tcp, int *error)
     }
     socket->state = DAYTONA_TCP_CLOSED;
     socket->congestion = tcp->congestion;
-    memcpy(socket->options, option_defaults, sizeof socket->options);
-    socket->options[DAYTONA_OPTION_RECEIVE_BUFFER] = tcp->config.receive_buffer_bytes;
-    socket->options[DAYTONA_OPTION_SEND_BUFFER] = tcp->config.send_buffer_bytes;
+    settings_share(socket, &tcp->settings);
     return socket;
 }
 
@@ -327,7 +314,9 @@ void tcp_leave(struct tcp *tcp)
 {
     release_ended(tcp);
     for (struct list_node *node; (node = list_first(&tcp->dead)) != NULL;) {
+        struct socket *socket = OWNER_OF(node, struct socket, changed);
         list_remove(node);
-        memory_return(tcp->memory, OWNER_OF(node, struct socket, changed));
+        settings_release(socket);
+        memory_return(tcp->memory, socket);
     }
 }

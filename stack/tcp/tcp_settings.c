@@ -1,0 +1,66 @@
+/*
+ * A socket's settings, shared until they differ: a thousand connections of one listener have one
+ * copy among them, and a socket on which nobody set anything has the stack's.
+ */
+#include "stack/tcp/tcp_calls.h"
+#include "stack/tcp/tcp_parts.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* As in Linux: net.ipv4.tcp_keepalive_*, tcp_syn_retries, ip_default_ttl. */
+static const int64_t option_defaults[DAYTONA_OPTION_COUNT] = {
+    [DAYTONA_OPTION_KEEP_IDLE_US] = INT64_C(7200) * 1000000,
+    [DAYTONA_OPTION_KEEP_INTERVAL_US] = INT64_C(75) * 1000000,
+    [DAYTONA_OPTION_KEEP_COUNT] = 9,
+    [DAYTONA_OPTION_LINGER_US] = -1,
+    [DAYTONA_OPTION_RECEIVE_LOW_WATER] = 1,
+    [DAYTONA_OPTION_TIME_TO_LIVE] = 64,
+    [DAYTONA_OPTION_SYN_RETRIES] = 6,
+    [DAYTONA_OPTION_QUICK_ACK] = 1,
+};
+
+void settings_init(struct tcp *tcp)
+{
+    struct settings *settings = &tcp->settings;
+    settings->holders = 1;
+    memcpy(settings->values, option_defaults, sizeof settings->values);
+    settings->values[DAYTONA_OPTION_RECEIVE_BUFFER] = tcp->config.receive_buffer_bytes;
+    settings->values[DAYTONA_OPTION_SEND_BUFFER] = tcp->config.send_buffer_bytes;
+}
+
+void settings_share(struct socket *socket, struct settings *settings)
+{
+    settings->holders++;
+    settings_release(socket);
+    socket->settings = settings;
+    socket->options = settings->values;
+}
+
+void settings_release(struct socket *socket)
+{
+    struct settings *settings = socket->settings;
+    socket->settings = NULL;
+    socket->options = NULL;
+    if (settings != NULL && --settings->holders == 0)
+        memory_return(socket->tcp->memory, settings);
+}
+
+int settings_set(struct socket *socket, enum daytona_option option, int64_t value)
+{
+    struct settings *settings = socket->settings;
+    if (settings->values[option] == value)
+        return 0;
+    if (settings->holders > 1) {
+        struct settings *own = memory_take(socket->tcp->memory, sizeof *own);
+        if (own == NULL) {
+            socket->tcp->counters.allocation_failures++;
+            return -ENOMEM;
+        }
+        *own = *settings;
+        own->holders = 0;
+        settings_share(socket, own);
+    }
+    socket->settings->values[option] = value;
+    return 0;
+}
