@@ -123,8 +123,8 @@ interop: packages-check ## real programs in network namespaces: root; CASE='curl
 	-$(MAKE) --no-print-directory -k all interop-programs
 	$(RUN) -- $(cases)
 
-sim: $(SIMULATOR) ## one simulation: SEED=n
-	$(B)/daytona-sim --seed $(SEED)
+sim: $(SIMULATOR) ## simulations: SEED=n one, with its packets recorded; SEEDS=n the first n, on all processors
+	$(if $(filter-out default file,$(origin SEEDS)),$(B)/daytona-sim --jobs 0 --seeds 1-$(SEEDS),$(B)/daytona-sim --seed $(SEED))
 
 fuzz: ## fuzz drivers under the sanitizers: TIME=seconds
 	$(MAKE) --no-print-directory B=$(B)/sanitize SANITIZE=address,undefined OPTIMISE='-O1 -g' test-programs

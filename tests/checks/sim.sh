@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.." || exit 1
 sim=${B:-build}/daytona-sim
 
 status=0
-"$sim" --seeds "1-${SEEDS:-100}" || status=1
+"$sim" --jobs 0 --seeds "1-${SEEDS:-100}" || status=1
 "$sim" --seeds tests/sim/seeds.txt || status=1
 # A seed is a run: the second time brings the same packets at the same instants.
 "$sim" --twice --seeds 1-40 || status=1

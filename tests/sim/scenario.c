@@ -124,6 +124,15 @@ static void draw_offload(struct sim_random *random, struct sim_scenario *scenari
 
 /* ---------------------------------------------------------------- hosts */
 
+/* Any controller that the stack has: a new one is drawn from the day it is there. */
+static const char *draw_controller(struct sim_random *random)
+{
+    size_t count = 0;
+    while (daytona_stack_congestion_name(count) != NULL)
+        count++;
+    return daytona_stack_congestion_name((size_t)sim_random_between(random, 0, count - 1));
+}
+
 static uint32_t or_default(struct sim_random *random, uint32_t low, uint32_t high)
 {
     return sim_random_once_in(random, 2) ? 0 : (uint32_t)sim_random_skewed(random, low, high);
@@ -132,7 +141,7 @@ static uint32_t or_default(struct sim_random *random, uint32_t low, uint32_t hig
 static void draw_host(struct sim_random *random, struct sim_host_plan *host)
 {
     struct daytona_stack_config *config = &host->config;
-    config->congestion = sim_random_once_in(random, 3) ? "reno" : "cubic";
+    config->congestion = sim_random_once_in(random, 3) ? NULL : draw_controller(random);
     config->receive_buffer_bytes = or_default(random, 2000, 1000000);
     config->receive_buffer_max = or_default(random, 131072, 6291456);
     if (config->receive_buffer_max < config->receive_buffer_bytes)
@@ -157,6 +166,31 @@ static void draw_host(struct sim_random *random, struct sim_host_plan *host)
 
 /* ---------------------------------------------------------------- applications */
 
+/* Options that are on or off; a new row of the table is drawn from the day it is there. Those
+ * that are left out are read-only, or drawn with what else must be so. */
+static void draw_switches(struct sim_random *random, int64_t *options)
+{
+    static const int64_t least[] = {
+#define OPTION(name, minimum, maximum, description) [DAYTONA_OPTION_##name] = minimum,
+#include <daytona/options.def>
+#undef OPTION
+    };
+    static const int64_t most[] = {
+#define OPTION(name, minimum, maximum, description) [DAYTONA_OPTION_##name] = maximum,
+#include <daytona/options.def>
+#undef OPTION
+    };
+    static const bool left_out[DAYTONA_OPTION_COUNT] = {
+        [DAYTONA_OPTION_AT_MARK] = true,    [DAYTONA_OPTION_URGENT_INLINE] = true,
+        [DAYTONA_OPTION_CORK] = true,       [DAYTONA_OPTION_NO_DELAY] = true,
+        [DAYTONA_OPTION_KEEP_ALIVE] = true,
+    };
+    for (int option = 0; option < DAYTONA_OPTION_COUNT; option++)
+        if (least[option] == 0 && most[option] == 1 && !left_out[option] &&
+            sim_random_once_in(random, 8))
+            options[option] = (int64_t)sim_random_between(random, 0, 1);
+}
+
 static void draw_options(struct sim_random *random, struct sim_side_plan *side)
 {
     int64_t *options = side->options;
@@ -174,8 +208,6 @@ static void draw_options(struct sim_random *random, struct sim_side_plan *side)
         options[DAYTONA_OPTION_RECEIVE_BUFFER] = (int64_t)sim_random_skewed(random, 1152, 262144);
     if (sim_random_once_in(random, 5))
         options[DAYTONA_OPTION_SEND_BUFFER] = (int64_t)sim_random_skewed(random, 2304, 262144);
-    if (sim_random_once_in(random, 8))
-        options[DAYTONA_OPTION_QUICK_ACK] = (int64_t)sim_random_between(random, 0, 1);
     if (sim_random_once_in(random, 10))
         options[DAYTONA_OPTION_MAXIMUM_SEGMENT] = (int64_t)sim_random_between(random, 88, 1460);
     if (sim_random_once_in(random, 16))
@@ -184,7 +216,8 @@ static void draw_options(struct sim_random *random, struct sim_side_plan *side)
         options[DAYTONA_OPTION_USER_TIMEOUT_US] =
             (int64_t)sim_random_between(random, 1, 300) * MILLION;
     if (sim_random_once_in(random, 6))
-        side->congestion = sim_random_once_in(random, 2) ? "reno" : "cubic";
+        side->congestion = draw_controller(random);
+    draw_switches(random, options);
 }
 
 /* Sizes of calls are bounded from below so that a run takes some thousand calls, not a million. */
