@@ -178,10 +178,13 @@ int ready_epoll_wait(int epoll, struct epoll_event *events, int count,
         return -EFAULT;
     uint32_t identity = count > 0 ? identity_of(epoll) : 0;
     struct daytona_instant deadline = wait_deadline(timeout);
+    struct timespec left;
     while (identity != 0) {
         int result = serve(epoll, identity, events, count, deadline, mask);
-        if (result == -EBUSY)
+        if (result == -EBUSY) { /* perhaps only after a while */
+            timeout = wait_left(deadline, &left);
             break;
+        }
         if (result != 0)
             return result == -EAGAIN ? 0 : result;
     }

@@ -10,7 +10,7 @@ static struct {
     atomic_int number; /* + 1; 0: free */
     _Atomic uint32_t identity;
     atomic_bool nested;
-    int members; /* engine locked */
+    atomic_int members;
 } sets[SETS_MAX];
 static _Atomic uint32_t identities;
 
@@ -55,7 +55,7 @@ void sets_forget(int fd)
     if (index < 0)
         return;
     atomic_store(&sets[index].identity, 0);
-    sets[index].members = 0;
+    atomic_store(&sets[index].members, 0);
     atomic_store(&sets[index].number, 0);
 }
 
@@ -69,7 +69,7 @@ void sets_note_nested(int fd)
 uint32_t sets_identity(int set)
 {
     int index = find(set);
-    if (index < 0 || sets[index].members == 0 || atomic_load(&sets[index].nested))
+    if (index < 0 || atomic_load(&sets[index].members) == 0 || atomic_load(&sets[index].nested))
         return 0;
     return atomic_load(&sets[index].identity);
 }
@@ -85,7 +85,7 @@ void sets_add(struct file *file, int set, int fd, const struct epoll_event *even
     }
     file->member =
         (struct set_member){atomic_load(&sets[index].identity), event->events, event->data, fd};
-    sets[index].members++;
+    atomic_fetch_add(&sets[index].members, 1);
 }
 
 void sets_change(struct file *file, int set, const struct epoll_event *event)
@@ -101,7 +101,7 @@ void sets_remove(struct file *file)
 {
     for (int i = 0; i < SETS_MAX && file->member.set != 0; i++)
         if (atomic_load(&sets[i].identity) == file->member.set)
-            sets[i].members--;
+            atomic_fetch_sub(&sets[i].members, 1);
     file->member.set = 0;
 }
 

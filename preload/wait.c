@@ -47,6 +47,17 @@ struct daytona_instant wait_deadline(const struct timespec *timeout)
     return daytona_instant_after_us(engine_now(), us);
 }
 
+const struct timespec *wait_left(struct daytona_instant deadline, struct timespec *room)
+{
+    if (deadline.ns == DAYTONA_NEVER.ns)
+        return NULL;
+    struct daytona_instant now = engine_now();
+    uint64_t ns = deadline.ns > now.ns ? deadline.ns - now.ns : 0;
+    *room = (struct timespec){.tv_sec = (time_t)(ns / 1000000000u),
+                              .tv_nsec = (long)(ns % 1000000000u)};
+    return room;
+}
+
 /* ------------------------------------------------------------------ the runner */
 
 static void futex_wake(atomic_uint *word)

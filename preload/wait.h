@@ -61,6 +61,9 @@ bool wait_restarts(void);
 /** When a wait that may last `timeout` (NULL: for ever) from now on ends. */
 struct daytona_instant wait_deadline(const struct timespec *timeout);
 
+/** What is left until `deadline`, written to `room`; NULL: for ever. */
+const struct timespec *wait_left(struct daytona_instant deadline, struct timespec *room);
+
 /** The application's runner: how long it may sleep. Also for the engine's thread. */
 struct daytona_instant wait_until(struct daytona_instant now, struct daytona_instant deadline);
 
