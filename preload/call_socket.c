@@ -33,8 +33,14 @@ static int accept_file(struct file *file, int descriptor, struct sockaddr *addre
     int result = address_check_room(address, length, true);
     if (result == 0)
         result = file_accept(file, descriptor, flags, &remote);
-    if (result >= 0)
+    if (result < 0)
+        return result;
+    struct file *accepted = file_get(result);
+    if (accepted != NULL)
         address_write(&remote, file_domain(file), address, length);
+    else if (address != NULL) /* a client by IPv6 */
+        real.getpeername(result, address, length);
+    file_put(accepted);
     return result;
 }
 

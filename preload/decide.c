@@ -193,7 +193,8 @@ static int listen_with_daytona(struct candidate *candidate, int backlog)
 {
     struct file *file = NULL;
     read_flags(candidate);
-    int status = shield_raise(candidate->fd);
+    int status = candidate->domain == AF_INET6 ? shield_raise_against_ipv4(candidate->fd, backlog)
+                                               : shield_raise(candidate->fd);
     if (status == 0)
         status = start_listening(candidate, backlog, &file);
     if (status < 0 || file == NULL)
@@ -350,6 +351,13 @@ static int connect_with_daytona(struct candidate *candidate, const struct dayton
     return status;
 }
 
+static bool is_ipv6_only(const struct sockaddr *address, socklen_t length)
+{
+    struct daytona_endpoint remote;
+    return address_read(address, length, AF_INET6, &remote) == 0 &&
+           !daytona_address_is_ipv4(&remote.address);
+}
+
 /* The address of a connect() that IPv4 can serve; 0.0.0.0 is this host, as in Linux. */
 static bool read_remote(const struct sockaddr *address, socklen_t length,
                         struct daytona_endpoint *out)
@@ -368,8 +376,11 @@ int decide_connect(int fd, const struct sockaddr *address, socklen_t length, boo
 {
     struct candidate candidate;
     struct daytona_endpoint remote;
-    if ((settings.connect.count == 0 && !always) || !may_decide() ||
-        !read_remote(address, length, &remote) || !(always || settings_connects(&remote)) ||
+    if ((settings.connect.count == 0 && !always) || !may_decide())
+        return DECIDE_KERNEL;
+    if (is_ipv6_only(address, length))
+        log_once(LOG_LEVEL_INFO, "connections to IPv6 addresses are left to the kernel's TCP");
+    if (!read_remote(address, length, &remote) || !(always || settings_connects(&remote)) ||
         !inspect(fd, &candidate))
         return DECIDE_KERNEL;
     if (engine_start() < 0)

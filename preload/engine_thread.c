@@ -9,6 +9,7 @@
 #include "preload/pump.h"
 #include "preload/real.h"
 #include "preload/settings.h"
+#include "preload/shield.h"
 #include "preload/summary.h"
 #include "preload/twin.h"
 #include "preload/wait.h"
@@ -59,6 +60,14 @@ static void watch_end(struct file *file)
     real.epoll_ctl(ends, EPOLL_CTL_ADD, file->engine_end, &event);
 }
 
+/* A listener of both families: IPv6 connections come from the kernel. */
+static void watch_kernel(struct file *listener)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+    event.data.u64 = (uint64_t)listener->generation << 32 | file_index(listener);
+    real.epoll_ctl(ends, EPOLL_CTL_ADD, listener->reservation, &event);
+}
+
 /* One socket less that the reservation is for. */
 static void unguard(struct file *holder)
 {
@@ -69,6 +78,8 @@ static void unguard(struct file *holder)
 static void release(struct file *file)
 {
     close_number(&file->engine_end);
+    if (file->reservation >= 0 && file->guarded > 1 && file->domain == AF_INET6)
+        shield_raise(file->reservation); /* nobody accepts any more, by IPv6 either */
     if (file->guarded > 0)
         unguard(file);
     if (file->guard != NULL) {
@@ -92,6 +103,8 @@ static void attach(void)
         file->attached = true;
         if (file->engine_end >= 0)
             watch_end(file);
+        if (file->kind == FILE_KIND_LISTENER && file->domain == AF_INET6)
+            watch_kernel(file);
         engine_add_work(file, file->gone ? FILE_WORK_GONE : FILE_WORK_MIRROR);
     }
 }
@@ -105,6 +118,8 @@ static void notice_ends(void)
     for (int i = 0; i < count; i++) {
         uint32_t index = (uint32_t)events[i].data.u64;
         struct file *file = file_by_index(index, (uint32_t)(events[i].data.u64 >> 32));
+        if (file != NULL && file->kind == FILE_KIND_LISTENER)
+            engine_add_work(file, FILE_WORK_ACCEPT);
         if (file == NULL || (events[i].events & (EPOLLRDHUP | EPOLLHUP)) == 0 ||
             (file->mirror.hung_up && !file->closed && file->descriptors > 0))
             continue; /* the last one: hung up by ourselves */
@@ -175,6 +190,27 @@ static void join_accepted(struct file *listener)
     }
 }
 
+/* What the kernel has accepted for the listener by IPv6. */
+static void join_kernel(struct file *listener)
+{
+    struct pollfd entry = {.fd = listener->reservation, .events = POLLIN};
+    listener->kernel_waits = false;
+    while (!listener->closed && listener->domain == AF_INET6 && entry.fd >= 0 &&
+           real.poll(&entry, 1, 0) > 0) {
+        int status = twin_join_kernel(entry.fd, listener);
+        if (status < 0) {
+            listener->kernel_waits = status == -EAGAIN;
+            return;
+        }
+    }
+}
+
+static void join_waiting(struct file *listener)
+{
+    join_accepted(listener);
+    join_kernel(listener);
+}
+
 void engine_thread_work(void)
 {
     while (engine.work != NULL) {
@@ -184,7 +220,7 @@ void engine_thread_work(void)
         file->next_work = NULL;
         file->work = 0;
         if ((work & FILE_WORK_ACCEPT) != 0)
-            join_accepted(file);
+            join_waiting(file);
         if ((work & FILE_WORK_MIRROR) != 0 && !sets_offer(file))
             mirror_update(file);
         if ((work & FILE_WORK_GONE) != 0 && file->attached)

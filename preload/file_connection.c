@@ -1,3 +1,4 @@
+#include "preload/descriptors.h"
 #include "preload/engine.h"
 #include "preload/file_record.h"
 #include "preload/log.h"
@@ -114,6 +115,16 @@ static int attach_accepted(int fd, int flags, struct twin_name name,
     return status;
 }
 
+/* A client by IPv6: the connection is the kernel's, and so is the descriptor from now on. */
+static int accept_kernel(int fd, int flags)
+{
+    if (twin_take_kernel(fd, flags) < 0)
+        return -EPROTO;
+    descriptors_new(fd);
+    log_once(LOG_LEVEL_INFO, "clients by IPv6 are served by the kernel's TCP");
+    return 0;
+}
+
 /* The part of a blocking accept() that blocks: as a runner of the pump, if there is none yet. */
 static int wait_to_accept(struct file *file, int fd)
 {
@@ -134,7 +145,7 @@ static void make_room_for_more(struct file *file)
 {
     if (file_enter(file) < 0)
         return;
-    if (file->held != NULL)
+    if (file->held != NULL || file->kernel_waits)
         engine_add_work(file, FILE_WORK_ACCEPT);
     engine_leave();
 }
@@ -153,7 +164,10 @@ int file_accept(struct file *file, int fd, int flags, struct daytona_endpoint *r
         int accepted = twin_accept(fd, flags, &name);
         if (accepted < 0)
             return accepted;
-        status = attach_accepted(accepted, flags, name, remote);
+        if (name.index == TWIN_KERNEL)
+            status = accept_kernel(accepted, flags);
+        else
+            status = attach_accepted(accepted, flags, name, remote);
         if (status < 0)
             real.close(accepted); /* a stranger found the abstract name */
         make_room_for_more(file);

@@ -39,15 +39,16 @@ struct file {
     struct daytona_socket_id id;
     struct file *next_free;
 
-    int descriptors; /**< of this process that name it */
-    int descriptor;  /**< one of them, -1 none */
-    bool shared;     /**< a forked child may hold it too: only the kernel knows the last close */
-    bool closed;     /**< daytona_stack_close() was called */
-    bool gone;       /**< the stack has finished with it */
-    bool connecting; /**< connect() was called and its outcome not told yet */
-    bool connected;  /**< connect() was told that it is, or it was accepted */
-    bool attached;   /**< the engine's thread has its ends, or needs none */
-    bool accepted;   /**< a listener's: accept() has handed it out */
+    int descriptors;   /**< of this process that name it */
+    int descriptor;    /**< one of them, -1 none */
+    bool shared;       /**< a forked child may hold it too: only the kernel knows the last close */
+    bool closed;       /**< daytona_stack_close() was called */
+    bool gone;         /**< the stack has finished with it */
+    bool connecting;   /**< connect() was called and its outcome not told yet */
+    bool connected;    /**< connect() was told that it is, or it was accepted */
+    bool attached;     /**< the engine's thread has its ends, or needs none */
+    bool accepted;     /**< a listener's: accept() has handed it out */
+    bool kernel_waits; /**< a listener's: the kernel has an IPv6 connection for it, without room */
     uint16_t claimed_port; /**< see file_claim_port(); 0: none */
     unsigned edges; /**< DAYTONA_READY_* that happened again since the mirror was last looked at */
 

@@ -14,4 +14,8 @@
  */
 int shield_raise(int socket);
 
+/** The same for a listener of both address families: only IPv4 packets are dropped, connections by
+ *  IPv6 are the kernel's to accept, `backlog` of them. */
+int shield_raise_against_ipv4(int socket, int backlog);
+
 #endif

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/un.h>
@@ -40,7 +41,12 @@ static bool take_digits(const char *in, int digits, uint64_t *value)
     return true;
 }
 
-static socklen_t put_name(struct sockaddr_un *out, const struct file *file)
+static struct twin_name name_of(const struct file *file)
+{
+    return (struct twin_name){file_index(file), file->generation};
+}
+
+static socklen_t put_name(struct sockaddr_un *out, struct twin_name name)
 {
     char *at = out->sun_path;
     *out = (struct sockaddr_un){.sun_family = AF_UNIX};
@@ -49,10 +55,10 @@ static socklen_t put_name(struct sockaddr_un *out, const struct file *file)
     put_digits(at, engine.nonce, NONCE_DIGITS);
     at += NONCE_DIGITS;
     *at++ = '-';
-    put_digits(at, file_index(file), NUMBER_DIGITS);
+    put_digits(at, name.index, NUMBER_DIGITS);
     at += NUMBER_DIGITS;
     *at++ = '-';
-    put_digits(at, file->generation, NUMBER_DIGITS);
+    put_digits(at, name.generation, NUMBER_DIGITS);
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + NAME_LENGTH);
 }
 
@@ -84,7 +90,7 @@ int twin_pair(bool nonblocking, int pair[2])
 int twin_listen(const struct file *listener, int backlog, bool nonblocking)
 {
     struct sockaddr_un name = {0};
-    socklen_t length = put_name(&name, listener);
+    socklen_t length = put_name(&name, name_of(listener));
     int type = SOCK_STREAM | SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0);
     int fd = real.socket(AF_UNIX, type, 0);
     if (fd < 0)
@@ -97,10 +103,12 @@ int twin_listen(const struct file *listener, int backlog, bool nonblocking)
     return fd;
 }
 
-int twin_join(const struct file *connection, const struct file *listener)
+/* A socket of that name, queued at the listener's twin. */
+static int join(struct twin_name connection, const struct file *listener)
 {
     struct sockaddr_un own = {0}, other = {0};
-    socklen_t own_length = put_name(&own, connection), other_length = put_name(&other, listener);
+    socklen_t own_length = put_name(&own, connection);
+    socklen_t other_length = put_name(&other, name_of(listener));
     int fd = real.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
@@ -110,6 +118,74 @@ int twin_join(const struct file *connection, const struct file *listener)
     int error = errno;
     real.close(fd);
     return -error;
+}
+
+int twin_join(const struct file *connection, const struct file *listener)
+{
+    return join(name_of(connection), listener);
+}
+
+/* ------------------------------------------------------------------ the kernel's connections */
+
+union control {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+static int send_descriptor(int through, int fd)
+{
+    union control room = {0};
+    struct iovec part = {.iov_base = "", .iov_len = 1};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = room.bytes,
+                             .msg_controllen = sizeof room.bytes};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    return real.sendmsg(through, &message, MSG_NOSIGNAL) == 1 ? 0 : -errno;
+}
+
+int twin_join_kernel(int kernel_listener, const struct file *listener)
+{
+    static uint32_t number;
+    int through = join((struct twin_name){TWIN_KERNEL, ++number}, listener);
+    if (through < 0)
+        return through;
+    int accepted = real.accept4(kernel_listener, NULL, NULL, SOCK_CLOEXEC);
+    int status = accepted < 0 ? -errno : send_descriptor(through, accepted);
+    if (accepted >= 0)
+        real.close(accepted);
+    real.close(through); /* what was sent waits in the queue */
+    return status;
+}
+
+int twin_take_kernel(int fd, int flags)
+{
+    union control room = {0};
+    char byte;
+    struct iovec part = {.iov_base = &byte, .iov_len = 1};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = room.bytes,
+                             .msg_controllen = sizeof room.bytes};
+    struct pollfd entry = {.fd = fd, .events = POLLIN};
+    while (real.poll(&entry, 1, -1) < 0) /* it is being sent, or its sender has closed */
+        ;
+    if (real.recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) < 0)
+        return -errno;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header == NULL || header->cmsg_type != SCM_RIGHTS)
+        return -EPROTO;
+    int received;
+    memcpy(&received, CMSG_DATA(header), sizeof received);
+    if ((flags & SOCK_NONBLOCK) != 0)
+        real.fcntl(received, F_SETFL, O_RDWR | O_NONBLOCK);
+    int status = real.dup3(received, fd, (flags & SOCK_CLOEXEC) != 0 ? O_CLOEXEC : 0);
+    real.close(received);
+    return status < 0 ? -errno : 0;
 }
 
 int twin_accept(int fd, int flags, struct twin_name *connection)

@@ -22,11 +22,21 @@ int twin_listen(const struct file *listener, int backlog, bool nonblocking);
  */
 int twin_join(const struct file *connection, const struct file *listener);
 
+/** The engine's thread: queues there a connection that `kernel_listener` has accepted. 0; -EAGAIN
+ * no room, or none to accept; another -errno. */
+int twin_join_kernel(int kernel_listener, const struct file *listener);
+
+/** Puts the kernel's connection that is sent through `fd`, just accepted with `flags`, in its
+ *  place. 0, or -errno: it is gone. */
+int twin_take_kernel(int fd, int flags);
+
 /** accept4() on a listener's twin, native in every respect. The new descriptor, and in *connection
  *  the index and generation of its record; 0, 0 when it was somebody else who connected. */
 struct twin_name {
-    uint32_t index, generation;
+    uint32_t index; /**< TWIN_KERNEL: see twin_take_kernel() */
+    uint32_t generation;
 };
+#define TWIN_KERNEL UINT32_MAX
 int twin_accept(int fd, int flags, struct twin_name *connection);
 
 #endif

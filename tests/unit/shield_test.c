@@ -89,6 +89,42 @@ static void shielded_port_is_not_given_to_another(void **state)
     assert_int_equal(errno, EADDRINUSE);
 }
 
+/* Connects to port `port` by `text`, an IPv6 address; 0, or errno as try_to_connect(). */
+static int try_ipv6(const char *text, in_port_t port)
+{
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0), error = 0;
+    struct sockaddr_in6 remote = {.sin6_family = AF_INET6, .sin6_port = port};
+    socklen_t length = sizeof(struct tcp_info);
+    struct tcp_info info;
+    inet_pton(AF_INET6, text, &remote.sin6_addr);
+    if (connect(fd, (struct sockaddr *)&remote, sizeof remote) < 0 && errno != EINPROGRESS)
+        error = errno;
+    else if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0)
+        error = info.tcpi_state == TCP_ESTABLISHED ? EISCONN : 0;
+    close(fd);
+    return error;
+}
+
+static void shield_against_ipv4_lets_ipv6_connect(void **state)
+{
+    (void)state;
+    struct sockaddr_in6 local = {.sin6_family = AF_INET6};
+    socklen_t length = sizeof local;
+    int both = socket(AF_INET6, SOCK_STREAM, 0);
+    if (both < 0 || bind(both, (struct sockaddr *)&local, sizeof local) < 0 ||
+        try_ipv6("::1", htons(1)) == EADDRNOTAVAIL) {
+        close(both);
+        print_message("skipped: no IPv6 here\n");
+        skip();
+    }
+    getsockname(both, (struct sockaddr *)&local, &length);
+    raise_or_skip();
+    assert_int_equal(shield_raise_against_ipv4(both, 5), 0);
+    assert_int_equal(try_ipv6("::1", local.sin6_port), EISCONN);
+    assert_int_equal(try_ipv6("::ffff:127.0.0.1", local.sin6_port), 0);
+    close(both);
+}
+
 static void socket_that_cannot_listen_is_an_error(void **state)
 {
     (void)state;
@@ -102,6 +138,7 @@ int main(void)
         CLAIM(bound_port_without_shield_is_refused_by_the_kernel),
         CLAIM(shielded_port_is_silent),
         CLAIM(shielded_port_is_not_given_to_another),
+        CLAIM(shield_against_ipv4_lets_ipv6_connect),
         CLAIM(socket_that_cannot_listen_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
