@@ -6,7 +6,7 @@
 #   scripts/{run,rules,check}.c                       one program each, $(B)/daytona-run ...
 #   tests/unit/NAME_test.c                            one cmocka program each, $(B)/tests/unit/NAME_test
 #   tests/sim/*.c                                     one program, $(B)/daytona-sim
-#   tests/fuzz/*.c                                    one program, $(B)/daytona-fuzz
+#   tests/fuzz/NAME_target.c                          one libFuzzer program each, $(B)/tests/fuzz/NAME_target
 #   tests/examples/NAME.c, tests/interop/NAME.c       one program each
 #
 # What has no sources is skipped. `B=elsewhere` builds somewhere else; `ONLY='stack/base stack/wire'`
@@ -65,11 +65,12 @@ TOOL_SHARED   := $(filter-out $(TOOL_MAINS),$(wildcard scripts/*.c))
 UNIT_MAINS    := $(sort $(wildcard tests/unit/*_test.c))
 UNIT_SHARED   := $(filter-out $(UNIT_MAINS),$(wildcard tests/unit/*.c))
 SIM           := $(sort $(wildcard tests/sim/*.c))
-FUZZ          := $(sort $(wildcard tests/fuzz/*.c))
+FUZZ_MAINS    := $(sort $(wildcard tests/fuzz/*_target.c))
+FUZZ_SHARED   := $(filter-out $(FUZZ_MAINS),$(wildcard tests/fuzz/*.c))
 EXAMPLE_MAINS := $(sort $(wildcard tests/examples/*.c))
 INTEROP_MAINS := $(sort $(wildcard tests/interop/*.c))
 ALL_SOURCES   := $(LIBRARY) $(TOOL_MAINS) $(TOOL_SHARED) $(UNIT_MAINS) $(UNIT_SHARED) $(SIM) \
-                 $(FUZZ) $(EXAMPLE_MAINS) $(INTEROP_MAINS)
+                 $(FUZZ_MAINS) $(FUZZ_SHARED) $(EXAMPLE_MAINS) $(INTEROP_MAINS)
 
 objects   = $(patsubst %.c,$(B)/%.o,$(1))
 
@@ -80,7 +81,7 @@ INTEROPS := $(patsubst %.c,$(B)/%,$(INTEROP_MAINS))
 SHARED   := $(if $(PRELOAD),$(B)/libdaytona.so)
 STATIC   := $(if $(STACK),$(B)/libdaytona.a)
 SIMULATOR := $(if $(SIM),$(B)/daytona-sim)
-FUZZER    := $(if $(FUZZ),$(B)/daytona-fuzz)
+FUZZERS   := $(patsubst %.c,$(B)/%,$(FUZZ_MAINS))
 
 # ---------------------------------------------------------------------- everyday targets
 
@@ -90,7 +91,9 @@ library: $(SHARED) $(STATIC) ## libdaytona.so and libdaytona.a
 
 tools: $(TOOLS) ## daytona-run, daytona-rules, daytona-check
 
-test-programs: $(UNITS) $(SIMULATOR) $(FUZZER) $(EXAMPLES)
+test-programs: $(UNITS) $(SIMULATOR) $(EXAMPLES) $(call objects,$(FUZZ_MAINS) $(FUZZ_SHARED))
+
+fuzz-programs: $(FUZZERS)
 
 interop-programs: $(INTEROPS)
 
@@ -126,9 +129,8 @@ interop: packages-check ## real programs in network namespaces: root; CASE='curl
 sim: $(SIMULATOR) ## simulations: SEED=n one, with its packets recorded; SEEDS=n the first n, on all processors
 	$(if $(filter-out default file,$(origin SEEDS)),$(B)/daytona-sim --jobs 0 --seeds 1-$(SEEDS),$(B)/daytona-sim --seed $(SEED))
 
-fuzz: ## fuzz drivers under the sanitizers: TIME=seconds
-	$(MAKE) --no-print-directory B=$(B)/sanitize SANITIZE=address,undefined OPTIMISE='-O1 -g' test-programs
-	B=$(B)/sanitize TIME=$(TIME) tests/checks/fuzz.sh
+fuzz: ## libFuzzer's targets under the sanitizers, two at a time: TIME=seconds in all
+	TIME=$(TIME) B=$(B) tests/checks/fuzz.sh
 
 cov: ## line coverage of the unit tests and 200 seeds, by file
 	$(MAKE) --no-print-directory B=$(B)/coverage COVERAGE=1 OPTIMISE='-O0 -g' test-programs
@@ -206,8 +208,9 @@ $(TOOLS): $(B)/daytona-%: $(B)/scripts/%.o $(call objects,$(TOOL_SHARED)) $(B)/t
 $(B)/daytona-sim: $(call objects,$(SIM)) $(B)/tests/everything.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LINK_EVERYTHING)
 
-$(B)/daytona-fuzz: $(call objects,$(FUZZ)) $(B)/tests/everything.a
-	$(CC) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LINK_EVERYTHING)
+# These need clang, and the stack's objects instrumented: tests/checks/fuzz.sh says how.
+$(FUZZERS): $(B)/%: $(B)/%.o $(call objects,$(FUZZ_SHARED) $(STACK) $(filter-out tests/sim/main.c,$(SIM)))
+	$(CC) $(LINK) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^
 
 # An example either calls daytona_*() (and is linked with the archive), or, when its name begins
 # with "linked_", is an ordinary program that is linked with the shared library before libc.
@@ -223,6 +226,6 @@ $(INTEROPS): $(B)/%: $(B)/%.o
 
 -include $(patsubst %.c,$(B)/%.d,$(ALL_SOURCES))
 
-.PHONY: all library tools test-programs interop-programs help clean test check check-long \
+.PHONY: all library tools test-programs fuzz-programs interop-programs help clean test check check-long \
         interop sim fuzz cov demo packages-check docs format install
 .SECONDARY:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Unit tests, simulation seeds and fuzz drivers under AddressSanitizer and UBSan.
+# Unit tests, simulation seeds and fuzz targets under AddressSanitizer and UBSan.
 # seconds-max: 1500
 set -u
 cd "$(dirname "$0")/../.." || exit 1

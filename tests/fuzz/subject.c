@@ -1,21 +1,11 @@
 #include "tests/fuzz/subject.h"
-#include "tests/sim/invariant.h"
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define OUTPUTS_MAX 100000u /* at one instant: more is a stack that spins */
 
 static _Alignas(64) uint8_t region[2 << 20];
-
-void fuzz_demand(bool holds, const char *promise)
-{
-    if (holds)
-        return;
-    fprintf(stderr, "broken promise: %s\n", promise);
-    abort();
-}
 
 static void put16(uint8_t *at, uint32_t value)
 {
@@ -126,44 +116,31 @@ void fuzz_drain(struct fuzz_subject *subject)
     struct daytona_instant deadline = daytona_stack_deadline(subject->stack);
     fuzz_demand(daytona_instant_before(subject->now, deadline),
                 "the deadline lies ahead when there is no output");
-}
-
-static void forget(struct fuzz_subject *subject, struct daytona_socket_id id)
-{
-    for (unsigned i = 0; i < subject->socket_count; i++)
-        if (subject->sockets[i].index == id.index &&
-            subject->sockets[i].generation == id.generation)
-            subject->sockets[i] = subject->sockets[--subject->socket_count];
-}
-
-void fuzz_take_ready(struct fuzz_subject *subject)
-{
-    struct daytona_ready ready;
-    for (unsigned taken = 0; daytona_stack_take_ready(subject->stack, &ready); taken++) {
-        fuzz_demand(taken < OUTPUTS_MAX, "reports come to an end at one instant");
-        if ((ready.edges & DAYTONA_READY_GONE) != 0)
-            forget(subject, ready.id);
-    }
+    fuzz_take_ready(&subject->application);
 }
 
 /* ---------------------------------------------------------------- situations */
 
+static struct daytona_socket_id *new_place(struct fuzz_subject *subject)
+{
+    return &subject->application.ids[subject->application.count++];
+}
+
 static void make_listener(struct fuzz_subject *subject)
 {
     struct daytona_endpoint local = {daytona_address_from_ipv4(FUZZ_STACK_ADDRESS), 80};
-    fuzz_demand(daytona_stack_open(subject->stack, &subject->listener) == 0 &&
-                    daytona_stack_bind(subject->stack, subject->listener, &local) == 0 &&
-                    daytona_stack_listen(subject->stack, subject->listener, 4) == 0,
+    struct daytona_socket_id *id = new_place(subject);
+    fuzz_demand(daytona_stack_open(subject->stack, id) == 0 &&
+                    daytona_stack_bind(subject->stack, *id, &local) == 0 &&
+                    daytona_stack_listen(subject->stack, *id, 4) == 0,
                 "a listener");
 }
 
 static const uint8_t syn_options[] = {2, 4, 5, 180, 4, 2, 8, 10, 0, 0,
                                       0, 1, 0, 0,   0, 0, 1, 3,  3, 7};
 
-static void make_established(struct fuzz_subject *subject)
+static void say_syn(struct fuzz_subject *subject, struct fuzz_peer *peer)
 {
-    struct fuzz_peer *peer = &subject->peers[FUZZ_ESTABLISHED];
-    *peer = (struct fuzz_peer){.local_port = 80, .remote_port = 1000};
     struct fuzz_segment segment = {.peer = peer,
                                    .seq = 0xfffff000u, /* wraps soon */
                                    .flags = SIM_SYN,
@@ -172,19 +149,21 @@ static void make_established(struct fuzz_subject *subject)
     memcpy(segment.options, syn_options, sizeof syn_options);
     send_segment(subject, &segment);
     fuzz_drain(subject);
+}
+
+static void say(struct fuzz_subject *subject, struct fuzz_peer *peer, uint8_t flags, uint32_t ack)
+{
     uint8_t stamps[] = {1, 1, 8, 10, 0, 0, 0, 2, 0, 0, 0, 0};
     fuzz_put32(stamps + 8, peer->timestamp);
-    segment = (struct fuzz_segment){.peer = peer,
-                                    .seq = peer->next,
-                                    .ack = peer->ack,
-                                    .flags = SIM_ACK,
-                                    .window = 512,
-                                    .options_length = sizeof stamps};
+    struct fuzz_segment segment = {.peer = peer,
+                                   .seq = peer->next,
+                                   .ack = ack,
+                                   .flags = flags,
+                                   .window = 512,
+                                   .options_length = sizeof stamps};
     memcpy(segment.options, stamps, sizeof stamps);
     send_segment(subject, &segment);
-    struct daytona_socket_id *id = &subject->sockets[subject->socket_count++];
-    fuzz_demand(daytona_stack_accept(subject->stack, subject->listener, id) == 0,
-                "the handshake gives a connection to accept");
+    fuzz_drain(subject);
 }
 
 static void make_syn_sent(struct fuzz_subject *subject)
@@ -193,45 +172,76 @@ static void make_syn_sent(struct fuzz_subject *subject)
     struct daytona_endpoint local = {mine, 5000};
     struct daytona_endpoint remote = {daytona_address_from_ipv4(FUZZ_PEER_ADDRESS), 9};
     subject->peers[FUZZ_SYN_SENT] = (struct fuzz_peer){.local_port = 5000, .remote_port = 9};
-    struct daytona_socket_id *id = &subject->sockets[subject->socket_count++];
+    struct daytona_socket_id *id = new_place(subject);
     fuzz_demand(daytona_stack_open(subject->stack, id) == 0 &&
                     daytona_stack_bind(subject->stack, *id, &local) == 0 &&
                     daytona_stack_connect(subject->stack, subject->now, *id, &mine, &remote) ==
                         -EINPROGRESS,
                 "a connection attempt");
+    fuzz_drain(subject);
 }
 
-/* daytona_observer.event */
-static void judge_event(void *context, const struct daytona_event *event)
+/* The way from ESTABLISHED into a later state: who sends FIN, and what the peer acknowledges. */
+static void close_until(struct fuzz_subject *subject, struct fuzz_peer *peer,
+                        struct daytona_socket_id id, enum daytona_tcp_state state)
 {
-    const struct fuzz_subject *subject = context;
-    fuzz_demand(event->at.ns <= subject->now.ns, "no event lies in the future");
-    if (event->type == DAYTONA_EVENT_STATE)
-        fuzz_demand(sim_state_edge_is_legal((enum daytona_tcp_state)event->a,
-                                            (enum daytona_tcp_state)event->b),
-                    "states change along the edges of RFC 9293 figure 5");
+    bool peer_first = state == DAYTONA_TCP_CLOSE_WAIT || state == DAYTONA_TCP_LAST_ACK;
+    bool peer_too = state == DAYTONA_TCP_CLOSING || state == DAYTONA_TCP_TIME_WAIT;
+    uint32_t before_fin = peer->ack;
+    if (peer_first)
+        say(subject, peer, SIM_FIN | SIM_ACK, peer->ack);
+    if (state != DAYTONA_TCP_CLOSE_WAIT) {
+        daytona_stack_shutdown(subject->stack, subject->now, id, DAYTONA_SHUTDOWN_WRITE);
+        fuzz_drain(subject);
+    }
+    if (state == DAYTONA_TCP_FIN_WAIT_2)
+        say(subject, peer, SIM_ACK, peer->ack);
+    if (peer_too)
+        say(subject, peer, SIM_FIN | SIM_ACK,
+            state == DAYTONA_TCP_CLOSING ? before_fin : peer->ack);
 }
 
-void fuzz_subject_prepare(struct fuzz_subject *subject, unsigned variant)
+static void make_connected(struct fuzz_subject *subject, enum daytona_tcp_state state)
+{
+    struct fuzz_peer *peer = &subject->peers[FUZZ_CONNECTED];
+    *peer = (struct fuzz_peer){.local_port = 80, .remote_port = 1000};
+    say_syn(subject, peer);
+    if (state == DAYTONA_TCP_SYN_RECEIVED)
+        return;
+    say(subject, peer, SIM_ACK, peer->ack);
+    struct daytona_socket_id *id = new_place(subject);
+    fuzz_demand(daytona_stack_accept(subject->stack, subject->application.ids[0], id) == 0,
+                "the handshake gives a connection to accept");
+    if (state != DAYTONA_TCP_ESTABLISHED)
+        close_until(subject, peer, *id, state);
+    struct daytona_connection_info info;
+    fuzz_demand(daytona_stack_info(subject->stack, subject->now, *id, &info) == 0 &&
+                    info.state == state,
+                "the prepared connection is in its state");
+}
+
+void fuzz_subject_prepare(struct fuzz_subject *subject, unsigned variant,
+                          enum daytona_tcp_state state)
 {
     *subject = (struct fuzz_subject){.now = {1000000000}};
     struct daytona_stack_config config = {
         .secret = {1, 2, 3},
         .owns_every_port = (variant & FUZZ_OWNS_EVERY_PORT) != 0,
         .accept_partial_checksum = (variant & FUZZ_PARTIAL_CHECKSUMS) != 0,
-        .congestion = (variant & FUZZ_RENO) != 0 ? "reno" : NULL,
+        .congestion = daytona_stack_congestion_name(variant / FUZZ_CONTROLLERS),
         .super_segment_bytes_max = (variant & FUZZ_SUPER_SEGMENTS) != 0 ? 20000 : 0,
         .receive_buffer_bytes = 65536,
         .send_buffer_bytes = 65536,
         .reassembly_bytes_max = 65536};
-    struct daytona_observer observer = {.context = subject, .event = judge_event};
+    struct daytona_observer observer = {.context = &subject->now, .event = fuzz_judge_event};
     int result = daytona_stack_init((struct daytona_room){region, sizeof region}, &config,
                                     &observer, &subject->stack);
     fuzz_demand(result == 0, "a stack");
+    subject->application = (struct fuzz_application){
+        .stack = subject->stack, .here = FUZZ_STACK_ADDRESS, .there = FUZZ_PEER_ADDRESS};
     make_listener(subject);
-    make_established(subject);
+    make_connected(subject, state);
     make_syn_sent(subject);
-    fuzz_drain(subject);
     for (unsigned i = FUZZ_FIRST_NEW; i < FUZZ_PEERS_MAX; i++)
         subject->peers[i] = (struct fuzz_peer){.local_port = i == FUZZ_PEERS_MAX - 1 ? 81 : 80,
                                                .remote_port = (uint16_t)(2000 + i)};
@@ -243,7 +253,6 @@ static void let_time_pass(struct fuzz_subject *subject)
 {
     for (unsigned turns = 0; turns < 10000; turns++) {
         fuzz_drain(subject);
-        fuzz_take_ready(subject);
         struct daytona_instant deadline = daytona_stack_deadline(subject->stack);
         if (deadline.ns == UINT64_MAX)
             return;

@@ -1,15 +1,15 @@
 /*
- * subject.h - the stack that is fuzzed, in the three situations in which packets meet it: a
- * listener, a connection in SYN-SENT, an established connection. Every packet that it sends
- * is read back and must be well formed.
+ * subject.h - the stack that is fuzzed, in the situations in which packets meet it: a listener, a
+ * connection in SYN-SENT, and one in a state of choice. Every packet that it sends is read back
+ * and must be well formed.
  */
 #ifndef FUZZ_SUBJECT_H
 #define FUZZ_SUBJECT_H
 
+#include "tests/fuzz/call.h"
 #include "tests/sim/packet.h"
 
-#define FUZZ_SOCKETS_MAX 16
-#define FUZZ_PEERS_MAX   8
+#define FUZZ_PEERS_MAX 8
 
 /** A far end that the input plays: both ports and the numbers it goes by. */
 struct fuzz_peer {
@@ -22,15 +22,13 @@ struct fuzz_peer {
 struct fuzz_subject {
     struct daytona_stack *stack; /**< lives in a static region */
     struct daytona_instant now;
-    struct daytona_socket_id listener;
-    struct daytona_socket_id sockets[FUZZ_SOCKETS_MAX];
-    unsigned socket_count;
-    struct fuzz_peer peers[FUZZ_PEERS_MAX]; /**< 0: established, 1: SYN-SENT, others new */
+    struct fuzz_application application;    /**< the listener is its first socket */
+    struct fuzz_peer peers[FUZZ_PEERS_MAX]; /**< FUZZ_CONNECTED, FUZZ_SYN_SENT, others new */
     uint64_t packets_in, packets_out;
 };
 
 /** The peer numbers of the prepared connections. */
-enum { FUZZ_ESTABLISHED, FUZZ_SYN_SENT, FUZZ_FIRST_NEW };
+enum { FUZZ_CONNECTED, FUZZ_SYN_SENT, FUZZ_FIRST_NEW };
 
 /** IPv4 addresses of the stack and of everything it talks to, host byte order. */
 #define FUZZ_STACK_ADDRESS 0x0a000001u
@@ -54,15 +52,14 @@ void fuzz_put32(uint8_t *at, uint32_t value);
 enum fuzz_variant {
     FUZZ_OWNS_EVERY_PORT = 1 << 0,
     FUZZ_PARTIAL_CHECKSUMS = 1 << 1,
-    FUZZ_RENO = 1 << 2,
-    FUZZ_SUPER_SEGMENTS = 1 << 3,
+    FUZZ_SUPER_SEGMENTS = 1 << 2,
+    FUZZ_CONTROLLERS = 1 << 3, /**< times the number of a congestion controller */
 };
 
-/** Makes the stack and its situations; `variant` is a set of enum fuzz_variant. */
-void fuzz_subject_prepare(struct fuzz_subject *subject, unsigned variant);
-
-/** Ends the process when the stack breaks a promise. */
-void fuzz_demand(bool holds, const char *promise);
+/** Makes the stack and its situations; `variant` is a set of enum fuzz_variant, `state` that of
+ *  the connection with peer FUZZ_CONNECTED: any but LISTEN and CLOSED. */
+void fuzz_subject_prepare(struct fuzz_subject *subject, unsigned variant,
+                          enum daytona_tcp_state state);
 
 /** Hands over bytes as one captured packet of `wire_length`. */
 void fuzz_input(struct fuzz_subject *subject, const uint8_t *bytes, size_t length,
@@ -71,11 +68,8 @@ void fuzz_input(struct fuzz_subject *subject, const uint8_t *bytes, size_t lengt
 /** The IP packet of a segment; the caller frees it. */
 struct sim_packet *fuzz_segment_packet(const struct fuzz_segment *segment);
 
-/** Takes all packets that are due and learns from them. */
+/** Takes all packets that are due and learns from them, and all reports of readiness. */
 void fuzz_drain(struct fuzz_subject *subject);
-
-/** Takes all reports of readiness. */
-void fuzz_take_ready(struct fuzz_subject *subject);
 
 /** Aborts everything, lets time pass, and demands that nothing is left. */
 void fuzz_subject_finish(struct fuzz_subject *subject);
