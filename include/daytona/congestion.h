@@ -48,10 +48,15 @@ struct daytona_congestion_sample {
     uint32_t rate_interval_us;      /**< over which it was taken */
     bool rate_app_limited;          /**< the sender had no data for a while: the path can do more */
 
+    /* Of the most recently sent segment among lost_bytes; 0 when there is none. */
+    uint32_t loss_in_flight_when_sent; /**< as in_flight_when_sent */
+    uint64_t loss_lost_before;         /**< as lost_before */
+
     uint32_t ce_bytes;  /**< of acked_bytes, those that the receiver says were marked CE */
     bool cwnd_limited;  /**< the sender filled cwnd since the last ACK (RFC 7661) */
     bool in_recovery;   /**< fast recovery or loss recovery is going on */
     bool after_timeout; /**< in_recovery, and a timeout began it */
+    bool without_sack;  /**< the peer does not say what arrived: a round trip shows one loss */
 };
 
 struct daytona_congestion {
@@ -69,7 +74,8 @@ struct daytona_congestion {
     void (*init)(struct daytona_congestion_state *, struct daytona_congestion_controls *,
                  const struct daytona_congestion_sample *);
     /** An ACK that acknowledged something new, outside fast recovery (see models_path); after a
-     *  timeout `in_recovery` says whether its losses are still being repaired. */
+     *  timeout `in_recovery` says whether its losses are still being repaired. While the window is
+     *  reduced after a mark, too: DCTCP counts what is marked all the time. */
     void (*acked)(struct daytona_congestion_state *, struct daytona_congestion_controls *,
                   const struct daytona_congestion_sample *);
     /** Fast recovery begins (RFC 5681 section 3.2): set ssthresh and cwnd. */

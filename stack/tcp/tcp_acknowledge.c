@@ -44,6 +44,7 @@ struct daytona_congestion_sample tcp_congestion_sample(const struct connection *
         .cwnd_limited = send->limited_to >= send->una,
         .in_recovery = send->recovery != RECOVERY_NONE,
         .after_timeout = send->recovery == RECOVERY_LOSS,
+        .without_sack = !connection->sack,
     };
 }
 
