@@ -168,6 +168,11 @@ static void ask_path(void *context, const struct daytona_address *local,
         out->mtu = 1500;
 }
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
 static int make_stack(char *message, size_t size)
 {
     struct daytona_stack_config config = {
@@ -178,6 +183,9 @@ static int make_stack(char *message, size_t size)
         .congestion = settings.congestion,
         .receive_buffer_bytes = (uint32_t)settings.receive_buffer_bytes,
         .send_buffer_bytes = (uint32_t)settings.send_buffer_bytes,
+        .receive_buffer_max =
+            (uint32_t)larger(settings.receive_buffer_max, settings.receive_buffer_bytes),
+        .send_buffer_max = (uint32_t)larger(settings.send_buffer_max, settings.send_buffer_bytes),
     };
     size_t length = (size_t)settings.memory_bytes;
     void *memory = mmap(NULL, length, PROT_READ | PROT_WRITE,

@@ -50,6 +50,7 @@ static void write_times(const struct daytona_connection_info *info, struct tcp_i
     out->tcpi_ato = info->delayed_ack_us;
     out->tcpi_rtt = info->srtt_us;
     out->tcpi_rttvar = info->rttvar_us;
+    out->tcpi_rcv_rtt = info->receive_round_trip_us;
     out->tcpi_min_rtt = info->rtt_min_us == 0 ? UINT32_MAX : info->rtt_min_us;
     out->tcpi_last_data_sent = milliseconds(info->last_data_sent_us);
     out->tcpi_last_data_recv = milliseconds(info->last_data_received_us);
@@ -68,8 +69,8 @@ static void write_windows(const struct daytona_connection_info *info, struct tcp
     out->tcpi_lost = segments(info->lost_bytes, mss);
     out->tcpi_retrans = segments(info->retransmitted_out_bytes, mss);
     out->tcpi_reordering = REORDERING_STANDARD;
-    out->tcpi_rcv_ssthresh = info->receive_window;
-    out->tcpi_rcv_space = info->receive_window;
+    out->tcpi_rcv_ssthresh = info->receive_buffer;
+    out->tcpi_rcv_space = info->receive_space;
     out->tcpi_snd_wnd = info->send_window;
     out->tcpi_notsent_bytes = info->not_sent;
     if (info->state == DAYTONA_TCP_LISTEN) {

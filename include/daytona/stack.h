@@ -66,9 +66,10 @@ struct daytona_stack_config {
 
     uint32_t receive_buffer_bytes; /**< default SO_RCVBUF, 131072 if 0 (doubling as in Linux is the
                                         socket layer's business: this is payload) */
-    uint32_t receive_buffer_max;   /**< 6291456 if 0: upper bound and source of the window scale */
+    uint32_t receive_buffer_max;   /**< 32 MB if 0 (Linux's tcp_rmem since 6.16): what it may grow
+                                        to; the source of the window scale */
     uint32_t send_buffer_bytes;    /**< default SO_SNDBUF payload bytes, 1048576 if 0 */
-    uint32_t send_buffer_max;      /**< 4194304 if 0 */
+    uint32_t send_buffer_max;      /**< 32 MB if 0: twice 100 ms of 1 Gbit/s, and some */
 
     uint32_t sockets_max;          /**< 0: bounded by memory only */
     uint32_t reassembly_bytes_max; /**< IPv4 fragments held, all datagrams: 262144 if 0 */
@@ -319,6 +320,9 @@ struct daytona_connection_info {
     uint8_t retransmit_tries; /**< consecutive, of the first unacknowledged segment */
     uint8_t probes;           /**< unanswered zero-window or keepalive probes */
     uint32_t rto_us, delayed_ack_us, srtt_us, rttvar_us, rtt_min_us;
+    uint32_t receive_round_trip_us; /**< as the receiving side sees it; 0 unknown */
+    uint32_t receive_space;         /**< bytes: the most the application read in one of them */
+    uint32_t receive_buffer;        /**< bytes that the window may be now */
     uint32_t send_mss, receive_mss, advertised_mss, path_mtu;
     uint32_t cwnd_bytes, ssthresh_bytes; /**< ssthresh UINT32_MAX: infinite */
     uint32_t in_flight_bytes, sacked_bytes, lost_bytes, retransmitted_out_bytes;

@@ -59,6 +59,18 @@ static bool at_mark(const struct socket *socket)
            connection->receive.urgent_at == connection->receive.read;
 }
 
+/* What a connection has made of its settings. */
+static void option_in_force(const struct connection *connection, enum daytona_option option,
+                            int64_t *value)
+{
+    if (option == DAYTONA_OPTION_QUICK_ACK)
+        *value = !connection->receive.interactive;
+    if (option == DAYTONA_OPTION_RECEIVE_BUFFER)
+        *value = connection->receive.limit;
+    if (option == DAYTONA_OPTION_SEND_BUFFER)
+        *value = connection->send.buffer_bytes;
+}
+
 int daytona_stack_get_option(struct daytona_stack *stack, struct daytona_socket_id id,
                              enum daytona_option option, int64_t *value)
 {
@@ -70,8 +82,8 @@ int daytona_stack_get_option(struct daytona_stack *stack, struct daytona_socket_
     *value = socket->options[option];
     if (option == DAYTONA_OPTION_AT_MARK)
         *value = at_mark(socket);
-    if (option == DAYTONA_OPTION_QUICK_ACK && socket->connection != NULL)
-        *value = !socket->connection->receive.interactive;
+    if (socket->connection != NULL)
+        option_in_force(socket->connection, option, value);
     return 0;
 }
 

@@ -207,8 +207,12 @@ struct receiver {
     uint64_t acked;            /**< nxt in the last ACK sent (RFC 7323 Last.ACK.sent) */
     uint64_t urgent_at;        /**< offset of the urgent byte, valid with urgent */
     uint64_t measured_from;    /**< `read` when the current measurement of the reader began */
+    uint64_t round_ends;       /**< without timestamps: nxt there, and a round trip is over */
     uint64_t recent[4];        /**< an offset in each block that changed last, newest first */
     uint32_t limit;            /**< bytes the window may be */
+    uint32_t measured_bytes;   /**< the most that was read in one measurement */
+    uint32_t round_trip_us;    /**< as seen by this side's ACKs and their answers, 0 unknown */
+    uint32_t echo_seen;        /**< the timestamp that measured it last */
     uint32_t mss;              /**< estimate of what the peer sends */
     uint32_t advertised_mss;   /**< in our SYN */
     uint32_t timestamp_recent; /**< RFC 7323 TS.Recent */
@@ -224,7 +228,7 @@ struct receiver {
     struct daytona_instant last_data;    /**< when data arrived */
     struct daytona_instant last_segment; /**< when anything acceptable arrived */
     struct daytona_instant answered;     /**< last rate-limited ACK, RFC 5961 section 7 */
-    struct daytona_instant measured_at;
+    struct daytona_instant measured_at, round_began;
     struct pages pages;
     struct ranges ranges; /**< arrived beyond nxt */
     struct timer timer;   /**< TIMER_DELAYED_ACK */

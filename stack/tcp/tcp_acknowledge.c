@@ -164,6 +164,7 @@ uint32_t tcp_una_advance(struct connection *connection, const struct segment *se
         tcp_congestion_call(connection, CONGESTION_ACKED, &sample);
     }
     tcp_rto_restart(connection);
+    tcp_autotune_sender(connection);
     report_space(connection);
     return newly;
 }

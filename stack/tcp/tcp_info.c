@@ -49,6 +49,9 @@ static void connection_info(const struct connection *connection,
     out->receive_window_scale = receive->window_scale;
     out->delayed_ack_us = DELAYED_ACK_US;
     out->receive_mss = receive->mss;
+    out->receive_round_trip_us = receive->round_trip_us;
+    out->receive_space = receive->measured_bytes;
+    out->receive_buffer = receive->limit;
     out->advertised_mss = receive->advertised_mss;
     out->receive_window = offset_span(receive->nxt, receive->edge);
     out->receive_queued = receive_queued(receive);

@@ -250,11 +250,22 @@ uint16_t tcp_window_field(struct connection *connection, bool syn);
 /** Would a window update tell the peer enough to send one? */
 bool tcp_window_update_due(const struct connection *connection);
 
-/** The reader took `bytes`: lets the window grow with what it reads in a round trip. */
-void tcp_window_reader(struct connection *connection);
+/* ------------------------------------------------------------------ tcp_autotune.c */
 
-/** Sets the initial limit from the buffer size. */
-void tcp_window_limit(struct connection *connection);
+/** Text has arrived in order: measures the round trip as the receiver sees it. */
+void tcp_autotune_arrival(struct connection *connection, const struct segment *segment);
+
+/** Sets the receive buffer's limit from SO_RCVBUF. */
+void tcp_autotune_limit(struct connection *connection);
+
+/** The application has read: lets the receive buffer grow with what it reads in a round trip. */
+void tcp_autotune_reader(struct connection *connection);
+
+/** The congestion window may have grown: the send buffer holds two of them. */
+void tcp_autotune_sender(struct connection *connection);
+
+/** The region is so full that peers are told to send no more than a trickle. */
+bool tcp_memory_short(const struct tcp *tcp);
 
 /* ---------------------------------------------------- tcp_output.c, tcp_transmit.c */
 

@@ -106,6 +106,7 @@ static void take_in_order(struct connection *connection, const struct segment *s
     struct receiver *receive = &connection->receive;
     struct tcp *tcp = connection->tcp;
     uint64_t before = receive->nxt;
+    tcp_autotune_arrival(connection, segment);
     size_t kept = pages_write(&receive->pages, tcp->memory, segment->seq, segment->payload);
     if (kept < segment->payload.length)
         tcp->counters.allocation_failures++;

@@ -215,7 +215,7 @@ struct connection *connection_new(struct socket *socket)
         connection->send.path_mtu = PATH_MTU_MIN;
     if (connection->send.path_mtu > PATH_MTU_MAX)
         connection->send.path_mtu = PATH_MTU_MAX;
-    tcp_window_limit(connection);
+    tcp_autotune_limit(connection);
     socket->connection = connection;
     return connection;
 }

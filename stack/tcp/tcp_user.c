@@ -61,7 +61,7 @@ void tcp_received(struct connection *connection, uint32_t bytes)
     pages_drop(&receive->pages, connection->tcp->memory, receive->read);
     if (connection->ended || !tcp_state_synchronized(connection->socket->state))
         return;
-    tcp_window_reader(connection);
+    tcp_autotune_reader(connection);
     bool drained = receive_queued(receive) == 0 && receive->pushed && !receive->interactive;
     if (receive->timer.set && drained)
         tcp_ack_now(connection);
@@ -108,7 +108,7 @@ void tcp_option_changed(struct connection *connection, enum daytona_option optio
     if (option == DAYTONA_OPTION_KEEP_ALIVE || option == DAYTONA_OPTION_KEEP_IDLE_US) {
         tcp_keepalive_restart(connection);
     } else if (option == DAYTONA_OPTION_RECEIVE_BUFFER) {
-        tcp_window_limit(connection);
+        tcp_autotune_limit(connection);
     } else if (option == DAYTONA_OPTION_SEND_BUFFER) {
         connection->send.buffer_bytes = (uint32_t)socket->options[option];
     } else if (option == DAYTONA_OPTION_MAXIMUM_SEGMENT) {

@@ -5,6 +5,8 @@
  */
 #include "stack/tcp/tcp_parts.h"
 
+#define TRICKLE_SEGMENTS 4u /* Linux __tcp_select_window under memory pressure */
+
 /* The window may be this many bytes, counted from the reader. */
 static uint32_t window_limit(const struct connection *connection)
 {
@@ -13,7 +15,7 @@ static uint32_t window_limit(const struct connection *connection)
     return clamp != 0 && clamp < limit ? clamp : limit;
 }
 
-/* Where the edge would be if it moved now. */
+/* Where the edge would be if it moved now, as far as the buffer and the header let it. */
 static uint64_t edge_possible(const struct connection *connection)
 {
     const struct receiver *receive = &connection->receive;
@@ -23,6 +25,15 @@ static uint64_t edge_possible(const struct connection *connection)
     uint64_t largest =
         receive->nxt + ((uint64_t)UINT16_MAX << (scaled ? receive->window_scale : 0));
     return offset_earlier(edge, largest);
+}
+
+/* The same, but no more than a trickle when the region has no room for what would come. */
+static uint64_t edge_wanted(const struct connection *connection)
+{
+    const struct receiver *receive = &connection->receive;
+    uint64_t trickle = receive->nxt + TRICKLE_SEGMENTS * receive->advertised_mss;
+    uint64_t edge = edge_possible(connection);
+    return tcp_memory_short(connection->tcp) ? offset_earlier(edge, trickle) : edge;
 }
 
 static bool edge_worth_moving(const struct connection *connection, uint64_t edge)
@@ -47,9 +58,9 @@ static void window_observe(struct connection *connection, bool closed)
 uint16_t tcp_window_field(struct connection *connection, bool syn)
 {
     struct receiver *receive = &connection->receive;
-    uint64_t possible = edge_possible(connection);
-    if (edge_worth_moving(connection, possible))
-        receive->edge = possible;
+    uint64_t possible = edge_possible(connection), wanted = edge_wanted(connection);
+    if (edge_worth_moving(connection, wanted))
+        receive->edge = wanted;
     uint8_t scale = syn ? 0 : receive->window_scale;
     uint64_t unit = UINT64_C(1) << scale, window = offset_span(receive->nxt, receive->edge);
     /* Rounded up, or the edge would move back by what the scale cannot say; but not so that many
@@ -67,36 +78,8 @@ uint16_t tcp_window_field(struct connection *connection, bool syn)
 bool tcp_window_update_due(const struct connection *connection)
 {
     const struct receiver *receive = &connection->receive;
-    uint64_t possible = edge_possible(connection);
+    uint64_t possible = edge_wanted(connection);
     uint64_t now = offset_span(receive->nxt, receive->edge);
     uint64_t then = offset_span(receive->nxt, possible);
     return then >= 2 * now && then > now && edge_worth_moving(connection, possible);
-}
-
-void tcp_window_limit(struct connection *connection)
-{
-    uint32_t limit = (uint32_t)connection->socket->options[DAYTONA_OPTION_RECEIVE_BUFFER];
-    if (connection->receive.limit < limit || connection->socket->receive_buffer_set)
-        connection->receive.limit = limit;
-}
-
-void tcp_window_reader(struct connection *connection)
-{
-    struct receiver *receive = &connection->receive;
-    struct tcp *tcp = connection->tcp;
-    if (connection->socket->receive_buffer_set)
-        return;
-    uint32_t round_trip_us = connection->send.srtt_us;
-    if (round_trip_us == 0 ||
-        daytona_instant_since_us(tcp->now, receive->measured_at) < round_trip_us)
-        return;
-    /* Room for what the sender sends while this round trip's bytes are being read, twice, since
-     * it may double its rate meanwhile. */
-    uint64_t wanted = 2 * (receive->read - receive->measured_from) + 16 * receive->mss;
-    if (wanted > tcp->config.receive_buffer_max)
-        wanted = tcp->config.receive_buffer_max;
-    if (wanted > receive->limit)
-        receive->limit = (uint32_t)wanted;
-    receive->measured_from = receive->read;
-    receive->measured_at = tcp->now;
 }

@@ -156,7 +156,7 @@ static void options_have_bounds_and_linux_defaults(void **state)
                                                   attempts[i].value),
                          attempts[i].result);
     daytona_stack_get_option(peer.stack, peer.id, DAYTONA_OPTION_RECEIVE_BUFFER, &value);
-    assert_int_equal(value, 6291456); /* receive_buffer_max */
+    assert_int_equal(value, 33554432); /* receive_buffer_max */
     peer_stop(&peer);
 }
 
@@ -310,9 +310,9 @@ static void wrong_configurations_are_refused(void **state)
                                                       {.port_low = 60000, .port_high = 50000},
                                                       {.congestion = "none of these"},
                                                       {.receive_buffer_bytes = 100},
-                                                      {.receive_buffer_bytes = 8u << 20},
+                                                      {.receive_buffer_bytes = 64u << 20},
                                                       {.send_buffer_bytes = 100},
-                                                      {.send_buffer_bytes = 8u << 20},
+                                                      {.send_buffer_bytes = 64u << 20},
                                                       {.receive_buffer_max = UINT32_MAX},
                                                       {.super_segment_bytes_max = 70000},
                                                       {.rto_min_us = 200000000},

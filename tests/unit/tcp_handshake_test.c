@@ -51,7 +51,7 @@ static void syn_offers_what_linux_offers_in_its_order(void **state)
     assert_true(peer_hears(&peer));
     const uint8_t *options = peer.heard.packet.header + 40;
     assert_int_equal(peer.heard.packet.header_length, 60);
-    const uint8_t mss[] = {2, 4, 1460 >> 8, 1460 & 255}, sack[] = {4, 2}, scale[] = {1, 3, 3, 7};
+    const uint8_t mss[] = {2, 4, 1460 >> 8, 1460 & 255}, sack[] = {4, 2}, scale[] = {1, 3, 3, 10};
     assert_memory_equal(options, mss, sizeof mss);
     assert_memory_equal(options + 4, sack, sizeof sack);
     assert_int_equal(options[6], 8);
