@@ -7,6 +7,7 @@
 #   tests/unit/NAME_test.c                            one cmocka program each, $(B)/tests/unit/NAME_test
 #   tests/sim/*.c                                     one program, $(B)/daytona-sim
 #   tests/fuzz/NAME_target.c                          one libFuzzer program each, $(B)/tests/fuzz/NAME_target
+#   tests/conformance/*.c                             one program, $(B)/daytona-conformance
 #   tests/examples/NAME.c, tests/interop/NAME.c       one program each
 #
 # What has no sources is skipped. `B=elsewhere` builds somewhere else; `ONLY='stack/base stack/wire'`
@@ -67,10 +68,11 @@ UNIT_SHARED   := $(filter-out $(UNIT_MAINS),$(wildcard tests/unit/*.c))
 SIM           := $(sort $(wildcard tests/sim/*.c))
 FUZZ_MAINS    := $(sort $(wildcard tests/fuzz/*_target.c))
 FUZZ_SHARED   := $(filter-out $(FUZZ_MAINS),$(wildcard tests/fuzz/*.c))
+CONFORMANCE   := $(sort $(wildcard tests/conformance/*.c))
 EXAMPLE_MAINS := $(sort $(wildcard tests/examples/*.c))
 INTEROP_MAINS := $(sort $(wildcard tests/interop/*.c))
 ALL_SOURCES   := $(LIBRARY) $(TOOL_MAINS) $(TOOL_SHARED) $(UNIT_MAINS) $(UNIT_SHARED) $(SIM) \
-                 $(FUZZ_MAINS) $(FUZZ_SHARED) $(EXAMPLE_MAINS) $(INTEROP_MAINS)
+                 $(FUZZ_MAINS) $(FUZZ_SHARED) $(CONFORMANCE) $(EXAMPLE_MAINS) $(INTEROP_MAINS)
 
 objects   = $(patsubst %.c,$(B)/%.o,$(1))
 
@@ -81,6 +83,7 @@ INTEROPS := $(patsubst %.c,$(B)/%,$(INTEROP_MAINS))
 SHARED   := $(if $(PRELOAD),$(B)/libdaytona.so)
 STATIC   := $(if $(STACK),$(B)/libdaytona.a)
 SIMULATOR := $(if $(SIM),$(B)/daytona-sim)
+CONFORMER := $(if $(CONFORMANCE),$(B)/daytona-conformance)
 FUZZERS   := $(patsubst %.c,$(B)/%,$(FUZZ_MAINS))
 
 # ---------------------------------------------------------------------- everyday targets
@@ -91,7 +94,7 @@ library: $(SHARED) $(STATIC) ## libdaytona.so and libdaytona.a
 
 tools: $(TOOLS) ## daytona-run, daytona-rules, daytona-check
 
-test-programs: $(UNITS) $(SIMULATOR) $(EXAMPLES) $(call objects,$(FUZZ_MAINS) $(FUZZ_SHARED))
+test-programs: $(UNITS) $(SIMULATOR) $(CONFORMER) $(EXAMPLES) $(call objects,$(FUZZ_MAINS) $(FUZZ_SHARED))
 
 fuzz-programs: $(FUZZERS)
 
@@ -117,7 +120,7 @@ test: library test-programs ## unit tests and some simulation seeds: no root, se
 check: packages-check ## everything CI runs: root, under 15 minutes on two cores
 	-$(MAKE) --no-print-directory -k all interop-programs
 	SEEDS=$(SEEDS) $(RUN) -j 2 tests/checks/sanitize.sh $(STATIC_CHECKS:%=tests/checks/%.sh) \
-	    tests/checks/unit.sh tests/checks/sim.sh -- $(cases)
+	    tests/checks/unit.sh tests/checks/sim.sh -- tests/checks/conformance.sh $(cases)
 
 check-long: packages-check ## check with full sizes: longer transfers, 100,000 seeds, ten minutes of fuzzing; about an hour
 	LONG=1 SEEDS=100000 SANITIZE_TIME=600 $(MAKE) --no-print-directory check
@@ -131,6 +134,9 @@ sim: $(SIMULATOR) ## simulations: SEED=n one, with its packets recorded; SEEDS=n
 
 fuzz: ## libFuzzer's targets under the sanitizers, two at a time: TIME=seconds in all
 	TIME=$(TIME) B=$(B) tests/checks/fuzz.sh
+
+conformance: $(CONFORMER) ## packet scripts on the stack and on the kernel's TCP: root
+	$(RUN) tests/checks/conformance.sh
 
 cov: ## line coverage of the unit tests and 200 seeds, by file
 	$(MAKE) --no-print-directory B=$(B)/coverage COVERAGE=1 OPTIMISE='-O0 -g' test-programs
@@ -212,6 +218,9 @@ $(B)/daytona-sim: $(call objects,$(SIM)) $(B)/tests/everything.a
 $(FUZZERS): $(B)/%: $(B)/%.o $(call objects,$(FUZZ_SHARED) $(STACK) $(filter-out tests/sim/main.c,$(SIM)))
 	$(CC) $(LINK) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^
 
+$(B)/daytona-conformance: $(call objects,$(CONFORMANCE)) $(B)/tests/everything.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LINK_EVERYTHING)
+
 # An example either calls daytona_*() (and is linked with the archive), or, when its name begins
 # with "linked_", is an ordinary program that is linked with the shared library before libc.
 $(B)/tests/examples/linked_%: $(B)/tests/examples/linked_%.o $(B)/libdaytona.so
@@ -227,5 +236,5 @@ $(INTEROPS): $(B)/%: $(B)/%.o
 -include $(patsubst %.c,$(B)/%.d,$(ALL_SOURCES))
 
 .PHONY: all library tools test-programs fuzz-programs interop-programs help clean test check check-long \
-        interop sim fuzz cov demo packages-check docs format install
+        interop sim fuzz conformance cov demo packages-check docs format install
 .SECONDARY:

@@ -312,6 +312,11 @@ enum daytona_verdict tcp_reset_unknown(struct tcp *tcp, const struct demux_entry
 /** RST for a connection that is to end now. */
 void tcp_reset_send(struct connection *connection, const char *cause);
 
+/** RST for a segment that ends its connection. It bears the number that the segment acknowledges,
+ *  the only one that its sender is sure to believe (RFC 5961 section 3.2). */
+void tcp_reset_answer(struct connection *connection, const struct segment *segment,
+                      const char *cause);
+
 /* ------------------------------------------------------------------ tcp_timers.c */
 
 /** (Re)starts keepalive when the option is on and the state has a peer; else stops it. */

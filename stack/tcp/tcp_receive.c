@@ -135,7 +135,7 @@ static bool reset_unread(struct connection *connection, const struct segment *se
     if (!connection->socket->closed || segment->payload.length == 0 ||
         segment->seq + segment->payload.length <= connection->receive.nxt)
         return false;
-    tcp_reset_send(connection, "data after close");
+    tcp_reset_answer(connection, segment, "data after close");
     connection_end(connection, 0, "data after close");
     *verdict = DAYTONA_VERDICT_RESET_SENT;
     return true;

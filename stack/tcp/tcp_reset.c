@@ -101,3 +101,16 @@ void tcp_reset_send(struct connection *connection, const char *cause)
     observe(connection->tcp, connection->socket, DAYTONA_EVENT_RESET, 1, 0, cause);
     tcp_reply(connection->tcp, &reply);
 }
+
+void tcp_reset_answer(struct connection *connection, const struct segment *segment,
+                      const char *cause)
+{
+    struct reply reply = {
+        .local = connection->socket->entry.local,
+        .remote = connection->socket->entry.remote,
+        .seq = segment->header.ack,
+        .flags = TCP_RST,
+    };
+    observe(connection->tcp, connection->socket, DAYTONA_EVENT_RESET, 1, 0, cause);
+    tcp_reply(connection->tcp, &reply);
+}

@@ -200,7 +200,22 @@ static void data_after_close_are_answered_with_reset(void **state)
     we_close(&peer);
     expect_segment(&peer, TCP_ACK | TCP_FIN, 1, 1, 0);
     assert_int_equal(peer_say(&peer, TCP_ACK, 1, 2, "who reads this?"), DAYTONA_VERDICT_RESET_SENT);
-    expect_segment(&peer, TCP_RST | TCP_ACK, 2, 1, 0);
+    expect_segment(&peer, TCP_RST, 2, 0, 0);
+    expect_gone(&peer, NULL);
+    peer_stop(&peer);
+}
+
+/* RFC 5961 section 3.2: a peer that lacks what is in flight believes no other number. */
+static void reset_after_close_bears_the_number_that_the_peer_expects(void **state)
+{
+    (void)state;
+    struct peer peer;
+    start_connected(&peer);
+    we_send(&peer, 500, 0);
+    we_close(&peer);
+    expect_segment(&peer, TCP_ACK | TCP_PSH | TCP_FIN, 1, 1, 500);
+    assert_int_equal(peer_say(&peer, TCP_ACK, 1, 1, "who reads this?"), DAYTONA_VERDICT_RESET_SENT);
+    expect_segment(&peer, TCP_RST, 1, 0, 0);
     expect_gone(&peer, NULL);
     peer_stop(&peer);
 }
@@ -397,6 +412,7 @@ int main(void)
         cmocka_unit_test(close_without_lingering_resets),
         cmocka_unit_test(abort_resets_and_reports_nothing),
         cmocka_unit_test(data_after_close_are_answered_with_reset),
+        cmocka_unit_test(reset_after_close_bears_the_number_that_the_peer_expects),
         cmocka_unit_test(orphan_in_fin_wait_2_is_given_up_after_a_minute),
         cmocka_unit_test(repeated_fin_in_time_wait_is_acknowledged_and_starts_it_anew),
         cmocka_unit_test(reset_beside_the_next_byte_does_not_end_time_wait),

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Packet scripts, on the stack in virtual time and on the kernel's TCP in real time; and the list
+# of differences between the two: each that a script names has its reason in
+# docs/linux-differences.md, and each reason there has a script.
+# seconds-max: 180
+# shellcheck disable=SC2016 # backquotes are what is searched for
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+runner=${B:-build}/daytona-conformance
+mapfile -t scripts < <(find tests/conformance/scripts -name '*.script' | LC_ALL=C sort)
+
+status=0
+"$runner" --jobs 4 "${scripts[@]}" || status=1
+"$runner" --linux --jobs 32 "${scripts[@]}" || status=1
+
+named=$(grep -ohE '\b(linux|daytona)\([a-z0-9-]+\)' "${scripts[@]}" | sed 's/.*(\(.*\))/\1/' | sort -u)
+explained=$(sed -n 's/^## `\(.*\)`$/\1/p' docs/linux-differences.md | sort)
+if diff <(echo "$named") <(echo "$explained"); then
+    echo 'ok - every difference has its reason'
+else
+    echo 'not ok - differences in scripts (<) and in docs/linux-differences.md (>)'
+    status=1
+fi
+exit "$status"

@@ -1,0 +1,30 @@
+/*
+ * stage.h - what is going on while a script is played.
+ */
+#ifndef TESTS_CONFORMANCE_STAGE_H
+#define TESTS_CONFORMANCE_STAGE_H
+
+#include "tests/conformance/flow.h"
+
+struct stage {
+    const struct script *script;
+    struct subject *subject;
+    const struct step *step; /**< the one being played */
+    struct flow flows[SCRIPT_FLOWS_MAX];
+    uint64_t started_us;
+    uint64_t began_us, ended_us; /**< when the last thing happened: not before, not after */
+    char log[65536];             /**< packets and results until now */
+    size_t logged;
+    bool failed;
+};
+
+/** Notes a line for a failure to show. */
+void stage_log(struct stage *stage, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** The step went wrong: says so; returns false. */
+bool stage_fail(struct stage *stage, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/** Plays a socket call; false when it failed. */
+bool play_call(struct stage *stage, const struct step *step, struct flow *flow);
+
+#endif
