@@ -337,6 +337,7 @@ struct subject *subject_daytona(const struct settings *settings, const char **wh
         .path_context = &laboratory,
         .owns_every_port = true,
         .congestion = settings->values[SETTING_CONGESTION],
+        .receive_buffer_max = 6291456, /* as in the profile of tun.c: window scale 7 */
     };
     struct daytona_room region = {aligned_alloc(64, REGION_BYTES), REGION_BYTES};
     *why = "no memory";
