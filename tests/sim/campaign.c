@@ -78,15 +78,16 @@ static struct outcome run_once(const struct sim_campaign *campaign, uint64_t see
         sim_scenario_print(&scenario);
     int pcap = record ? open_recording(campaign, seed) : -1;
     running.world = &world;
+    sim_scenario_route(&scenario);
     sim_world_init(&world, &scenario, pcap, campaign->log);
     sim_world_run(&world);
     struct outcome outcome = {.failed = world.failed,
                               .trace = world.trace,
-                              .packets =
-                                  world.links[0].counters.offered + world.links[1].counters.offered,
+                              .packets = world.handed,
                               .virtual_us = daytona_instant_since_us(world.now, scenario.origin)};
     memcpy(outcome.failure, world.failure, sizeof outcome.failure);
     sim_world_release(&world);
+    sim_scenario_release(&scenario);
     sim_pcap_close(pcap);
     return outcome;
 }

@@ -10,6 +10,7 @@ static void side_opened(struct sim_side *side, struct daytona_socket_id id)
     side->id = id;
     side->opened = true;
     side->opened_at = side->host->world->now;
+    sim_host_side_opened(side->host, side);
     daytona_stack_set_user(side->host->stack, id, side);
     for (int option = 0; option < DAYTONA_OPTION_COUNT; option++) {
         int64_t value = side->plan->options[option];
@@ -35,6 +36,7 @@ static void take_back(struct sim_side *side)
     if (result != 0)
         sim_side_complain(side, "close after a failed connect: %s", strerror(-result));
     side->opened = false;
+    sim_host_side_closed(side->host, side);
     sim_host_touch(side->host);
 }
 
@@ -65,7 +67,8 @@ static int connect_socket(struct sim_side *side)
     struct sim_connection *connection = side->connection;
     struct daytona_stack *stack = side->host->stack;
     struct daytona_address mine = sim_host_address(side->host->number);
-    struct daytona_endpoint remote = {sim_host_address(1 - side->host->number), SIM_SERVER_PORT};
+    unsigned peer = connection->plan->hosts[1 - side->role];
+    struct daytona_endpoint remote = {sim_host_address(peer), SIM_SERVER_PORT};
     int port = (int)(SIM_CROSSING_PORT + connection->number);
     if (connection->plan->crossing)
         remote.port = (uint16_t)port;
@@ -118,8 +121,10 @@ static struct sim_side *side_to_accept(struct sim_host *host, struct daytona_soc
     for (unsigned i = 0; result == 0 && i < world->scenario->connection_count; i++) {
         struct sim_side *side = &world->connections[i].sides[SIM_SERVER];
         const struct sim_connection_plan *plan = world->connections[i].plan;
+        struct daytona_address client = sim_host_address(plan->hosts[SIM_CLIENT]);
         if (side->host == host && !plan->crossing && !plan->refused &&
             world->connections[i].client_port == remote.port &&
+            daytona_address_equal(&client, &remote.address) &&
             (last == NULL || last->connection->order < side->connection->order))
             last = side;
     }
@@ -158,7 +163,7 @@ void sim_connection_accept(struct sim_host *host)
             sim_queue_add(&world->queue,
                           (struct sim_event){.at = daytona_instant_after_us(world->now, us),
                                              .kind = SIM_EVENT_ACCEPT,
-                                             .host = host->number});
+                                             .node = host->number});
             return;
         }
         struct daytona_socket_id id;
@@ -208,11 +213,10 @@ static void check_side_end(const struct sim_side *side)
 {
     const struct sim_side *peer = &side->connection->sides[1 - side->role];
     bool wants_end = side->plan->ending == SIM_ENDING_HALF_CLOSE;
-    if (side->sent != side->plan->bytes || side->received != peer->plan->bytes)
+    if (side->sent != side->bytes || side->received != peer->bytes)
         sim_side_complain(side, "sent %llu of %llu, received %llu of %llu",
-                          (unsigned long long)side->sent, (unsigned long long)side->plan->bytes,
-                          (unsigned long long)side->received,
-                          (unsigned long long)peer->plan->bytes);
+                          (unsigned long long)side->sent, (unsigned long long)side->bytes,
+                          (unsigned long long)side->received, (unsigned long long)peer->bytes);
     if (wants_end && !side->ended)
         sim_side_complain(side, "never saw the end of the stream of %llu bytes",
                           (unsigned long long)side->received);

@@ -8,44 +8,59 @@
 #define ACK_DELAY_MAX_US 500000u
 #define CLOCK_HALF_US    (24ull * 24 * 3600 * 1000000) /* 2^31 milliseconds are 24.9 days */
 
-static struct sim_flow **bucket_of(struct sim_flows *flows, uint16_t port0, uint16_t port1)
+/* What tells flows apart: host and port of the end with the lower number, then of the other. */
+struct flow_key {
+    unsigned hosts[2];
+    uint16_t ports[2];
+};
+
+static struct sim_flow **bucket_of(struct sim_flows *flows, const struct flow_key *key)
 {
-    return &flows->buckets[sim_mix((uint64_t)port0 << 16 | port1) % SIM_FLOW_BUCKETS];
+    uint64_t ports = (uint64_t)key->ports[0] << 16 | key->ports[1];
+    uint64_t hosts = (uint64_t)key->hosts[0] << 16 | key->hosts[1];
+    return &flows->buckets[sim_mix(hosts << 32 | ports) % SIM_FLOW_BUCKETS];
 }
 
-struct sim_flow *sim_flow_find(const struct sim_flows *flows, uint16_t port0, uint16_t port1)
+static struct sim_flow *flow_find(struct sim_flows *flows, const struct flow_key *key)
 {
-    uint64_t bucket = sim_mix((uint64_t)port0 << 16 | port1) % SIM_FLOW_BUCKETS;
-    struct sim_flow *flow = flows->buckets[bucket];
-    while (flow != NULL && (flow->ports[0] != port0 || flow->ports[1] != port1))
+    struct sim_flow *flow = *bucket_of(flows, key);
+    while (flow != NULL && (flow->hosts[0] != key->hosts[0] || flow->hosts[1] != key->hosts[1] ||
+                            flow->ports[0] != key->ports[0] || flow->ports[1] != key->ports[1]))
         flow = flow->next;
     return flow;
 }
 
+unsigned sim_flow_end(const struct sim_flow *flow, unsigned host)
+{
+    return flow->hosts[1] == host ? 1 : 0;
+}
+
 /* The connection whose client chose this port, or whose two ends cross on it. */
-static struct sim_connection *connection_of(struct sim_world *world, uint16_t port0, uint16_t port1)
+static struct sim_connection *connection_of(struct sim_world *world, const struct sim_flow *flow)
 {
     struct sim_connection *last = NULL;
     for (unsigned i = 0; i < world->scenario->connection_count; i++) {
         struct sim_connection *connection = &world->connections[i];
-        uint16_t client = connection->plan->client == 0 ? port0 : port1;
-        uint16_t server = connection->plan->client == 0 ? port1 : port0;
-        if (connection->client_port != 0 && connection->client_port == client &&
-            (server == SIM_CLOSED_PORT) == connection->plan->refused &&
+        const unsigned *hosts = connection->plan->hosts;
+        unsigned client = sim_flow_end(flow, hosts[SIM_CLIENT]);
+        if (connection->client_port != 0 && connection->client_port == flow->ports[client] &&
+            flow->hosts[client] == hosts[SIM_CLIENT] &&
+            flow->hosts[1 - client] == hosts[SIM_SERVER] &&
+            (flow->ports[1 - client] == SIM_CLOSED_PORT) == connection->plan->refused &&
             (last == NULL || connection->order > last->order))
             last = connection;
     }
     return last;
 }
 
-static struct sim_flow *flow_new(struct sim_world *world, uint16_t port0, uint16_t port1)
+static struct sim_flow *flow_new(struct sim_world *world, const struct flow_key *key)
 {
     struct sim_flow *flow = calloc(1, sizeof *flow);
     assert(flow != NULL);
-    struct sim_flow **bucket = bucket_of(&world->flows, port0, port1);
+    struct sim_flow **bucket = bucket_of(&world->flows, key);
     flow->next = *bucket;
-    flow->ports[0] = port0;
-    flow->ports[1] = port1;
+    memcpy(flow->hosts, key->hosts, sizeof flow->hosts);
+    memcpy(flow->ports, key->ports, sizeof flow->ports);
     flow->heard[0] = flow->heard[1] = world->now;
     *bucket = flow;
     return flow;
@@ -122,18 +137,19 @@ static bool scales(const struct sim_flow *flow)
     return flow->directions[0].window_scale >= 0 && flow->directions[1].window_scale >= 0;
 }
 
-static uint32_t window_bytes(const struct sim_flow *flow, unsigned host, uint16_t window,
+static uint32_t window_bytes(const struct sim_flow *flow, unsigned end, uint16_t window,
                              uint8_t flags)
 {
     if ((flags & SIM_SYN) != 0 || !scales(flow))
         return window;
-    return (uint32_t)window << flow->directions[host].window_scale;
+    return (uint32_t)window << flow->directions[end].window_scale;
 }
 
-static struct sim_side *side_of(const struct sim_flow *flow, unsigned host)
+static struct sim_side *side_of(const struct sim_flow *flow, unsigned end)
 {
-    unsigned role = flow->connection->plan->client == host ? SIM_CLIENT : SIM_SERVER;
-    return &flow->connection->sides[role];
+    struct sim_connection *connection = flow->connection;
+    bool client = connection->plan->hosts[SIM_CLIENT] == flow->hosts[end];
+    return &connection->sides[client ? SIM_CLIENT : SIM_SERVER];
 }
 
 /* In TIME-WAIT what still arrives is a copy, answered at a bounded rate. */
@@ -144,14 +160,13 @@ static bool waits_for_old_segments(const struct sim_side *side)
 }
 
 /* RFC 9293 section 3.8.6.3: half a second at most passes before text is acknowledged. */
-static void judge_patience(const struct sim_world *world, const struct sim_flow *flow,
-                           unsigned host)
+static void judge_patience(const struct sim_world *world, const struct sim_flow *flow, unsigned end)
 {
-    const struct sim_direction *mine = &flow->directions[host];
+    const struct sim_direction *mine = &flow->directions[end];
     if (mine->owed_since.ns == 0 || flow->connection == NULL || flow->reused ||
         world->scenario->tight)
         return;
-    const struct sim_side *side = side_of(flow, host);
+    const struct sim_side *side = side_of(flow, end);
     uint64_t late_us = daytona_instant_since_us(world->now, mine->owed_since);
     if (!side->closed && !waits_for_old_segments(side) &&
         late_us > ACK_DELAY_MAX_US + 2 * side->host->plan->late_us)
@@ -163,15 +178,15 @@ static void judge_patience(const struct sim_world *world, const struct sim_flow 
 static void owe_acknowledgement(struct sim_world *world, struct sim_flow *flow,
                                 const struct sim_packet *packet)
 {
-    unsigned host = 1 - packet->mark.from;
+    unsigned end = 1 - packet->mark.from;
     bool text = packet->mark.end != packet->mark.seq && (packet->mark.flags & SIM_SYN) == 0;
     if (flow->connection == NULL || !text || sim_packet_is_fragment(packet) ||
-        !side_of(flow, host)->connected ||
-        packet->mark.ack - flow->directions[host].isn < flow->directions[host].una)
+        !side_of(flow, end)->connected ||
+        packet->mark.ack - flow->directions[end].isn < flow->directions[end].una)
         return;
-    judge_patience(world, flow, host);
-    if (flow->directions[host].owed_since.ns == 0)
-        flow->directions[host].owed_since = world->now;
+    judge_patience(world, flow, end);
+    if (flow->directions[end].owed_since.ns == 0)
+        flow->directions[end].owed_since = world->now;
 }
 
 void sim_flow_arrived(struct sim_world *world, const struct sim_packet *packet)
@@ -210,21 +225,22 @@ void sim_flow_arrived(struct sim_world *world, const struct sim_packet *packet)
 struct judgement {
     struct sim_world *world;
     struct sim_flow *flow;
-    unsigned host;
+    unsigned end; /* of the flow */
     const struct sim_segment *segment;
     struct sim_direction *mine, *theirs;
-    uint32_t start, end; /* relative to mine->isn */
+    uint32_t start, beyond; /* relative to mine->isn */
 };
 
 #define COMPLAIN(judgement, format, ...)                                                           \
-    sim_fail((judgement)->world, "host %u port %u sends " format, (judgement)->host,               \
-             (judgement)->segment->source_port, __VA_ARGS__)
+    sim_fail((judgement)->world, "host %u port %u sends " format,                                  \
+             (judgement)->flow->hosts[(judgement)->end], (judgement)->segment->source_port,        \
+             __VA_ARGS__)
 
 /* A SYN begins a direction; with another number than before it begins a new connection, or an
  * old duplicate of the peer's SYN has seemed to. */
-static void begin_direction(struct sim_flow *flow, unsigned host, const struct sim_segment *segment)
+static void begin_direction(struct sim_flow *flow, unsigned end, const struct sim_segment *segment)
 {
-    struct sim_direction *mine = &flow->directions[host];
+    struct sim_direction *mine = &flow->directions[end];
     if (mine->known && mine->isn == segment->seq)
         return;
     flow->reused = flow->reused || mine->known;
@@ -247,8 +263,9 @@ static void judge_payload(const struct judgement *j)
     bool fin = (segment->flags & SIM_FIN) != 0;
     if (connection == NULL || (length == 0 && !fin))
         return;
-    const struct sim_side *side = side_of(j->flow, j->host);
-    uint64_t written = side->sent, offset = j->start - 1;
+    const struct sim_side *side = side_of(j->flow, j->end);
+    uint64_t written = side->sent;
+    uint64_t offset = (uint64_t)j->start + ((segment->flags & SIM_SYN) != 0) - 1;
     if (offset + length > written)
         COMPLAIN(j, "bytes %llu..%llu but only %llu were written", (unsigned long long)offset,
                  (unsigned long long)offset + length, (unsigned long long)written);
@@ -285,7 +302,7 @@ static void judge_acknowledgement(const struct judgement *j)
         return;
     }
     uint32_t ack = segment->ack - j->theirs->isn;
-    uint32_t edge = ack + window_bytes(j->flow, j->host, segment->window, segment->flags);
+    uint32_t edge = ack + window_bytes(j->flow, j->end, segment->window, segment->flags);
     uint32_t slack = scales(j->flow) ? 1u << j->mine->window_scale : 1;
     if (ack > arrived_in_order(j->theirs))
         COMPLAIN(j, "ack %u but only %u arrived", ack, arrived_in_order(j->theirs));
@@ -333,7 +350,7 @@ static void judge_timestamps(const struct judgement *j)
 
 static void judge(const struct judgement *j)
 {
-    if (j->end - j->start > 0x7fffffffu || j->start > 0x7fffffffu) {
+    if (j->beyond - j->start > 0x7fffffffu || j->start > 0x7fffffffu) {
         COMPLAIN(j, "sequence number %u before its first one", j->segment->seq);
         return;
     }
@@ -342,24 +359,24 @@ static void judge(const struct judgement *j)
     judge_acknowledgement(j);
     judge_sacks(j);
     judge_timestamps(j);
-    bool new_data = j->segment->payload_length > 0 && j->end > j->mine->sent_end;
-    if (j->end > j->mine->sent_end && j->mine->una == j->mine->sent_end)
+    bool new_data = j->segment->payload_length > 0 && j->beyond > j->mine->sent_end;
+    if (j->beyond > j->mine->sent_end && j->mine->una == j->mine->sent_end)
         j->mine->stalled_since = j->world->now;
-    if (j->end > j->mine->sent_end)
-        j->mine->sent_end = j->end;
+    if (j->beyond > j->mine->sent_end)
+        j->mine->sent_end = j->beyond;
     if (new_data && j->flow->connection != NULL)
-        sim_invariant_sent_new(side_of(j->flow, j->host), j->mine, j->start,
+        sim_invariant_sent_new(side_of(j->flow, j->end), j->mine, j->start,
                                j->segment->payload_length);
 }
 
-static struct sim_mark mark_of(struct sim_flow *flow, unsigned host,
+static struct sim_mark mark_of(struct sim_flow *flow, unsigned end,
                                const struct sim_segment *segment)
 {
     uint32_t length = segment->payload_length + ((segment->flags & SIM_SYN) != 0) +
                       ((segment->flags & SIM_FIN) != 0);
     return (struct sim_mark){.flow = flow,
-                             .incarnation = flow->directions[host].incarnation,
-                             .from = host,
+                             .incarnation = flow->directions[end].incarnation,
+                             .from = end,
                              .seq = segment->seq,
                              .end = segment->seq + length,
                              .ack = segment->ack,
@@ -368,26 +385,34 @@ static struct sim_mark mark_of(struct sim_flow *flow, unsigned host,
                              .flags = segment->flags};
 }
 
-/* Addresses, ports and length; NULL when the packet is none of a connection's. */
-static struct sim_flow *flow_of(struct sim_world *world, unsigned host,
-                                const struct sim_packet *packet, const struct sim_segment *segment)
+/* Addresses and length are those of the two hosts. */
+static void judge_addresses(struct sim_world *world, unsigned host, const struct sim_packet *packet,
+                            const struct sim_segment *segment)
 {
-    struct daytona_address mine = sim_host_address(host), other = sim_host_address(1 - host);
+    struct daytona_address mine = sim_host_address(host);
+    struct daytona_address other = sim_host_address(packet->destination);
     if (segment->source != daytona_address_to_ipv4(&mine) ||
         segment->destination != daytona_address_to_ipv4(&other))
         sim_fail(world, "host %u sends from or to a wrong address", host);
     if (!world->scenario->offload && packet->length > world->hosts[host].plan->path_mtu)
         sim_fail(world, "host %u sends %u bytes on a path of %u", host, packet->length,
                  world->hosts[host].plan->path_mtu);
-    uint16_t port0 = host == 0 ? segment->source_port : segment->destination_port;
-    uint16_t port1 = host == 0 ? segment->destination_port : segment->source_port;
-    struct sim_flow *flow = sim_flow_find(&world->flows, port0, port1);
+}
+
+static struct sim_flow *flow_of(struct sim_world *world, unsigned host,
+                                const struct sim_packet *packet, const struct sim_segment *segment)
+{
+    bool first = host < packet->destination;
+    struct flow_key key = {{host, packet->destination},
+                           {segment->source_port, segment->destination_port}};
+    if (!first)
+        key = (struct flow_key){{packet->destination, host},
+                                {segment->destination_port, segment->source_port}};
+    struct sim_flow *flow = flow_find(&world->flows, &key);
     if (flow == NULL && (segment->flags & SIM_SYN) == 0)
         sim_fail(world, "host %u port %u sends on a connection that never began", host,
                  segment->source_port);
-    if (flow == NULL)
-        flow = flow_new(world, port0, port1);
-    return flow;
+    return flow != NULL ? flow : flow_new(world, &key);
 }
 
 void sim_flow_sent(struct sim_world *world, unsigned host, struct sim_packet *packet)
@@ -398,29 +423,31 @@ void sim_flow_sent(struct sim_world *world, unsigned host, struct sim_packet *pa
         sim_fail(world, "host %u sends a malformed packet: %s", host, wrong);
         return;
     }
+    judge_addresses(world, host, packet, &segment);
     struct sim_flow *flow = flow_of(world, host, packet, &segment);
+    unsigned end = sim_flow_end(flow, host);
     bool reset = (segment.flags & SIM_RST) != 0;
     if ((segment.flags & SIM_SYN) != 0) {
-        begin_direction(flow, host, &segment);
+        begin_direction(flow, end, &segment);
         if ((segment.flags & SIM_ACK) == 0)
-            flow->connection = connection_of(world, flow->ports[0], flow->ports[1]);
+            flow->connection = connection_of(world, flow);
     }
-    packet->mark = mark_of(flow, host, &segment);
+    packet->mark = mark_of(flow, end, &segment);
     if (reset)
         sim_invariant_reset(world, host, flow);
     if ((segment.flags & SIM_ACK) != 0) {
-        judge_patience(world, flow, host);
-        flow->directions[host].owed_since.ns = 0;
+        judge_patience(world, flow, end);
+        flow->directions[end].owed_since.ns = 0;
     }
-    if (reset || flow->reused || !flow->directions[host].known)
+    if (reset || flow->reused || !flow->directions[end].known)
         return;
     struct judgement judgement = {.world = world,
                                   .flow = flow,
-                                  .host = host,
+                                  .end = end,
                                   .segment = &segment,
-                                  .mine = &flow->directions[host],
-                                  .theirs = &flow->directions[1 - host],
-                                  .start = segment.seq - flow->directions[host].isn,
-                                  .end = packet->mark.end - flow->directions[host].isn};
+                                  .mine = &flow->directions[end],
+                                  .theirs = &flow->directions[1 - end],
+                                  .start = segment.seq - flow->directions[end].isn,
+                                  .beyond = packet->mark.end - flow->directions[end].isn};
     judge(&judgement);
 }

@@ -17,7 +17,7 @@ struct sim_range {
     uint32_t start, end;
 };
 
-/** What one host sends. Sequence numbers are relative to `isn`. */
+/** What one end sends. Sequence numbers are relative to `isn`. */
 struct sim_direction {
     bool known; /**< its SYN was seen */
     uint32_t incarnation, isn;
@@ -41,22 +41,23 @@ struct sim_direction {
 
 struct sim_flow {
     struct sim_flow *next;              /**< of the same bucket */
-    uint16_t ports[2];                  /**< of host 0 and host 1 */
+    unsigned hosts[2];                  /**< of its two ends, the lower number first */
+    uint16_t ports[2];                  /**< of its two ends */
     struct sim_connection *connection;  /**< NULL when no application's */
-    struct sim_direction directions[2]; /**< by sending host */
-    struct daytona_instant heard[2];    /**< when host i last got something intact */
+    struct sim_direction directions[2]; /**< by sending end */
+    struct daytona_instant heard[2];    /**< when end i last got something intact */
     bool reused;                        /**< a second connection of the same two ports: old
                                              packets mix, so its numbers are not judged */
 };
 
-#define SIM_FLOW_BUCKETS 256
+#define SIM_FLOW_BUCKETS 1024
 
 struct sim_flows {
     struct sim_flow *buckets[SIM_FLOW_BUCKETS];
 };
 
-/** NULL when the wire has not seen it. */
-struct sim_flow *sim_flow_find(const struct sim_flows *flows, uint16_t port0, uint16_t port1);
+/** The end of the flow that a host is. */
+unsigned sim_flow_end(const struct sim_flow *flow, unsigned host);
 
 /** Judges a packet that `host` sends and marks it with its flow. */
 void sim_flow_sent(struct sim_world *world, unsigned host, struct sim_packet *packet);

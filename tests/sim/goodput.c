@@ -30,10 +30,8 @@ static void prepare(struct sim_scenario *scenario, const struct trial *trial)
     scenario->links[0].reorder = trial->reorder;
     scenario->links[0].reorder_us = trial->reorder_us;
     scenario->links[0].queue_bytes = PIPE_BYTES / 100 * trial->queue_percent;
-    scenario->connection_count = 1;
-    struct sim_connection_plan *plan = &scenario->connections[0];
-    plan->sides[SIM_CLIENT] = sim_side_plan_plain(BULK_BYTES);
-    plan->sides[SIM_SERVER] = sim_side_plan_plain(0);
+    sim_scenario_add(scenario, 0, 1)->sides[SIM_CLIENT].bytes = BULK_BYTES;
+    sim_scenario_route(scenario);
 }
 
 /* Prints payload over time, from the connect to the last byte read, as a share of the line. */
@@ -52,6 +50,7 @@ static int print_share(const struct trial *trial)
         printf("%8u.%u", thousandths / 10, thousandths % 10);
     }
     sim_world_release(&world);
+    sim_scenario_release(&scenario);
     return world.failed ? 1 : 0;
 }
 

@@ -6,12 +6,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define BATCH_MAX  16
-#define ROUNDS_MAX 200000 /* of the pump at one instant: more is a stack that spins */
+#define FIRST_ADDRESS 0x0a000001u /* 10.0.0.1 */
+#define BATCH_MAX     16
+#define ROUNDS_MAX    200000 /* of the pump at one instant: more is a stack that spins */
 
 struct daytona_address sim_host_address(unsigned number)
 {
-    return daytona_address_from_ipv4(0x0a000001u + number);
+    return daytona_address_from_ipv4(FIRST_ADDRESS + number);
 }
 
 static void tell_path(void *context, const struct daytona_address *local,
@@ -53,7 +54,10 @@ void sim_host_init(struct sim_host *host, struct sim_world *world, unsigned numb
                               .plan = plan,
                               .region = take_region(plan),
                               .random = sim_random_from(world->scenario->seed, 100 + number),
-                              .wake = DAYTONA_NEVER};
+                              .wake = DAYTONA_NEVER,
+                              .narrowed = sim_scenario_narrows(world->scenario, number),
+                              .watches = calloc(SIM_SOCKETS_WATCHED, sizeof *host->watches)};
+    assert(host->watches != NULL);
     struct daytona_stack_config config = plan->config;
     config.path = tell_path;
     config.path_context = host;
@@ -71,6 +75,40 @@ void sim_host_release(struct sim_host *host)
     /* What the stack marked as free for AddressSanitizer stays marked beyond munmap(). */
     unpoison_bytes(host->region.data, host->region.length);
     munmap(host->region.data, host->region.length);
+    free(host->watches);
+    free(host->open);
+}
+
+struct sim_side *sim_host_side(const struct sim_host *host, uint32_t index, uint32_t generation)
+{
+    if (index >= SIM_SOCKETS_WATCHED || host->watches[index].generation != generation)
+        return NULL;
+    return host->watches[index].side;
+}
+
+void sim_host_side_opened(struct sim_host *host, struct sim_side *side)
+{
+    if (host->open_count == host->open_capacity) {
+        host->open_capacity = host->open_capacity * 2 + 4;
+        host->open = realloc(host->open, host->open_capacity * sizeof(struct sim_side *));
+        assert(host->open != NULL);
+    }
+    host->open[host->open_count++] = side;
+    if (side->id.index >= SIM_SOCKETS_WATCHED)
+        return;
+    struct sim_watch *watch = &host->watches[side->id.index];
+    if (watch->generation != side->id.generation)
+        *watch = (struct sim_watch){.generation = side->id.generation};
+    watch->side = side;
+}
+
+void sim_host_side_closed(struct sim_host *host, const struct sim_side *side)
+{
+    for (unsigned i = 0; i < host->open_count; i++)
+        if (host->open[i] == side) {
+            host->open[i] = host->open[--host->open_count];
+            return;
+        }
 }
 
 /* How late the driver is this time: a busy machine, a coarse timer, a batching capture. */
@@ -111,10 +149,20 @@ struct daytona_instant sim_host_next(const struct sim_host *host)
 
 static void transmit(struct sim_host *host, struct sim_packet *packet)
 {
-    uint32_t refused = sim_world_transmit(host->world, host->number, packet);
-    struct daytona_address peer = sim_host_address(1 - host->number);
+    struct daytona_address peer = sim_host_address(packet->destination);
+    uint64_t refused = sim_world_transmit(host->world, host->number, packet);
     if (refused != 0)
-        daytona_stack_path_changed(host->stack, host->world->now, &peer, refused);
+        daytona_stack_path_changed(host->stack, host->world->now, &peer, (uint32_t)refused);
+}
+
+/* Whom the stack wants to reach; itself when there is no such host. */
+static unsigned host_of(const struct sim_host *host, const struct daytona_address *address)
+{
+    unsigned number = daytona_address_to_ipv4(address) - FIRST_ADDRESS;
+    if (number < host->world->scenario->host_count)
+        return number;
+    sim_fail(host->world, "host %u sends to %#x", host->number, daytona_address_to_ipv4(address));
+    return host->number;
 }
 
 /* Payload spans must stay valid while further packets are taken, so a batch is taken before
@@ -128,8 +176,11 @@ static unsigned send_batch(struct sim_host *host)
         count++;
     host->packets_taken += count;
     struct sim_packet *packets[BATCH_MAX];
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++) {
         packets[i] = sim_packet_gather(&batch[i]);
+        packets[i]->source = host->number;
+        packets[i]->destination = host_of(host, &batch[i].destination);
+    }
     for (unsigned i = 0; i < count; i++)
         transmit(host, packets[i]);
     return count;

@@ -8,11 +8,13 @@
 #include "tests/sim/scenario.h"
 
 struct sim_world;
+struct sim_side;
 
 #define SIM_SOCKETS_WATCHED 4096 /* socket indexes whose states are followed */
 
-/** The last state that the observer told of a socket. */
+/** The last that is known of a socket. */
 struct sim_watch {
+    struct sim_side *side; /**< whose socket it is, borrowed; NULL: none is known */
     uint32_t generation;
     uint8_t state;    /**< enum daytona_tcp_state; 0: none yet */
     uint64_t rto_us;  /**< that the last TIMEOUT event told */
@@ -32,14 +34,24 @@ struct sim_host {
     uint64_t lateness_us;        /**< how late it will serve the next deadline */
     uint64_t packets_given, packets_taken, resets_taken;
     size_t memory_at_rest;
-    struct sim_watch watches[SIM_SOCKETS_WATCHED];
+    struct sim_watch *watches; /**< SIM_SOCKETS_WATCHED, owned */
+    struct sim_side **open;    /**< sides with a socket that they have not closed, owned */
+    unsigned open_count, open_capacity;
+    bool narrowed; /**< packets that it thinks fit may be too large for a link */
 };
 
-/** The address of host 0 or 1. */
+/** The address of a host. */
 struct daytona_address sim_host_address(unsigned number);
 
 void sim_host_init(struct sim_host *host, struct sim_world *world, unsigned number);
 void sim_host_release(struct sim_host *host);
+
+/** The side whose socket it is; NULL when there is none. */
+struct sim_side *sim_host_side(const struct sim_host *host, uint32_t index, uint32_t generation);
+
+/** A side has got its socket, or has closed it. */
+void sim_host_side_opened(struct sim_host *host, struct sim_side *side);
+void sim_host_side_closed(struct sim_host *host, const struct sim_side *side);
 
 /** Hands a packet to the stack; the driver goes on at once or a little later. */
 void sim_host_input(struct sim_host *host, const struct sim_packet *packet);

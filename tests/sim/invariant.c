@@ -1,4 +1,5 @@
 #include "tests/sim/invariant.h"
+#include "tests/sim/meter.h"
 #include <string.h>
 
 #define STILL_MAX_US 150000u    /* a delayed ACK or two, but no timeout */
@@ -49,8 +50,7 @@ static void follow_state(struct sim_host *host, const struct daytona_event *even
                  event->socket_index, daytona_tcp_state_name(from),
                  daytona_tcp_state_name((enum daytona_tcp_state)watch->state));
     if (!same)
-        watch->timeouts = 0;
-    watch->generation = event->socket_generation;
+        *watch = (struct sim_watch){.generation = event->socket_generation};
     watch->state = (uint8_t)to;
 }
 
@@ -58,14 +58,9 @@ static void follow_state(struct sim_host *host, const struct daytona_event *even
  * reset, or after a long silence, when the stack may give up what it still had to say. */
 static void follow_orphan(struct sim_host *host, const struct daytona_event *event)
 {
-    struct sim_world *world = host->world;
-    for (unsigned i = 0; i < 2 * world->scenario->connection_count; i++) {
-        struct sim_side *side = &world->connections[i / 2].sides[i % 2];
-        if (side->host == host && side->opened && side->closed && !side->gone &&
-            side->id.index == event->socket_index &&
-            side->id.generation == event->socket_generation)
-            sim_side_orphan_ended(side, (enum daytona_tcp_state)event->a);
-    }
+    struct sim_side *side = sim_host_side(host, event->socket_index, event->socket_generation);
+    if (side != NULL && side->opened && side->closed && !side->gone)
+        sim_side_orphan_ended(side, (enum daytona_tcp_state)event->a);
 }
 
 /* RFC 6298 section 5.5: each timeout in a row waits twice as long as the one before. */
@@ -83,10 +78,13 @@ static void follow_timeout(struct sim_host *host, const struct daytona_event *ev
 
 /* No measured round trip is shorter than the way, but for the millisecond of a timestamp: that
  * would be the ACK of another transmission (Karn's algorithm). */
-static void check_round_trip(const struct sim_host *host, uint64_t measured_us)
+static void check_round_trip(const struct sim_host *host, const struct sim_side *side,
+                             uint64_t measured_us)
 {
     struct sim_world *world = host->world;
-    uint64_t way_us = (uint64_t)world->links[0].config.delay_us + world->links[1].config.delay_us;
+    unsigned peer = side->connection->plan->hosts[1 - side->role];
+    uint64_t way_us = sim_scenario_way_us(world->scenario, host->number, peer) +
+                      sim_scenario_way_us(world->scenario, peer, host->number);
     if (measured_us + 1000 < way_us)
         sim_fail(world, "host %u measures a round trip of %llu us on a way of %llu", host->number,
                  (unsigned long long)measured_us, (unsigned long long)way_us);
@@ -103,8 +101,11 @@ void sim_invariant_event(void *context, const struct daytona_event *event)
                 event->ssthresh_bytes, event->reason == NULL ? "" : event->reason);
     if (event->at.ns > world->now.ns)
         sim_fail(world, "host %u tells of an event in the future", host->number);
-    if (event->type == DAYTONA_EVENT_RTT_SAMPLE)
-        check_round_trip(host, event->a);
+    struct sim_side *side = sim_host_side(host, event->socket_index, event->socket_generation);
+    if (side != NULL)
+        sim_meter_event(world->meter, side, event);
+    if (side != NULL && event->type == DAYTONA_EVENT_RTT_SAMPLE)
+        check_round_trip(host, side, event->a);
     if (event->type == DAYTONA_EVENT_TIMEOUT && event->socket_index < SIM_SOCKETS_WATCHED)
         follow_timeout(host, event);
     if (event->type == DAYTONA_EVENT_STATE)
@@ -166,14 +167,10 @@ void sim_invariant_rest(struct sim_host *host)
     if (memory.used_bytes > memory.peak_bytes || memory.peak_bytes > memory.region_bytes)
         sim_fail(world, "host %u memory: used %zu, peak %zu, region %zu", host->number,
                  memory.used_bytes, memory.peak_bytes, memory.region_bytes);
-    for (unsigned i = 0; i < world->scenario->connection_count; i++)
-        for (unsigned role = 0; role < 2; role++) {
-            const struct sim_side *side = &world->connections[i].sides[role];
-            if (side->host != host || !side->opened || side->closed)
-                continue;
-            sim_side_check_edges(side);
-            check_info(side);
-        }
+    for (unsigned i = 0; i < host->open_count; i++) {
+        sim_side_check_edges(host->open[i]);
+        check_info(host->open[i]);
+    }
 }
 
 /* RFC 5681 with the two exceptions of RFC 3042 (limited transmit): new data leaves only within
@@ -198,8 +195,7 @@ static void check_nagle(struct sim_side *side, struct sim_direction *direction, 
     bool hasty = side->plan->options[DAYTONA_OPTION_NO_DELAY] == 1 || side->plan->urgent ||
                  side->shut || side->closed;
     const struct sim_host *host = side->host;
-    bool changing = host->world->links[host->number].config.mtu < host->plan->path_mtu;
-    if (changing || length % info->send_mss == 0)
+    if (host->narrowed || length % info->send_mss == 0)
         return; /* what was a full segment may be partial by now */
     if (everything && !hasty && direction->small_end > direction->una)
         sim_side_complain(side, "sends %u bytes with a small segment unacknowledged", length);
@@ -218,25 +214,12 @@ void sim_invariant_sent_new(struct sim_side *side, struct sim_direction *directi
     check_nagle(side, direction, start, length, &info);
 }
 
-/* Without loss, jitter and lateness no clock of TCP may run out: a retransmission would be
- * spurious, and nobody answers a connection that is over. */
-static bool is_smooth(const struct sim_scenario *scenario)
-{
-    for (unsigned i = 0; i < 2; i++) {
-        const struct sim_link_config *link = &scenario->links[i];
-        const struct sim_host_plan *host = &scenario->hosts[i];
-        if (!sim_link_is_clean(link) || link->jitter_us > 20000 || link->bytes_per_second != 0 ||
-            link->delay_us > 20000 || link->mtu < host->path_mtu || host->late_us > 20000 ||
-            host->accept_pause_us > 0)
-            return false;
-    }
-    return true;
-}
-
 static bool is_of_flow(const struct daytona_connection_info *info, const struct sim_flow *flow,
-                       unsigned host)
+                       unsigned end)
 {
-    return info->local.port == flow->ports[host] && info->remote.port == flow->ports[1 - host];
+    struct daytona_address peer = sim_host_address(flow->hosts[1 - end]);
+    return info->local.port == flow->ports[end] && info->remote.port == flow->ports[1 - end] &&
+           daytona_address_equal(&info->remote.address, &peer);
 }
 
 static bool reset_is_planned(const struct sim_flow *flow)
@@ -251,18 +234,19 @@ static bool reset_is_planned(const struct sim_flow *flow)
 void sim_invariant_reset(struct sim_world *world, unsigned number, const struct sim_flow *flow)
 {
     struct sim_host *host = &world->hosts[number];
+    unsigned end = sim_flow_end(flow, number);
     host->resets_taken++;
     if (reset_is_planned(flow))
         return;
-    if (is_smooth(world->scenario) && !flow->reused)
+    if (world->smooth && !flow->reused)
         sim_fail(world, "host %u port %u sends RST although nothing went wrong", number,
-                 flow->ports[number]);
+                 flow->ports[end]);
     struct daytona_socket_id id = {0, 0};
     while (daytona_stack_next(host->stack, &id)) {
         struct daytona_connection_info info;
         if (daytona_stack_info(host->stack, world->now, id, &info) == 0 &&
-            is_of_flow(&info, flow, number) && (SYNCHRONIZED >> info.state & 1) != 0)
-            sim_fail(world, "host %u port %u sends RST in %s", number, flow->ports[number],
+            is_of_flow(&info, flow, end) && (SYNCHRONIZED >> info.state & 1) != 0)
+            sim_fail(world, "host %u port %u sends RST in %s", number, flow->ports[end],
                      daytona_tcp_state_name(info.state));
     }
 }
@@ -292,7 +276,7 @@ static bool is_going_on(const struct sim_connection *connection)
 void sim_invariant_wait(struct sim_world *world, struct daytona_instant at)
 {
     uint64_t still_us = daytona_instant_since_us(at, world->progress);
-    if (still_us < STILL_MAX_US || !is_smooth(world->scenario) || world->scenario->tight)
+    if (still_us < STILL_MAX_US || !world->smooth || world->scenario->tight)
         return;
     for (unsigned i = 0; i < world->scenario->connection_count; i++)
         if (is_going_on(&world->connections[i]))
@@ -306,8 +290,8 @@ static void check_link(struct sim_world *world, unsigned number)
 {
     const struct sim_link_counters *c = &world->links[number].counters;
     uint64_t entered = c->offered + c->duplicates + c->fragments;
-    uint64_t left =
-        c->scheduled + c->lost + c->lost_in_outage + c->queue_full + c->too_big + c->undetectable;
+    uint64_t left = c->scheduled + c->lost + c->lost_in_outage + c->queue_full + c->codel_dropped +
+                    c->too_big + c->undetectable;
     if (entered != left)
         sim_fail(world, "link %u: %llu packets entered, %llu left", number,
                  (unsigned long long)entered, (unsigned long long)left);
@@ -316,24 +300,42 @@ static void check_link(struct sim_world *world, unsigned number)
 static void check_counters(struct sim_world *world, const struct sim_host *host)
 {
     const struct daytona_counters *counters = daytona_stack_counters(host->stack);
-    const struct sim_link_counters *in = &world->links[1 - host->number].counters;
-    const struct sim_link_counters *out = &world->links[host->number].counters;
     uint64_t judged = 0;
     for (int i = 0; i < DAYTONA_VERDICT_COUNT; i++)
         judged += counters->verdicts[i];
-    if (host->packets_given != in->scheduled + out->errors)
-        sim_fail(world, "host %u: a packet was lost inside the simulator", host->number);
     if (counters->packets_in != host->packets_given || judged != host->packets_given)
         sim_fail(world, "host %u was given %llu packets, counted %llu, judged %llu", host->number,
                  (unsigned long long)host->packets_given, (unsigned long long)counters->packets_in,
                  (unsigned long long)judged);
-    if (counters->packets_out != host->packets_taken || out->offered != host->packets_taken)
+    if (counters->packets_out != host->packets_taken)
         sim_fail(world, "host %u gave %llu packets, counted %llu", host->number,
                  (unsigned long long)host->packets_taken,
                  (unsigned long long)counters->packets_out);
     if (counters->resets_sent != host->resets_taken)
         sim_fail(world, "host %u sent %llu RST, counted %llu", host->number,
                  (unsigned long long)host->resets_taken, (unsigned long long)counters->resets_sent);
+}
+
+/* What links took on is what hosts and routers gave them, and the other way round. */
+static void check_conservation(struct sim_world *world)
+{
+    uint64_t taken = 0, given = 0, offered = 0, scheduled = 0;
+    for (unsigned i = 0; i < world->scenario->host_count; i++) {
+        taken += world->hosts[i].packets_taken;
+        given += world->hosts[i].packets_given;
+    }
+    for (unsigned i = 0; i < world->scenario->link_count; i++) {
+        offered += world->links[i].counters.offered;
+        scheduled += world->links[i].counters.scheduled;
+    }
+    if (taken + world->forwarded != offered ||
+        given + world->forwarded != scheduled + world->errors)
+        sim_fail(world,
+                 "packets were lost inside the simulator: %llu taken, %llu given, %llu "
+                 "forwarded, %llu offered to links, %llu from them",
+                 (unsigned long long)taken, (unsigned long long)given,
+                 (unsigned long long)world->forwarded, (unsigned long long)offered,
+                 (unsigned long long)scheduled);
 }
 
 static void check_memory(struct sim_world *world, const struct sim_host *host)
@@ -353,20 +355,23 @@ static void check_patience(struct sim_world *world, const struct sim_host *host)
     for (unsigned i = 0; i < world->scenario->connection_count; i++)
         if (world->scenario->connections[i].refused || world->scenario->connections[i].crossing)
             return; /* a crossed SYN is sent again, as SYN-ACK */
-    const struct daytona_counters *peer =
-        daytona_stack_counters(world->hosts[1 - host->number].stack);
     const struct daytona_counters *counters = daytona_stack_counters(host->stack);
-    if (is_smooth(world->scenario) && counters->segments_retransmitted != 0 &&
-        peer->allocation_failures == 0 && peer->listen_overflows == 0 &&
-        counters->listen_overflows == 0)
+    uint64_t excuses = 0;
+    for (unsigned i = 0; i < world->scenario->host_count; i++) {
+        const struct daytona_counters *other = daytona_stack_counters(world->hosts[i].stack);
+        excuses += other->listen_overflows + (i == host->number ? 0 : other->allocation_failures);
+    }
+    if (world->smooth && counters->segments_retransmitted != 0 && excuses == 0)
         sim_fail(world, "host %u retransmitted %llu segments although none was lost", host->number,
                  (unsigned long long)counters->segments_retransmitted);
 }
 
 void sim_invariant_end(struct sim_world *world)
 {
-    for (unsigned i = 0; i < 2; i++) {
+    check_conservation(world);
+    for (unsigned i = 0; i < world->scenario->link_count; i++)
         check_link(world, i);
+    for (unsigned i = 0; i < world->scenario->host_count; i++) {
         check_counters(world, &world->hosts[i]);
         check_memory(world, &world->hosts[i]);
         check_patience(world, &world->hosts[i]);

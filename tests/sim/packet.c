@@ -113,6 +113,18 @@ static const char *read_option(const uint8_t *option, uint32_t size, struct sim_
         out->timestamp = get32(option + 2);
         out->timestamp_echo = get32(option + 6);
         return NULL;
+    case 19: /* MD5 signature, RFC 2385 */
+        return size == 18 ? NULL : "MD5 option length";
+    case 28: /* user timeout, RFC 5482 */
+        return size == 4 ? NULL : "user timeout option length";
+    case 29: /* TCP-AO, RFC 5925 */
+        return size >= 4 ? NULL : "TCP-AO option length";
+    case 34: /* fast open cookie, RFC 7413 */
+        return size == 2 || (size >= 6 && size <= 18 && size % 2 == 0) ? NULL
+                                                                       : "fast open option length";
+    case 172: /* AccECN counters, RFC 9768 */
+    case 174:
+        return (size - 2) % 3 == 0 ? NULL : "AccECN option length";
     }
     return "unknown TCP option";
 }
@@ -185,6 +197,11 @@ bool sim_packet_sums_hold(const struct sim_packet *packet)
     return fold(add_bytes(pseudo_sum(ip, tcp_length), ip + header_length, tcp_length)) == 0xffff;
 }
 
+uint16_t sim_packet_sum(const struct sim_packet *packet)
+{
+    return fold(add_bytes(0, packet->bytes, packet->length));
+}
+
 static void store_ip_checksum(uint8_t *ip)
 {
     put16(ip + 10, 0);
@@ -236,6 +253,15 @@ void sim_packet_corrupt(struct sim_packet *packet, struct sim_random *random)
     packet->intact = false;
 }
 
+bool sim_packet_mark_congestion(struct sim_packet *packet)
+{
+    if (!packet->intact || (packet->bytes[1] & 3) == 0)
+        return false;
+    packet->bytes[1] |= 3;
+    store_ip_checksum(packet->bytes);
+    return true;
+}
+
 bool sim_packet_is_fragment(const struct sim_packet *packet)
 {
     return (get16(packet->bytes + 6) & 0x3fff) != 0;
@@ -257,13 +283,16 @@ struct sim_packet *sim_packet_fragment(const struct sim_packet *packet, uint32_t
         piece = left;
     struct sim_packet *fragment = sim_packet_new(header + piece);
     fragment->mark = packet->mark;
+    fragment->source = packet->source;
+    fragment->destination = packet->destination;
     fragment->intact = packet->intact;
     memcpy(fragment->bytes, packet->bytes, header);
     memcpy(fragment->bytes + header, packet->bytes + header + offset, piece);
     put16(fragment->bytes + 2, header + piece);
     if (!sim_packet_may_fragment(packet))
         put16(fragment->bytes + 4, identification);
-    put16(fragment->bytes + 6, offset / 8 | (last ? 0 : 0x2000u));
+    uint32_t whole = sim_packet_is_fragment(packet) ? get16(packet->bytes + 6) : 0;
+    put16(fragment->bytes + 6, (offset / 8 + whole) | (last ? 0 : 0x2000u));
     store_ip_checksum(fragment->bytes);
     *next = last ? 0 : offset + piece;
     return fragment;
@@ -274,6 +303,7 @@ struct sim_packet *sim_packet_unreachable(const struct sim_packet *packet, uint3
 {
     uint32_t quoted = packet->length < 68 ? packet->length : 68;
     struct sim_packet *error = sim_packet_new(IP_HEADER + 8 + quoted);
+    error->destination = packet->source;
     uint8_t *ip = error->bytes, *icmp = ip + IP_HEADER;
     memset(ip, 0, IP_HEADER + 8);
     ip[0] = 0x45;

@@ -15,19 +15,22 @@ struct sim_flow;
 struct sim_mark {
     struct sim_flow *flow; /**< borrowed; NULL: none (ICMP) */
     uint32_t incarnation;  /**< of the sending direction */
-    unsigned from;         /**< the sender's host number */
+    unsigned from;         /**< the sender's end of the flow */
     uint32_t seq, end;     /**< sequence space taken: SYN and FIN count one each */
     uint32_t ack, timestamp;
     uint16_t window;
     uint8_t flags;
 };
 
-/** One packet; made with malloc, owned by the event that delivers it. */
+/** One packet; made with malloc, owned by the event that delivers it or the link it waits in. */
 struct sim_packet {
     struct sim_mark mark;
-    uint32_t length;   /**< bytes on the wire */
-    uint32_t captured; /**< bytes that reach the stack: fewer when the capture cuts */
-    bool intact;       /**< arrives as it was sent: not corrupted, not cut */
+    struct sim_packet *next;       /**< behind it in a link's queue */
+    struct daytona_instant queued; /**< when it joined that queue */
+    unsigned source, destination;  /**< host numbers; the bytes may be damaged on the way */
+    uint32_t length;               /**< bytes on the wire */
+    uint32_t captured;             /**< bytes that reach the stack: fewer when the capture cuts */
+    bool intact;                   /**< arrives as it was sent: not corrupted, not cut */
     uint8_t bytes[];
 };
 
@@ -69,6 +72,9 @@ const char *sim_packet_read(const struct sim_packet *packet, struct sim_segment 
  *  and the TCP checksum protect is consistent. */
 bool sim_packet_sums_hold(const struct sim_packet *packet);
 
+/** The Internet checksum's sum over all its bytes. */
+uint16_t sim_packet_sum(const struct sim_packet *packet);
+
 /** Computes the IP header checksum and that of TCP or ICMP anew. Header lengths that lead out of
  *  the packet leave the latter as it is. */
 void sim_packet_store_sums(struct sim_packet *packet);
@@ -92,6 +98,10 @@ struct sim_packet *sim_packet_fragment(const struct sim_packet *packet, uint32_t
                                        uint32_t offset, uint16_t identification, uint32_t *next);
 
 enum { SIM_ICMP_UNREACHABLE = 3, SIM_ICMP_HOST = 1, SIM_ICMP_TOO_BIG = 4 };
+
+/** Sets "congestion experienced" in a packet whose sender is ECN-capable (RFC 3168 section 5);
+ * false when it is not. */
+bool sim_packet_mark_congestion(struct sim_packet *packet);
 
 /** An ICMP "unreachable" about a packet, from a router: SIM_ICMP_HOST, or SIM_ICMP_TOO_BIG
  *  (RFC 1191) with the `mtu` of the next link. */

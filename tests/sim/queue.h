@@ -8,18 +8,22 @@
 #include <daytona/types.h>
 
 enum sim_event_kind {
-    SIM_EVENT_PACKET,  /**< subject: struct sim_packet, arrives at `host` */
+    SIM_EVENT_PACKET,  /**< subject: struct sim_packet, arrives at `node` */
     SIM_EVENT_CONNECT, /**< subject: struct sim_connection, its client starts */
     SIM_EVENT_READ,    /**< subject: struct sim_side, its reader goes on */
     SIM_EVENT_WRITE,   /**< subject: struct sim_side, its writer goes on */
-    SIM_EVENT_ACCEPT,  /**< `host` goes on accepting */
+    SIM_EVENT_ACCEPT,  /**< the host `node` goes on accepting */
+    SIM_EVENT_LINE,    /**< subject: struct sim_link, its line is free */
+    SIM_EVENT_CHANGE,  /**< subject: struct sim_change, a link becomes another */
+    SIM_EVENT_STOP,    /**< subject: struct sim_side, its application writes no more */
+    SIM_EVENT_SAMPLE,  /**< the world is looked at (measure.h) */
 };
 
 struct sim_event {
     struct daytona_instant at;
     uint64_t order; /**< set by sim_queue_add */
     enum sim_event_kind kind;
-    unsigned host;
+    unsigned node; /**< hosts come first, then routers */
     void *subject; /**< a packet is owned by its event, all else is borrowed */
 };
 

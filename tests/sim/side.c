@@ -1,5 +1,6 @@
 #include "tests/sim/side.h"
 #include "tests/sim/connection.h"
+#include "tests/sim/meter.h"
 #include "tests/sim/stream.h"
 #include "tests/sim/world.h"
 #include <errno.h>
@@ -56,10 +57,10 @@ static bool may_give_up(const struct sim_side *side)
     const int64_t *options = side->plan->options;
     if (flow == NULL || options[DAYTONA_OPTION_USER_TIMEOUT_US] > 0)
         return true;
-    unsigned host = side->host->number;
+    unsigned end = sim_flow_end(flow, side->host->number);
     struct daytona_instant now = world_of(side)->now;
-    uint64_t silent_us = daytona_instant_since_us(now, flow->heard[host]);
-    uint64_t stalled_us = daytona_instant_since_us(now, flow->directions[host].stalled_since);
+    uint64_t silent_us = daytona_instant_since_us(now, flow->heard[end]);
+    uint64_t stalled_us = daytona_instant_since_us(now, flow->directions[end].stalled_since);
     if (options[DAYTONA_OPTION_KEEP_ALIVE] == 1 &&
         silent_us >= (uint64_t)options[DAYTONA_OPTION_KEEP_INTERVAL_US])
         return true;
@@ -77,7 +78,7 @@ static bool peer_died(const struct sim_side *side)
 static bool handshake_was_given_up(const struct sim_side *side)
 {
     const struct sim_world *world = world_of(side);
-    bool told = world->links[1 - side->host->number].config.outage_is_told;
+    bool told = sim_scenario_tells_outages(world->scenario);
     bool late = daytona_instant_since_us(world->now, side->opened_at) >= SILENCE_MIN_US;
     return !peer_of(side)->opened && (told || late);
 }
@@ -87,7 +88,7 @@ static bool error_is_excused(const struct sim_side *side, int error)
     if (world_of(side)->scenario->tight)
         return true;
     if (error == EHOSTUNREACH) /* told by ICMP */
-        return world_of(side)->links[side->host->number].config.outage_is_told;
+        return sim_scenario_tells_outages(world_of(side)->scenario);
     if (error == ETIMEDOUT)
         return may_give_up(side) || peer_died(side);
     if (error == ECONNREFUSED)
@@ -107,6 +108,7 @@ static void let_go(struct sim_side *side)
         sim_side_complain(side, "close: %s", strerror(-result));
     side->closed = true;
     side->closed_at = world_of(side)->now;
+    sim_host_side_closed(side->host, side);
     sim_world_progress(world_of(side));
     sim_host_touch(side->host);
 }
@@ -143,7 +145,7 @@ void sim_side_orphan_ended(struct sim_side *side, enum daytona_tcp_state from)
 static uint64_t allowed_to_send(const struct sim_side *side)
 {
     const struct sim_side_plan *plan = side->plan;
-    uint64_t allowed = plan->bytes;
+    uint64_t allowed = side->bytes;
     switch (plan->pace) {
     case SIM_PACE_FREE:
     case SIM_PACE_COUNT:
@@ -156,7 +158,7 @@ static uint64_t allowed_to_send(const struct sim_side *side)
                                            : side->received / plan->request * plan->reply;
         break;
     }
-    return allowed < plan->bytes ? allowed : plan->bytes;
+    return allowed < side->bytes ? allowed : side->bytes;
 }
 
 static void rest_for(struct sim_side *side, enum sim_event_kind kind, uint64_t us, bool *resting)
@@ -208,18 +210,42 @@ static bool wait_for_memory(struct sim_side *side)
 static void sleep_once(struct sim_side *side)
 {
     uint64_t us = side->connection->plan->sleep_us;
-    if (us == 0 || side->slept || side->role != SIM_CLIENT ||
-        side->sent < (side->plan->bytes + 1) / 2)
+    if (us == 0 || side->slept || side->role != SIM_CLIENT || side->sent < (side->bytes + 1) / 2)
         return;
     side->slept = true;
     rest_for(side, SIM_EVENT_WRITE, us, &side->writing_rests);
 }
 
+/* What is written without a gap. */
+static uint64_t unit_of(const struct sim_side_plan *plan)
+{
+    return plan->pace == SIM_PACE_REQUEST ? plan->request : plan->burst;
+}
+
+/* At the beginning of a burst or a request: rests once before it, when the plan says so, or notes
+ * when it was asked. */
+static bool rests_before_unit(struct sim_side *side)
+{
+    uint64_t unit = unit_of(side->plan);
+    if (unit == 0 || side->sent % unit != 0)
+        return false;
+    if (side->plan->gap_us > 0 && side->sent / unit > side->rounds) {
+        side->rounds = side->sent / unit;
+        rest_for(side, SIM_EVENT_WRITE, side->plan->gap_us, &side->writing_rests);
+        return true;
+    }
+    side->asked = world_of(side)->now;
+    return false;
+}
+
 static bool write_some(struct sim_side *side)
 {
     uint64_t allowed = allowed_to_send(side);
-    if (!side->can_write || side->writing_rests || side->shut || allowed == side->sent)
+    if (!side->can_write || side->writing_rests || side->shut || allowed <= side->sent ||
+        rests_before_unit(side))
         return false;
+    if (side->plan->gap_us > 0 && allowed - side->sent > unit_of(side->plan))
+        allowed = side->sent + unit_of(side->plan) - side->sent % unit_of(side->plan);
     uint64_t length = sim_random_skewed(&side->random, 1, side->plan->write_max);
     if (length > allowed - side->sent)
         length = allowed - side->sent;
@@ -302,6 +328,16 @@ static ptrdiff_t receive_once(struct sim_side *side, size_t length, bool peek)
     return result;
 }
 
+/* The last byte of a reply is among `length` more. */
+static void note_response(const struct sim_side *side, uint64_t length)
+{
+    const struct sim_side_plan *plan = side->plan;
+    if (plan->pace == SIM_PACE_REQUEST && side->role == SIM_CLIENT &&
+        (side->received + length) / plan->reply > side->received / plan->reply)
+        sim_meter_response(world_of(side)->meter, side,
+                           daytona_instant_since_us(world_of(side)->now, side->asked));
+}
+
 static bool read_some(struct sim_side *side)
 {
     if (!side->can_read || side->reading_rests || side->ended || side->closed)
@@ -322,6 +358,7 @@ static bool read_some(struct sim_side *side)
         stream_ended(side);
         return false;
     }
+    note_response(side, (uint64_t)result);
     side->received += (uint64_t)result;
     if ((size_t)result < length && side->plan->short_count_means_blocked && !side->end_told)
         side->can_read = false;
@@ -350,6 +387,7 @@ void sim_side_abort(struct sim_side *side)
     if (result != 0)
         sim_side_complain(side, "abort: %s", strerror(-result));
     side->closed = side->gone = true;
+    sim_host_side_closed(side->host, side);
     sim_world_progress(world_of(side));
     sim_host_touch(side->host);
 }
@@ -369,8 +407,8 @@ static void reset_in_the_middle(struct sim_side *side)
 static void end_if_due(struct sim_side *side)
 {
     const struct sim_side_plan *plan = side->plan;
-    bool all_sent = side->sent == plan->bytes;
-    bool all_received = side->received == peer_of(side)->plan->bytes;
+    bool all_sent = side->sent == side->bytes;
+    bool all_received = side->received == peer_of(side)->bytes;
     switch (plan->ending) {
     case SIM_ENDING_HALF_CLOSE:
         if (all_sent && !side->shut)
@@ -407,6 +445,24 @@ void sim_side_run(struct sim_side *side)
             end_if_due(side);
     }
     sim_host_touch(side->host);
+}
+
+/* An open request is finished, and its reply is part of the plan. */
+void sim_side_stop(struct sim_side *side)
+{
+    struct sim_side *peer = peer_of(side);
+    uint64_t request = side->plan->pace == SIM_PACE_REQUEST ? side->plan->request : 1;
+    uint64_t bytes = (side->sent + request - 1) / request * request;
+    if (side->closed || side->sent == side->bytes || side->plan->pace == SIM_PACE_ECHO ||
+        (side->plan->pace == SIM_PACE_REQUEST && side->role == SIM_SERVER))
+        return;
+    side->bytes = bytes;
+    if (peer->plan->pace == SIM_PACE_ECHO)
+        peer->bytes = bytes;
+    if (peer->plan->pace == SIM_PACE_REQUEST)
+        peer->bytes = bytes / request * peer->plan->reply;
+    sim_side_run(peer);
+    sim_side_run(side);
 }
 
 /* ---------------------------------------------------------------- being told */

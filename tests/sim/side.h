@@ -19,7 +19,10 @@ struct sim_side {
     unsigned role;                     /**< SIM_CLIENT or SIM_SERVER */
     struct daytona_socket_id id;
     struct sim_random random;
+    uint64_t bytes; /**< to send; fewer than planned when it was stopped */
     uint64_t sent, received;
+    uint64_t rounds;                   /**< bursts written, requests asked; see the plan's gap */
+    struct daytona_instant asked;      /**< when the first byte of the open request was written */
     unsigned attempts;                 /**< to connect, failed */
     bool opened;                       /**< has had a socket */
     bool connected;                    /**< handshake done as far as this side was told */
@@ -43,6 +46,9 @@ void sim_side_ready(struct sim_side *side, const struct daytona_ready *ready);
 
 /** Reads and writes as far as edges, plan and pauses allow. */
 void sim_side_run(struct sim_side *side);
+
+/** The scenario's time for the application is up: what is written is all. */
+void sim_side_stop(struct sim_side *side);
 
 /** The stack told of an error (positive errno): judges it and closes the socket. */
 void sim_side_failed(struct sim_side *side, int error);

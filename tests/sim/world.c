@@ -1,6 +1,8 @@
 #include "tests/sim/world.h"
 #include "tests/sim/invariant.h"
+#include "tests/sim/meter.h"
 #include "tests/sim/pcap.h"
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,20 +42,32 @@ void sim_world_progress(struct sim_world *world)
     world->progress = world->now;
 }
 
-static void init_link(struct sim_world *world, unsigned from)
+static void init_link(struct sim_world *world, unsigned number)
 {
-    struct sim_link_config config = world->scenario->links[from];
-    if (config.outage_end.ns != 0) {
-        config.outage_start.ns += world->now.ns;
-        config.outage_end.ns += world->now.ns;
-    }
-    world->links[from] = (struct sim_link){
-        .config = config,
-        .random = sim_random_from(world->scenario->seed, 200 + from),
-        .queue = &world->queue,
-        .from = from,
-        .to = 1 - from,
+    const struct sim_scenario *scenario = world->scenario;
+    world->links[number] = (struct sim_link){
+        .config = scenario->links[number],
+        .random = sim_random_from(scenario->seed, 20000 + number),
+        .events = &world->queue,
+        .from = scenario->ends[number][0],
+        .to = scenario->ends[number][1],
     };
+}
+
+static void init_change(struct sim_world *world, const struct sim_change *change)
+{
+    sim_queue_add(&world->queue, (struct sim_event){.at = {world->now.ns + change->at.ns},
+                                                    .kind = SIM_EVENT_CHANGE,
+                                                    .subject = (void *)(uintptr_t)change});
+}
+
+static void init_stop(struct sim_world *world, struct sim_side *side)
+{
+    uint64_t stop_ns = side->connection->plan->stop.ns;
+    if (stop_ns != 0)
+        sim_queue_add(&world->queue, (struct sim_event){.at = {world->now.ns + stop_ns},
+                                                        .kind = SIM_EVENT_STOP,
+                                                        .subject = side});
 }
 
 static void init_connection(struct sim_world *world, unsigned number)
@@ -62,16 +76,18 @@ static void init_connection(struct sim_world *world, unsigned number)
     struct sim_connection *connection = &world->connections[number];
     *connection = (struct sim_connection){.number = number, .plan = plan};
     for (unsigned role = 0; role < 2; role++) {
-        uint64_t stream = 1000 + 2 * number + role;
+        uint64_t stream = 100000 + 2 * number + role;
         struct sim_random random = sim_random_from(world->scenario->seed, stream);
         connection->keys[role] = sim_random_next(&random);
         connection->sides[role] = (struct sim_side){
             .connection = connection,
-            .host = &world->hosts[role == SIM_CLIENT ? plan->client : 1 - plan->client],
+            .host = &world->hosts[plan->hosts[role]],
             .plan = &plan->sides[role],
             .role = role,
             .random = random,
+            .bytes = plan->sides[role].bytes,
         };
+        init_stop(world, &connection->sides[role]);
     }
     struct daytona_instant start = {world->now.ns + plan->start.ns};
     sim_queue_add(
@@ -88,20 +104,50 @@ void sim_world_init(struct sim_world *world, const struct sim_scenario *scenario
     world->progress = world->now;
     world->pcap = pcap;
     world->log = log;
-    for (unsigned i = 0; i < 2; i++) {
+    world->smooth = sim_scenario_is_smooth(scenario);
+    world->links = calloc(scenario->link_count + 1, sizeof *world->links);
+    world->hosts = calloc(scenario->host_count + 1, sizeof *world->hosts);
+    world->connections = calloc(scenario->connection_count + 1, sizeof *world->connections);
+    assert(world->links != NULL && world->hosts != NULL && world->connections != NULL);
+    for (unsigned i = 0; i < scenario->link_count; i++)
         init_link(world, i);
+    for (unsigned i = 0; i < scenario->change_count; i++)
+        init_change(world, &scenario->changes[i]);
+    for (unsigned i = 0; i < scenario->host_count; i++)
         sim_host_init(&world->hosts[i], world, i);
-    }
     for (unsigned i = 0; i < scenario->connection_count; i++)
         init_connection(world, i);
+}
+
+static void look_at(struct sim_world *world, struct daytona_instant at)
+{
+    sim_queue_add(&world->queue, (struct sim_event){.at = at, .kind = SIM_EVENT_SAMPLE});
+}
+
+void sim_world_measure(struct sim_world *world, struct sim_meter *meter)
+{
+    world->meter = meter;
+    for (unsigned i = 0; i < world->scenario->link_count; i++)
+        world->links[i].sojourn = &meter->sojourns[i];
+    look_at(world, meter->from);
+    look_at(world, meter->to);
+    uint64_t step_ns = meter->period_us * 1000;
+    for (uint64_t ns = world->now.ns; step_ns != 0 && ns < meter->to.ns; ns += step_ns)
+        if (ns != meter->from.ns)
+            look_at(world, (struct daytona_instant){ns});
 }
 
 void sim_world_release(struct sim_world *world)
 {
     sim_queue_release(&world->queue);
     sim_flows_release(&world->flows);
-    sim_host_release(&world->hosts[0]);
-    sim_host_release(&world->hosts[1]);
+    for (unsigned i = 0; i < world->scenario->host_count; i++)
+        sim_host_release(&world->hosts[i]);
+    for (unsigned i = 0; i < world->scenario->link_count; i++)
+        sim_link_release(&world->links[i]);
+    free(world->hosts);
+    free(world->links);
+    free(world->connections);
 }
 
 static uint64_t digest(uint64_t trace, const struct sim_packet *packet)
@@ -115,31 +161,93 @@ static uint64_t digest(uint64_t trace, const struct sim_packet *packet)
     return trace;
 }
 
-uint32_t sim_world_transmit(struct sim_world *world, unsigned from, struct sim_packet *packet)
+/* ICMP about a packet that a link refused goes back the way it came, and meets no queue there. */
+static void return_complaint(struct sim_world *world, const struct sim_link *link)
+{
+    struct sim_packet *error = link->complaint;
+    if (error == NULL)
+        return;
+    uint64_t us = link->config.delay_us +
+                  sim_scenario_way_us(world->scenario, link->from, error->destination);
+    world->errors++;
+    sim_queue_add(&world->queue, (struct sim_event){.at = daytona_instant_after_us(world->now, us),
+                                                    .kind = SIM_EVENT_PACKET,
+                                                    .node = error->destination,
+                                                    .subject = error});
+}
+
+/* The link that a node sends by; NULL, and the run has failed, when there is none. */
+static struct sim_link *hop(struct sim_world *world, unsigned node, unsigned destination)
+{
+    unsigned number = sim_scenario_hop(world->scenario, node, destination);
+    if (number != SIM_NO_ROUTE)
+        return &world->links[number];
+    sim_fail(world, "node %u knows no way to host %u", node, destination);
+    return NULL;
+}
+
+static void log_packet(const struct sim_world *world, const struct sim_mark *mark, unsigned node,
+                       uint32_t length, const char *fate)
+{
+    if (!world->log || mark->flow == NULL)
+        return;
+    const struct sim_flow *flow = mark->flow;
+    unsigned from = mark->from, to = 1 - from;
+    sim_log(
+        world, "%u>%u at node %u port %u>%u flags %#x seq %u..%u ack %u window %u length %u: %s",
+        flow->hosts[from], flow->hosts[to], node, flow->ports[from], flow->ports[to], mark->flags,
+        mark->seq - flow->directions[from].isn, mark->end - flow->directions[from].isn,
+        mark->ack - flow->directions[to].isn, mark->window, length, fate);
+}
+
+/* Takes ownership. Returns 0, or the MTU of the device that refused the packet. */
+static uint64_t carry(struct sim_world *world, unsigned node, struct sim_packet *packet)
+{
+    struct sim_link *link = hop(world, node, packet->destination);
+    if (link == NULL) {
+        free(packet);
+        return 0;
+    }
+    struct sim_mark mark = packet->mark;
+    uint32_t length = packet->length;
+    const char *fate = sim_link_carry(link, world->now, packet);
+    log_packet(world, &mark, node, length, fate);
+    return_complaint(world, link);
+    return link->refused_mtu;
+}
+
+uint64_t sim_world_transmit(struct sim_world *world, unsigned from, struct sim_packet *packet)
 {
     sim_packet_strip_options(packet, world->scenario->stripped);
     sim_flow_sent(world, from, packet);
     sim_pcap_write(world->pcap, world->now, packet);
     world->trace = digest(sim_mix(world->trace ^ world->now.ns), packet);
-    struct sim_mark mark = packet->mark;
-    uint32_t length = packet->length;
-    const char *fate = sim_link_carry(&world->links[from], world->now, packet);
-    if (world->log && mark.flow != NULL) {
-        const struct sim_direction *mine = &mark.flow->directions[from];
-        const struct sim_direction *theirs = &mark.flow->directions[1 - from];
-        sim_log(world, "%u->%u port %u>%u flags %#x seq %u..%u ack %u window %u length %u: %s",
-                from, 1 - from, mark.flow->ports[from], mark.flow->ports[1 - from], mark.flags,
-                mark.seq - mine->isn, mark.end - mine->isn, mark.ack - theirs->isn, mark.window,
-                length, fate);
-    }
-    return world->links[from].refused_mtu;
+    return carry(world, from, packet);
 }
 
-static void arrive(struct sim_world *world, unsigned number, struct sim_packet *packet)
+static void arrive(struct sim_world *world, unsigned node, struct sim_packet *packet)
 {
+    if (node >= world->scenario->host_count) {
+        world->forwarded++;
+        carry(world, node, packet);
+        return;
+    }
+    world->handed++;
     sim_flow_arrived(world, packet);
-    sim_host_input(&world->hosts[number], packet);
+    sim_host_input(&world->hosts[node], packet);
     free(packet);
+}
+
+static void line_is_free(struct sim_world *world, struct sim_link *link)
+{
+    sim_link_go_on(link, world->now);
+    return_complaint(world, link);
+}
+
+static void change_link(struct sim_world *world, const struct sim_change *change)
+{
+    sim_log(world, "link %u changes", change->link);
+    sim_link_change(&world->links[change->link], world->now, &change->config);
 }
 
 static void happen(struct sim_world *world, const struct sim_event *event)
@@ -147,7 +255,7 @@ static void happen(struct sim_world *world, const struct sim_event *event)
     struct sim_side *side = event->subject;
     switch (event->kind) {
     case SIM_EVENT_PACKET:
-        arrive(world, event->host, event->subject);
+        arrive(world, event->node, event->subject);
         break;
     case SIM_EVENT_CONNECT:
         sim_connection_start(event->subject);
@@ -161,8 +269,20 @@ static void happen(struct sim_world *world, const struct sim_event *event)
         sim_side_run(side);
         break;
     case SIM_EVENT_ACCEPT:
-        world->hosts[event->host].accept_waits = false;
-        sim_connection_accept(&world->hosts[event->host]);
+        world->hosts[event->node].accept_waits = false;
+        sim_connection_accept(&world->hosts[event->node]);
+        break;
+    case SIM_EVENT_LINE:
+        line_is_free(world, event->subject);
+        break;
+    case SIM_EVENT_CHANGE:
+        change_link(world, event->subject);
+        break;
+    case SIM_EVENT_STOP:
+        sim_side_stop(side);
+        break;
+    case SIM_EVENT_SAMPLE:
+        sim_meter_look(world->meter, world);
         break;
     }
 }
@@ -170,7 +290,7 @@ static void happen(struct sim_world *world, const struct sim_event *event)
 static struct daytona_instant earliest(const struct sim_world *world)
 {
     struct daytona_instant at = sim_queue_next(&world->queue);
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < world->scenario->host_count; i++) {
         struct daytona_instant next = sim_host_next(&world->hosts[i]);
         if (daytona_instant_before(next, at))
             at = next;
@@ -203,17 +323,17 @@ static void step(struct sim_world *world, struct daytona_instant at)
         happen(world, &event);
         return;
     }
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < world->scenario->host_count; i++)
         if (!daytona_instant_before(at, sim_host_next(&world->hosts[i])))
             sim_host_pump(&world->hosts[i]);
 }
 
-static bool connections_are_over(const struct sim_world *world)
+static bool connections_are_over(struct sim_world *world)
 {
-    for (unsigned i = 0; i < world->scenario->connection_count; i++)
-        if (!sim_connection_is_over(&world->connections[i]))
-            return false;
-    return true;
+    while (world->over < world->scenario->connection_count &&
+           sim_connection_is_over(&world->connections[world->over]))
+        world->over++;
+    return world->over == world->scenario->connection_count;
 }
 
 /* Nothing will ever happen again although connections are open. That is in order only where one
@@ -242,8 +362,8 @@ void sim_world_run(struct sim_world *world)
     while (!world->failed) {
         if (!over && connections_are_over(world)) {
             over = true;
-            sim_host_stop_listening(&world->hosts[0]);
-            sim_host_stop_listening(&world->hosts[1]);
+            for (unsigned i = 0; i < world->scenario->host_count; i++)
+                sim_host_stop_listening(&world->hosts[i]);
         }
         struct daytona_instant at = earliest(world);
         sim_invariant_wait(world, at);
