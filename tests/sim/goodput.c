@@ -31,7 +31,6 @@ static void prepare(struct sim_scenario *scenario, const struct trial *trial)
     scenario->links[0].reorder_us = trial->reorder_us;
     scenario->links[0].queue_bytes = PIPE_BYTES / 100 * trial->queue_percent;
     sim_scenario_add(scenario, 0, 1)->sides[SIM_CLIENT].bytes = BULK_BYTES;
-    sim_scenario_route(scenario);
 }
 
 /* Prints payload over time, from the connect to the last byte read, as a share of the line. */

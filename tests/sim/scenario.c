@@ -34,15 +34,6 @@ void sim_scenario_empty(struct sim_scenario *scenario, uint64_t seed)
     scenario->stillness_us = STILLNESS_US;
 }
 
-void sim_scenario_plain(struct sim_scenario *scenario, uint64_t seed)
-{
-    sim_scenario_empty(scenario, seed);
-    struct sim_link_config link = {.delay_us = 1000, .mtu = 1500};
-    unsigned client = sim_scenario_add_host(scenario), server = sim_scenario_add_host(scenario);
-    sim_scenario_add_link(scenario, client, server, &link);
-    sim_scenario_add_link(scenario, server, client, &link);
-}
-
 void sim_scenario_release(struct sim_scenario *scenario)
 {
     free(scenario->connections);
@@ -124,6 +115,16 @@ void sim_scenario_route(struct sim_scenario *scenario)
 {
     for (unsigned host = 0; host < scenario->host_count; host++)
         route_to(scenario, host);
+}
+
+void sim_scenario_plain(struct sim_scenario *scenario, uint64_t seed)
+{
+    sim_scenario_empty(scenario, seed);
+    struct sim_link_config link = {.delay_us = 1000, .mtu = 1500};
+    unsigned client = sim_scenario_add_host(scenario), server = sim_scenario_add_host(scenario);
+    sim_scenario_add_link(scenario, client, server, &link);
+    sim_scenario_add_link(scenario, server, client, &link);
+    sim_scenario_route(scenario);
 }
 
 unsigned sim_scenario_hop(const struct sim_scenario *scenario, unsigned node, unsigned host)

@@ -118,7 +118,7 @@ struct sim_scenario {
 void sim_scenario_from_seed(struct sim_scenario *scenario, uint64_t seed);
 
 /** The quiet middle from which special scenarios start: two plain hosts with fast clean links in
- *  between, no connection. To be released. */
+ *  between, routed, no connection. To be released. */
 void sim_scenario_plain(struct sim_scenario *scenario, uint64_t seed);
 
 /** No host and no link yet. To be released. */

@@ -21,10 +21,8 @@ static uint64_t transfer_us(unsigned from, const char *controller)
         scenario.hosts[i].config.congestion = controller;
         scenario.hosts[i].region_bytes = (size_t)256 << 20;
     }
-    scenario.connection_count = 1;
-    struct sim_connection_plan *plan = &scenario.connections[0];
-    plan->sides[SIM_CLIENT] = sim_side_plan_plain(from == SIM_CLIENT ? BULK_BYTES : 0);
-    plan->sides[SIM_SERVER] = sim_side_plan_plain(from == SIM_SERVER ? BULK_BYTES : 0);
+    struct sim_connection_plan *plan = sim_scenario_add(&scenario, 0, 1);
+    plan->sides[from].bytes = BULK_BYTES;
     for (unsigned i = 0; i < 2; i++)
         plan->sides[i].write_max = plan->sides[i].read_max = 65536;
     sim_world_init(&world, &scenario, -1, false);
@@ -33,6 +31,7 @@ static uint64_t transfer_us(unsigned from, const char *controller)
         fail_msg("%s", world.failure);
     struct daytona_instant end = world.connections[0].sides[1 - from].ended_at;
     sim_world_release(&world);
+    sim_scenario_release(&scenario);
     return (end.ns - scenario.origin.ns) / 1000;
 }
 
