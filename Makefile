@@ -8,6 +8,7 @@
 #   tests/sim/*.c                                     one program, $(B)/daytona-sim
 #   tests/fuzz/NAME_target.c                          one libFuzzer program each, $(B)/tests/fuzz/NAME_target
 #   tests/conformance/*.c                             one program, $(B)/daytona-conformance
+#   tests/bench/*.c                                   one program, $(B)/daytona-bench-stack
 #   tests/examples/NAME.c, tests/interop/NAME.c       one program each
 #
 # What has no sources is skipped. `B=elsewhere` builds somewhere else; `ONLY='stack/base stack/wire'`
@@ -69,10 +70,11 @@ SIM           := $(sort $(wildcard tests/sim/*.c))
 FUZZ_MAINS    := $(sort $(wildcard tests/fuzz/*_target.c))
 FUZZ_SHARED   := $(filter-out $(FUZZ_MAINS),$(wildcard tests/fuzz/*.c))
 CONFORMANCE   := $(sort $(wildcard tests/conformance/*.c))
+BENCH         := $(sort $(wildcard tests/bench/*.c))
 EXAMPLE_MAINS := $(sort $(wildcard tests/examples/*.c))
 INTEROP_MAINS := $(sort $(wildcard tests/interop/*.c))
 ALL_SOURCES   := $(LIBRARY) $(TOOL_MAINS) $(TOOL_SHARED) $(UNIT_MAINS) $(UNIT_SHARED) $(SIM) \
-                 $(FUZZ_MAINS) $(FUZZ_SHARED) $(CONFORMANCE) $(EXAMPLE_MAINS) $(INTEROP_MAINS)
+                 $(FUZZ_MAINS) $(FUZZ_SHARED) $(CONFORMANCE) $(BENCH) $(EXAMPLE_MAINS) $(INTEROP_MAINS)
 
 objects   = $(patsubst %.c,$(B)/%.o,$(1))
 
@@ -84,6 +86,7 @@ SHARED   := $(if $(PRELOAD),$(B)/libdaytona.so)
 STATIC   := $(if $(STACK),$(B)/libdaytona.a)
 SIMULATOR := $(if $(SIM),$(B)/daytona-sim)
 CONFORMER := $(if $(CONFORMANCE),$(B)/daytona-conformance)
+BENCHER   := $(if $(BENCH),$(B)/daytona-bench-stack)
 FUZZERS   := $(patsubst %.c,$(B)/%,$(FUZZ_MAINS))
 
 # ---------------------------------------------------------------------- everyday targets
@@ -94,7 +97,8 @@ library: $(SHARED) $(STATIC) ## libdaytona.so and libdaytona.a
 
 tools: $(TOOLS) ## daytona-run, daytona-rules, daytona-check
 
-test-programs: $(UNITS) $(SIMULATOR) $(CONFORMER) $(EXAMPLES) $(call objects,$(FUZZ_MAINS) $(FUZZ_SHARED))
+test-programs: $(UNITS) $(SIMULATOR) $(CONFORMER) $(BENCHER) $(EXAMPLES) \
+               $(call objects,$(FUZZ_MAINS) $(FUZZ_SHARED))
 
 fuzz-programs: $(FUZZERS)
 
@@ -137,6 +141,9 @@ fuzz: ## libFuzzer's targets under the sanitizers, two at a time: TIME=seconds i
 
 conformance: $(CONFORMER) ## packet scripts on the stack and on the kernel's TCP: root
 	$(RUN) tests/checks/conformance.sh
+
+bench-stack: $(BENCHER) ## two stacks back to back in memory: Gbit/s, ns, profile by activity; TIME=seconds each
+	$(BENCHER) $(if $(filter command line,$(origin TIME)),$(TIME))
 
 cov: ## line coverage of the unit tests and 200 seeds, by file
 	$(MAKE) --no-print-directory B=$(B)/coverage COVERAGE=1 OPTIMISE='-O0 -g' test-programs
@@ -213,6 +220,9 @@ $(TOOLS): $(B)/daytona-%: $(B)/scripts/%.o $(call objects,$(TOOL_SHARED)) $(B)/t
 
 $(B)/daytona-sim: $(call objects,$(SIM)) $(B)/tests/everything.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LINK_EVERYTHING)
+
+$(B)/daytona-bench-stack: $(call objects,$(BENCH) $(STACK))
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ -ldl
 
 # These need clang, and the stack's objects instrumented: tests/checks/fuzz.sh says how.
 $(FUZZERS): $(B)/%: $(B)/%.o $(call objects,$(FUZZ_SHARED) $(STACK) $(filter-out tests/sim/main.c,$(SIM)))

@@ -74,4 +74,9 @@ void tcp_mss_update(struct connection *connection)
     if (connection->timestamps)
         mss -= TIMESTAMP_SIZE;
     send->mss = mss;
+    /* A window that is smaller than a segment would let none out. */
+    if (connection->controls.cwnd_bytes < mss)
+        connection->controls.cwnd_bytes = mss;
+    if (send->prr_cwnd < mss)
+        send->prr_cwnd = mss;
 }

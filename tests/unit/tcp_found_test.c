@@ -58,12 +58,36 @@ static void full_segments_carry_no_sack_blocks(void **state)
     peer_stop(&peer);
 }
 
+/* RFC 5681 3.1: a window of less than one segment would send none; segments that grow after a
+ * timeout take the window with them */
+static void window_grows_with_the_segment_size(void **state)
+{
+    (void)state;
+    struct peer peer;
+    start_connected(&peer, &offer_plain);
+    we_set(&peer, DAYTONA_OPTION_MAXIMUM_SEGMENT, 100);
+    we_send(&peer, 100, 0);
+    expect_segment(&peer, TCP_ACK | TCP_PSH, 1, 1, 100);
+    while (our_info(&peer).timeouts < 2) {
+        peer_wait_deadline(&peer);
+        peer_hears_all(&peer);
+    }
+    we_set(&peer, DAYTONA_OPTION_MAXIMUM_SEGMENT, 0);
+    assert_true(our_info(&peer).cwnd_bytes >= our_info(&peer).send_mss);
+    peer_say(&peer, TCP_ACK, 1, 101, NULL);
+    we_send(&peer, 5000, 0);
+    assert_true(peer_hears(&peer));
+    assert_int_equal(peer.heard.length, 1460);
+    peer_stop(&peer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bare_ack_on_the_right_edge_is_acceptable),
         cmocka_unit_test(fin_beyond_a_gap_is_acknowledged_each_time),
         cmocka_unit_test(full_segments_carry_no_sack_blocks),
+        cmocka_unit_test(window_grows_with_the_segment_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

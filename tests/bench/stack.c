@@ -1,0 +1,184 @@
+/*
+ * daytona-bench-stack - what the bare stack costs: two of them in one thread hand each other
+ * packets in memory, without a kernel and without a clock.
+ *
+ *     daytona-bench-stack [SECONDS]     processor time for each measurement, 2 by default
+ *
+ * Times are processor time of the thread, both stacks together, less the bench's own work (the
+ * copy that stands for a network card), which the samples of the profile tell. A segment's
+ * nanoseconds are thus those of sending it, of receiving it, and of its share of acknowledgments.
+ */
+#include "tests/bench/pair.h"
+#include "tests/bench/profile.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { CHUNK_BYTES = 45 * 1448 }; /* full segments, under 64 KB */
+enum { WARM_TURNS = 2000 };
+
+static uint8_t chunk[CHUNK_BYTES];
+static double seconds_wanted = 2;
+
+static double processor_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* One measurement: its work, done again and again, and what it has done. */
+struct work {
+    const char *name;
+    void (*turn)(struct work *);
+    struct bench_pair pair;
+    struct daytona_socket_id listener, ends[2];
+    uint64_t bytes, turns;
+    uint16_t port;
+};
+
+static double run(struct work *work)
+{
+    double start = processor_seconds(), now = start;
+    work->pair.packets = work->pair.segments = work->bytes = work->turns = 0;
+    bench_profile_start();
+    for (uint64_t i = 1; now - start < seconds_wanted; i++) {
+        work->turn(work);
+        work->turns++;
+        if (i % 64 == 0)
+            now = processor_seconds();
+    }
+    now = processor_seconds();
+    return (now - start) * bench_profile_stop();
+}
+
+static void pass_time(struct work *work)
+{
+    work->pair.now = daytona_instant_after_us(work->pair.now, 1);
+}
+
+/* ---------------------------------------------------------------- bulk */
+
+static void turn_bulk(struct work *work)
+{
+    struct daytona_span span = {chunk, CHUNK_BYTES};
+    struct daytona_room room = {chunk, CHUNK_BYTES};
+    struct bench_pair *pair = &work->pair;
+    ptrdiff_t got;
+    bench_party = BENCH_STACK;
+    daytona_stack_send(pair->stacks[0], pair->now, work->ends[0], &span, 1, 0);
+    bench_pair_settle(pair);
+    bench_party = BENCH_STACK;
+    while ((got = daytona_stack_receive(pair->stacks[1], pair->now, work->ends[1], &room, 1, 0)) >
+           0)
+        work->bytes += (uint64_t)got;
+    bench_pair_settle(pair);
+    pass_time(work);
+}
+
+/* ---------------------------------------------------------------- one byte there and back */
+
+static void pass_byte(struct work *work, unsigned from)
+{
+    struct bench_pair *pair = &work->pair;
+    struct daytona_span span = {chunk, 1};
+    struct daytona_room room = {chunk, 1};
+    bench_party = BENCH_STACK;
+    bench_demand(daytona_stack_send(pair->stacks[from], pair->now, work->ends[from], &span, 1, 0) ==
+                     1,
+                 "send");
+    bench_pair_carry(pair, from);
+    bench_party = BENCH_STACK;
+    bench_demand(daytona_stack_receive(pair->stacks[1 - from], pair->now, work->ends[1 - from],
+                                       &room, 1, 0) == 1,
+                 "receive");
+    bench_party = BENCH_DRIVER;
+}
+
+static void turn_echo(struct work *work)
+{
+    pass_byte(work, 0);
+    pass_byte(work, 1);
+    pass_time(work);
+}
+
+/* ---------------------------------------------------------------- open and close */
+
+static void turn_open(struct work *work)
+{
+    struct bench_pair *pair = &work->pair;
+    struct daytona_ready ready;
+    work->port = work->port < 20000 || work->port == 60000 ? 20000 : (uint16_t)(work->port + 1);
+    bench_pair_connect(pair, work->listener, work->port, work->ends);
+    for (unsigned i = 0; i < 2; i++) {
+        bench_party = BENCH_STACK;
+        bench_demand(daytona_stack_close(pair->stacks[i], pair->now, work->ends[i]) == 0, "close");
+        bench_pair_settle(pair);
+    }
+    bench_party = BENCH_STACK;
+    for (unsigned i = 0; i < 2; i++)
+        while (daytona_stack_take_ready(pair->stacks[i], &ready))
+            ;
+    bench_party = BENCH_DRIVER;
+    pair->now = daytona_instant_after_us(pair->now, 10);
+}
+
+/* ---------------------------------------------------------------- all of them */
+
+static void prepare(struct work *work, const struct bench_way *way)
+{
+    bench_pair_prepare(&work->pair, way);
+    work->listener = bench_pair_listen(&work->pair);
+    if (work->turn != turn_open)
+        bench_pair_connect(&work->pair, work->listener, 10000, work->ends);
+    for (unsigned i = 0; i < WARM_TURNS; i++)
+        work->turn(work);
+}
+
+static void measure_bulk(const char *name, struct bench_way way)
+{
+    static struct work work;
+    work = (struct work){.turn = turn_bulk};
+    prepare(&work, &way);
+    double seconds = run(&work);
+    double segment_ns = seconds * 1e9 / (double)work.pair.segments;
+    printf("%-26s %7.2f Gbit/s %8.0f ns a segment of %u bytes, %.2f packets a segment\n", name,
+           (double)work.bytes * 8 / seconds / 1e9, segment_ns,
+           (unsigned)(work.bytes / work.pair.segments),
+           (double)work.pair.packets / (double)work.pair.segments);
+    bench_profile_print(segment_ns);
+    bench_pair_release(&work.pair);
+}
+
+static void measure_turns(const char *name, void (*turn)(struct work *), const char *unit)
+{
+    static struct work work;
+    work = (struct work){.turn = turn};
+    prepare(&work, &(struct bench_way){.batch = 1});
+    double seconds = run(&work);
+    double turn_ns = seconds * 1e9 / (double)work.turns;
+    printf("%-26s %7.0f %s a second, %.0f ns each, %.1f packets each, %.0f ns a packet\n", name,
+           (double)work.turns / seconds, unit, turn_ns,
+           (double)work.pair.packets / (double)work.turns,
+           seconds * 1e9 / (double)work.pair.packets);
+    bench_profile_print(turn_ns);
+    bench_pair_release(&work.pair);
+}
+
+int main(int count, char **arguments)
+{
+    if (count > 1)
+        seconds_wanted = strtod(arguments[1], NULL);
+    if (count > 2 || seconds_wanted <= 0) {
+        fprintf(stderr, "usage: daytona-bench-stack [SECONDS]\n");
+        return 2;
+    }
+    measure_bulk("bulk, one by one", (struct bench_way){.batch = 2});
+    measure_bulk("bulk, in batches", (struct bench_way){.batch = 64});
+    measure_bulk("bulk, super-segments", (struct bench_way){.batch = 2, .super = true});
+    measure_bulk("bulk, 1 % lost", (struct bench_way){.batch = 2, .lose_every = 100});
+    measure_turns("one byte there and back", turn_echo, "round trips");
+    measure_turns("open and close", turn_open, "connections");
+    return 0;
+}
