@@ -127,6 +127,16 @@ static int read_FALLBACK(const char *value, enum settings_fallback *out, struct 
     return index < 0 ? index : 0;
 }
 
+static int read_COOKIES(const char *value, enum daytona_syn_cookies *out, struct value_fault *fault)
+{
+    static const char *const words[] = {"auto", "off", "always", NULL};
+    int index = read_word(value, words, "auto, off or always", fault);
+    if (index < 0)
+        return index;
+    *out = (enum daytona_syn_cookies)index;
+    return 0;
+}
+
 static int read_CONTROLLER(const char *value, char (*out)[SETTINGS_NAME_MAX],
                            struct value_fault *fault)
 {

@@ -6,6 +6,7 @@
 
 #include "preload/log.h"
 #include "preload/ports.h"
+#include <daytona/stack.h>
 
 /** Unsaid: `daytona run` installs firewall rules; a program that finds it so has none. */
 enum settings_rules { SETTINGS_RULES_UNSAID, SETTINGS_RULES_OFF, SETTINGS_RULES_ON };
@@ -32,6 +33,7 @@ struct settings {
     uint64_t receive_buffer_bytes, send_buffer_bytes; /**< payload, as the stack counts */
     uint64_t receive_buffer_max, send_buffer_max;
     uint64_t memory_bytes;
+    enum daytona_syn_cookies syn_cookies;
     enum settings_rules rules;
     enum settings_fallback fallback;
     char summary_file[SETTINGS_FILE_MAX]; /**< "": none */

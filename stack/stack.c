@@ -40,6 +40,7 @@ static void fill_defaults(struct daytona_stack_config *config)
         .receive_buffer_max = 33554432,
         .send_buffer_bytes = 1048576,
         .send_buffer_max = 33554432,
+        .syn_queue_max = 1024,
         .reassembly_bytes_max = 262144,
         .time_wait_us = 60000000,
         .rto_min_us = 200000,
@@ -50,6 +51,7 @@ static void fill_defaults(struct daytona_stack_config *config)
     FILL(congestion);
     FILL(receive_buffer_max);
     FILL(send_buffer_max);
+    FILL(syn_queue_max);
     FILL(reassembly_bytes_max);
     FILL(time_wait_us);
     FILL(rto_min_us);

@@ -33,6 +33,13 @@ struct daytona_path {
     uint32_t mtu; /**< bytes of the largest IP packet that may leave towards the peer, >= 68 */
 };
 
+/** net.ipv4.tcp_syncookies: what a listener does whose SYN queue is full (RFC 4987). */
+enum daytona_syn_cookies {
+    DAYTONA_SYN_COOKIES_AUTO,   /**< answers with cookies as long as it is */
+    DAYTONA_SYN_COOKIES_OFF,    /**< ignores the SYN */
+    DAYTONA_SYN_COOKIES_ALWAYS, /**< keeps no queue at all */
+};
+
 struct daytona_stack_config {
     /** 128-bit secret for initial sequence numbers (RFC 6528), ports (RFC 6056) and hash
      *  tables. The driver fills it from a good random source; a simulation from its seed. */
@@ -71,7 +78,10 @@ struct daytona_stack_config {
     uint32_t send_buffer_bytes;    /**< default SO_SNDBUF payload bytes, 1048576 if 0 */
     uint32_t send_buffer_max;      /**< 32 MB if 0: twice 100 ms of 1 Gbit/s, and some */
 
-    uint32_t sockets_max;          /**< 0: bounded by memory only */
+    uint32_t sockets_max;   /**< 0: bounded by memory only */
+    uint32_t syn_queue_max; /**< half-open connections of a listener, or its backlog if that
+                                 is more: 1024 if 0 (Linux tcp_max_syn_backlog) */
+    enum daytona_syn_cookies syn_cookies;
     uint32_t reassembly_bytes_max; /**< IPv4 fragments held, all datagrams: 262144 if 0 */
     uint32_t time_wait_us;         /**< length of TIME-WAIT: 60 s if 0 (Linux) */
     uint32_t rto_min_us;           /**< 200000 if 0 (Linux; RFC 6298 says 1 s) */

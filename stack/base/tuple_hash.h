@@ -9,11 +9,13 @@
 #include <daytona/types.h>
 
 enum tuple_use {
-    TUPLE_FOR_TABLE,     /**< buckets of the connection table */
-    TUPLE_FOR_ISN,       /**< RFC 6528 */
-    TUPLE_FOR_TIMESTAMP, /**< RFC 7323 section 7.1 */
-    TUPLE_FOR_PORT,      /**< RFC 6056 section 3.3.3; the local port is left 0 */
-    TUPLE_FOR_LISTENER,  /**< which of several SO_REUSEPORT listeners */
+    TUPLE_FOR_TABLE,        /**< buckets of the connection table */
+    TUPLE_FOR_ISN,          /**< RFC 6528 */
+    TUPLE_FOR_TIMESTAMP,    /**< RFC 7323 section 7.1 */
+    TUPLE_FOR_PORT,         /**< RFC 6056 section 3.3.3; the local port is left 0 */
+    TUPLE_FOR_LISTENER,     /**< which of several SO_REUSEPORT listeners */
+    TUPLE_FOR_COOKIE,       /**< SYN cookies (RFC 4987): added to the peer's ISN */
+    TUPLE_FOR_COOKIE_VALUE, /**< and to what a cookie says, with the minute */
 };
 
 uint64_t tuple_hash(const uint8_t key[16], enum tuple_use use, const struct daytona_endpoint *local,

@@ -10,6 +10,12 @@
 
 struct demux_port;
 
+/** What a demux_entry is embedded in. */
+enum demux_owner {
+    DEMUX_SOCKET,
+    DEMUX_REQUEST, /**< a listener's half-open connection */
+};
+
 /** Embedded in its socket, zeroed at first; filled by the owner before insertion, and while it
  *  is in a table the fields that the table goes by do not change: local.port in the port table,
  *  both ends in the tuple table. */
@@ -18,6 +24,7 @@ struct demux_entry {
     struct daytona_endpoint local, remote; /**< remote all zero: a bound or listening socket */
     bool in_tuples, in_ports;              /**< set by the tables */
     bool bound_only; /**< by them too: had no remote end when entered under its port */
+    uint8_t owner;   /**< enum demux_owner */
 };
 
 struct demux {
@@ -35,6 +42,8 @@ int demux_init(struct demux *demux, struct memory *memory, const uint8_t key[16]
 
 /** Enters a connection's four-tuple. -EADDRINUSE when it is taken, -ENOMEM. */
 int demux_insert_tuple(struct demux *demux, struct demux_entry *entry);
+/** `entry`, which has the same four-tuple as `old`, takes its place in the table. */
+void demux_replace_tuple(struct demux *demux, struct demux_entry *old, struct demux_entry *entry);
 /** Allowed when it is not in. */
 void demux_remove_tuple(struct demux *demux, struct demux_entry *entry);
 struct demux_entry *demux_find_tuple(const struct demux *demux,

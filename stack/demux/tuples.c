@@ -74,6 +74,19 @@ int demux_insert_tuple(struct demux *demux, struct demux_entry *entry)
     return 0;
 }
 
+void demux_replace_tuple(struct demux *demux, struct demux_entry *old, struct demux_entry *entry)
+{
+    assert(old->in_tuples && !entry->in_tuples);
+    struct demux_entry **link = tuple_bucket(demux, &old->local, &old->remote);
+    while (*link != old)
+        link = &(*link)->tuple_next;
+    *link = entry;
+    entry->tuple_next = old->tuple_next;
+    entry->in_tuples = true;
+    old->tuple_next = NULL;
+    old->in_tuples = false;
+}
+
 void demux_remove_tuple(struct demux *demux, struct demux_entry *entry)
 {
     if (!entry->in_tuples)

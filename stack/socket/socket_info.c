@@ -8,18 +8,18 @@ int daytona_stack_info(struct daytona_stack *stack, struct daytona_instant now,
 {
     tcp_enter(&stack->tcp, now);
     const struct socket *socket = socket_find(&stack->tcp, id);
-    if (socket == NULL || socket->gone)
+    const struct request *request = request_find(&stack->tcp, id);
+    if (request == NULL && (socket == NULL || socket->gone))
         return -EBADF;
-    tcp_info(socket, out);
+    if (request != NULL)
+        tcp_request_info(request, out);
+    else
+        tcp_info(socket, out);
     return 0;
 }
 
 bool daytona_stack_next(struct daytona_stack *stack, struct daytona_socket_id *id)
 {
     uint32_t from = id->generation == 0 ? 0 : id->index + 1;
-    const struct socket *socket = socket_from_index(&stack->tcp, from);
-    if (socket == NULL)
-        return false;
-    *id = socket->id;
-    return true;
+    return tcp_next_id(&stack->tcp, from, id);
 }

@@ -33,6 +33,7 @@ enum timer_kind {
     TIMER_KEEPALIVE,   /**< RFC 9293 section 3.8.4; the socket's timer, as are those below */
     TIMER_FIN_WAIT_2,  /**< nobody will read what the peer still sends */
     TIMER_TIME_WAIT,   /**< RFC 9293 section 3.10.8 */
+    TIMER_SYN_ACK,     /**< a request's, RFC 6298 */
     TIMER_KIND_COUNT
 };
 
@@ -70,9 +71,12 @@ struct tcp {
     struct list output;  /**< connections that may have something to send, round robin */
     struct list replies; /**< segments that belong to no connection */
     uint32_t reply_count;
-    struct list changed; /**< sockets whose readiness is to be reported */
-    struct list dead;    /**< sockets whose memory is given back when the call is over */
-    struct list ended;   /**< connections whose buffers are given back then */
+    struct list requests; /**< half-open connections whose SYN-ACK is to be sent */
+    uint32_t request_count;
+    uint32_t request_mtu; /**< what the driver said last of a path to a client; 0 nothing yet */
+    struct list changed;  /**< sockets whose readiness is to be reported */
+    struct list dead;     /**< sockets whose memory is given back when the call is over */
+    struct list ended;    /**< connections whose buffers are given back then */
     struct path_news {
         struct daytona_address remote;
         uint32_t mtu;
@@ -84,9 +88,11 @@ struct tcp {
 
 /** A listener's children that nobody has accepted yet. */
 struct listener {
-    struct list embryos; /**< SYN-RECEIVED */
-    struct list queue;   /**< established, oldest first */
-    uint32_t embryo_count, queue_count, backlog;
+    struct list requests; /**< half open (tcp_request.h) */
+    struct list embryos;  /**< SYN-RECEIVED with a connection, on the way to ESTABLISHED */
+    struct list queue;    /**< established, oldest first */
+    uint32_t request_count, queue_count, backlog;
+    struct daytona_instant cookie_at; /**< when the last cookie was sent */
 };
 
 /** What TIME-WAIT needs to know; all that is left of a connection that nobody reads from. */

@@ -218,11 +218,8 @@ static bool acknowledge_syn(struct connection *connection, const struct segment 
                                      segment_length(segment));
         return false;
     }
-    if (connection->passive && !tcp_listen_established(socket)) {
-        connection->tcp->counters.listen_overflows++;
-        *verdict = DAYTONA_VERDICT_BACKLOG_FULL;
-        return false;
-    }
+    if (connection->passive)
+        tcp_listen_established(socket);
     tcp_window_take(connection, segment);
     tcp_establish(connection, segment);
     return true;

@@ -26,6 +26,14 @@ struct socket *socket_new(struct tcp *tcp, int *error);
 /** The socket of an id, NULL when there is none (any more). */
 struct socket *socket_find(const struct tcp *tcp, struct daytona_socket_id id);
 
+/** The half-open connection of an id, NULL when there is none (any more). */
+struct request;
+const struct request *request_find(const struct tcp *tcp, struct daytona_socket_id id);
+void tcp_request_info(const struct request *request, struct daytona_connection_info *out);
+
+/** The id of the first socket or request at or after slot `index`; false past the last. */
+bool tcp_next_id(const struct tcp *tcp, uint32_t index, struct daytona_socket_id *id);
+
 /** The first socket at or after slot `index`, NULL past the last. */
 struct socket *socket_from_index(const struct tcp *tcp, uint32_t index);
 

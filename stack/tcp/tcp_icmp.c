@@ -6,6 +6,7 @@
  */
 #include "stack/tcp/tcp_calls.h"
 #include "stack/tcp/tcp_parts.h"
+#include "stack/tcp/tcp_request.h"
 
 #include <errno.h>
 
@@ -73,13 +74,19 @@ void tcp_path_mtu_take(struct connection *connection, uint32_t mtu)
     tcp_output_want(connection);
 }
 
-/* The connection whose segment the error quotes, NULL none. */
-static struct connection *quoted_connection(struct tcp *tcp, const struct icmp_error *error,
-                                            const struct tcp_header *quoted)
+/* Whose segment the error quotes, NULL none. */
+static struct demux_entry *quoted_entry(const struct tcp *tcp, const struct icmp_error *error,
+                                        const struct tcp_header *quoted)
 {
     struct daytona_endpoint local = {error->quoted.source, quoted->source_port};
     struct daytona_endpoint remote = {error->quoted.destination, quoted->destination_port};
-    struct demux_entry *entry = demux_find_tuple(&tcp->demux, &local, &remote);
+    return demux_find_tuple(&tcp->demux, &local, &remote);
+}
+
+/* The connection of that, NULL when the quoted number is not in flight. */
+static struct connection *quoted_connection(struct demux_entry *entry,
+                                            const struct tcp_header *quoted)
+{
     struct connection *connection =
         entry == NULL ? NULL : OWNER_OF(entry, struct socket, entry)->connection;
     if (connection == NULL || connection->ended)
@@ -123,13 +130,34 @@ static bool ends_attempt(const struct connection *connection, const struct icmp_
            !(connection->passive && passing(error));
 }
 
+/* An embryo ends by what does not pass, like a connection attempt. */
+static enum daytona_verdict request_error(struct request *request, const struct icmp_error *error,
+                                          const struct tcp_header *quoted)
+{
+    uint64_t kind = (uint64_t)error->type << 8 | error->code;
+    bool too_big = error->type == ICMP_UNREACHABLE && error->code == CODE_FRAGMENTATION_NEEDED;
+    if (!seq_equal(quoted->seq, request->handshake.iss)) {
+        observe_request(request, DAYTONA_EVENT_ICMP, kind, error->next_hop_mtu, "ignored");
+        return DAYTONA_VERDICT_ICMP_IGNORED;
+    }
+    bool ends = !too_big && !passing(error); /* no SYN-ACK is too big */
+    observe_request(request, DAYTONA_EVENT_ICMP, kind, error->next_hop_mtu,
+                    ends ? "connection attempt ended" : "noted");
+    if (ends)
+        request_drop(request, "ICMP error");
+    return DAYTONA_VERDICT_ICMP_TAKEN;
+}
+
 enum daytona_verdict tcp_icmp(struct tcp *tcp, const struct icmp_error *error)
 {
     struct tcp_header quoted;
     if (error->quoted.protocol != 6 || error->type == ICMP_SOURCE_QUENCH || /* RFC 6633 */
         tcp_header_parse_quoted(error->quoted_transport, &quoted) < 0)
         return DAYTONA_VERDICT_ICMP_IGNORED;
-    struct connection *connection = quoted_connection(tcp, error, &quoted);
+    struct demux_entry *entry = quoted_entry(tcp, error, &quoted);
+    if (entry != NULL && entry->owner == DEMUX_REQUEST)
+        return request_error(OWNER_OF(entry, struct request, entry), error, &quoted);
+    struct connection *connection = quoted_connection(entry, &quoted);
     uint64_t kind = (uint64_t)error->type << 8 | error->code;
     if (connection == NULL) {
         observe(tcp, NULL, DAYTONA_EVENT_ICMP, kind, error->next_hop_mtu, "ignored");

@@ -4,6 +4,7 @@
  */
 #include "stack/tcp/tcp_calls.h"
 #include "stack/tcp/tcp_parts.h"
+#include "stack/tcp/tcp_request.h"
 
 #include <errno.h>
 
@@ -191,12 +192,23 @@ static enum daytona_verdict connection_input(struct connection *connection, stru
 
 /* A segment for no connection: a listener's, or nobody's. */
 static enum daytona_verdict unconnected_input(struct tcp *tcp, const struct demux_entry *tuple,
-                                              const struct segment *segment)
+                                              struct segment *segment)
 {
     struct socket *listener = tcp_listener_find(tcp, &tuple->local, &tuple->remote);
-    if (listener != NULL)
+    if (listener == NULL)
+        return tcp_reset_unknown(tcp, tuple, &segment->header, segment_length(segment));
+    if ((segment->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_ACK)
         return tcp_listen_input(listener, tuple, segment, NULL);
-    return tcp_reset_unknown(tcp, tuple, &segment->header, segment_length(segment));
+    enum daytona_verdict verdict;
+    struct connection *child = tcp_listen_cookie(listener, tuple, segment, &verdict);
+    return child == NULL ? verdict : connection_input(child, segment);
+}
+
+static enum daytona_verdict request_input(struct request *request, struct segment *segment)
+{
+    enum daytona_verdict verdict;
+    struct connection *child = tcp_request_input(request, segment, &verdict);
+    return child == NULL ? verdict : connection_input(child, segment);
 }
 
 static enum daytona_verdict dispatch(struct tcp *tcp, const struct demux_entry *tuple,
@@ -205,6 +217,8 @@ static enum daytona_verdict dispatch(struct tcp *tcp, const struct demux_entry *
     struct demux_entry *entry = demux_find_tuple(&tcp->demux, &tuple->local, &tuple->remote);
     if (entry == NULL)
         return unconnected_input(tcp, tuple, segment);
+    if (entry->owner == DEMUX_REQUEST)
+        return request_input(OWNER_OF(entry, struct request, entry), segment);
     struct socket *socket = OWNER_OF(entry, struct socket, entry);
     if (socket->state == DAYTONA_TCP_TIME_WAIT)
         return tcp_time_wait_input(socket, tuple, segment);
@@ -232,8 +246,9 @@ static bool checksum_right(struct tcp *tcp, const struct daytona_address *source
 static enum daytona_verdict damaged(struct tcp *tcp, const struct demux_entry *tuple)
 {
     struct demux_entry *entry = demux_find_tuple(&tcp->demux, &tuple->local, &tuple->remote);
-    struct connection *connection =
-        entry == NULL ? NULL : OWNER_OF(entry, struct socket, entry)->connection;
+    struct connection *connection = entry == NULL || entry->owner != DEMUX_SOCKET
+                                        ? NULL
+                                        : OWNER_OF(entry, struct socket, entry)->connection;
     if (connection != NULL)
         connection->tally.checksum_errors++;
     return DAYTONA_VERDICT_BAD_CHECKSUM;

@@ -1,22 +1,28 @@
 /*
- * LISTEN: RFC 9293 section 3.10.7.2, and the listener's queues. A SYN makes a connection in
- * SYN-RECEIVED (an embryo); its final ACK moves it to the accept queue. As in Linux the accept
- * queue takes one more than the backlog; a full one ignores SYNs and final ACKs.
+ * LISTEN: RFC 9293 section 3.10.7.2, and the listener's queues. A SYN makes a request
+ * (tcp_request.c) or, when there are too many, is answered with a cookie (tcp_cookie.c); the final
+ * ACK makes a connection of either and moves it to the accept queue. As in Linux that takes one
+ * more than the backlog; a full one ignores SYNs and final ACKs.
  */
 #include "stack/base/tuple_hash.h"
-#include "stack/tcp/tcp_calls.h"
-#include "stack/tcp/tcp_parts.h"
+#include "stack/tcp/tcp_request.h"
 
-#include <string.h>
-
-/* Embryos that may wait even with a small backlog, where Linux would resort to SYN cookies: a
- * hundred clients may well begin within one round trip. */
-#define EMBRYOS_MIN 128u
-
-static bool queues_full(const struct listener *queues)
+bool tcp_listen_overflows(struct socket *listener)
 {
-    uint32_t embryos_max = queues->backlog > EMBRYOS_MIN ? queues->backlog : EMBRYOS_MIN;
-    return queues->queue_count > queues->backlog || queues->embryo_count > embryos_max;
+    struct tcp *tcp = listener->tcp;
+    const struct listener *queues = &listener->listener;
+    if (queues->queue_count <= queues->backlog)
+        return false;
+    tcp->counters.listen_overflows++;
+    observe(tcp, listener, DAYTONA_EVENT_LISTEN_OVERFLOW, 2, queues->queue_count, "accept queue");
+    return true;
+}
+
+static bool requests_full(const struct socket *listener)
+{
+    uint32_t least = listener->tcp->config.syn_queue_max;
+    uint32_t backlog = listener->listener.backlog;
+    return listener->listener.request_count >= (backlog > least ? backlog : least);
 }
 
 /* Does the listener take connections to `local`? 0 no, 1 by wildcard, 2 by its own address. */
@@ -56,55 +62,63 @@ struct socket *tcp_listener_find(const struct tcp *tcp, const struct daytona_end
     return found;
 }
 
-/* The child's socket: the listener's settings, the segment's ends. */
-static struct socket *child_new(struct socket *listener, const struct demux_entry *tuple)
+/* A cookie for want of room; or nothing, when the configuration has none. */
+static enum daytona_verdict answer_with_cookie(struct socket *listener,
+                                               const struct demux_entry *tuple,
+                                               struct handshake *handshake)
 {
-    int error;
     struct tcp *tcp = listener->tcp;
-    struct socket *child = socket_new(tcp, &error);
-    if (child == NULL)
-        return NULL;
-    child->entry.local = tuple->local;
-    child->entry.remote = tuple->remote;
-    child->congestion = listener->congestion;
-    child->receive_buffer_set = listener->receive_buffer_set;
-    child->send_buffer_set = listener->send_buffer_set;
-    settings_share(child, listener->settings);
-    if (demux_insert_tuple(&tcp->demux, &child->entry) < 0 ||
-        demux_insert_port(&tcp->demux, &child->entry) < 0 || connection_new(child) == NULL) {
-        socket_drop(child);
-        return NULL;
-    }
-    return child;
+    if (tcp->config.syn_cookies != DAYTONA_SYN_COOKIES_OFF)
+        return tcp_cookie_send(listener, tuple, handshake);
+    tcp->counters.listen_overflows++;
+    observe(tcp, listener, DAYTONA_EVENT_LISTEN_OVERFLOW, 1, listener->listener.request_count,
+            "SYN queue");
+    return DAYTONA_VERDICT_BACKLOG_FULL;
+}
+
+/* The path is asked for only when a request is kept: the sender of a flood names a new one with
+ * each SYN, and to ask costs more than all the rest. */
+static uint16_t path_mtu_for(struct tcp *tcp, const struct demux_entry *tuple, bool ask)
+{
+    if (ask || tcp->request_mtu == 0)
+        tcp->request_mtu = tcp_path_mtu_ask(tcp, tuple);
+    return (uint16_t)tcp->request_mtu;
 }
 
 static enum daytona_verdict passive_open(struct socket *listener, const struct demux_entry *tuple,
                                          const struct segment *syn, const struct seq *isn)
 {
-    struct listener *queues = &listener->listener;
     struct tcp *tcp = listener->tcp;
-    if (queues_full(queues)) {
-        tcp->counters.listen_overflows++;
+    if (tcp_listen_overflows(listener))
         return DAYTONA_VERDICT_BACKLOG_FULL;
+    /* One whose four-tuple was in TIME-WAIT has an ISN that no cookie could have. */
+    bool cookie = isn == NULL && (tcp->config.syn_cookies == DAYTONA_SYN_COOKIES_ALWAYS ||
+                                  requests_full(listener));
+    struct handshake handshake;
+    handshake_agree(&handshake, listener, tuple, syn, isn, path_mtu_for(tcp, tuple, !cookie));
+    if (cookie)
+        return answer_with_cookie(listener, tuple, &handshake);
+    if (request_new(listener, tuple, &handshake) == 0)
+        return DAYTONA_VERDICT_ACCEPTED;
+    return tcp->config.syn_cookies == DAYTONA_SYN_COOKIES_OFF
+               ? DAYTONA_VERDICT_NO_MEMORY
+               : tcp_cookie_send(listener, tuple, &handshake);
+}
+
+struct connection *tcp_listen_cookie(struct socket *listener, const struct demux_entry *tuple,
+                                     const struct segment *segment, enum daytona_verdict *verdict)
+{
+    struct handshake handshake;
+    if (!tcp_cookie_read(listener, tuple, segment, &handshake)) {
+        *verdict =
+            tcp_reset_unknown(listener->tcp, tuple, &segment->header, segment_length(segment));
+        return NULL;
     }
-    struct socket *child = child_new(listener, tuple);
-    if (child == NULL)
-        return DAYTONA_VERDICT_NO_MEMORY;
-    struct connection *connection = child->connection;
-    connection->passive = true;
-    connection_set_iss(connection, isn != NULL ? *isn : tcp_isn(tcp, &child->entry));
-    connection_set_irs(connection, syn->header.seq);
-    tcp_options_offer(connection);
-    tcp_options_agree(connection, syn);
-    connection->send.wnd = connection->send.wnd_max = syn->header.window;
-    connection->send.syn_due = true;
-    tcp_state_set(child, DAYTONA_TCP_SYN_RECEIVED, "SYN received");
-    child->parent = listener;
-    list_append(&queues->embryos, &child->sibling);
-    queues->embryo_count++;
-    tcp->counters.passive_opens++;
-    tcp_output_want(connection);
-    return DAYTONA_VERDICT_ACCEPTED;
+    *verdict = DAYTONA_VERDICT_BACKLOG_FULL;
+    if (tcp_listen_overflows(listener))
+        return NULL;
+    *verdict = DAYTONA_VERDICT_NO_MEMORY;
+    return handshake_child(listener, tuple, &handshake, NULL);
 }
 
 enum daytona_verdict tcp_listen_input(struct socket *listener, const struct demux_entry *tuple,
@@ -120,18 +134,14 @@ enum daytona_verdict tcp_listen_input(struct socket *listener, const struct demu
     return DAYTONA_VERDICT_UNACCEPTABLE;
 }
 
-bool tcp_listen_established(struct socket *child)
+void tcp_listen_established(struct socket *child)
 {
     struct listener *queues = &child->parent->listener;
-    if (queues->queue_count > queues->backlog)
-        return false;
     list_remove(&child->sibling);
-    queues->embryo_count--;
     list_append(&queues->queue, &child->sibling);
     queues->queue_count++;
     child->queued = true;
     socket_changed(child->parent, DAYTONA_READY_IN);
-    return true;
 }
 
 void tcp_listen_forget(struct socket *child)
@@ -140,10 +150,7 @@ void tcp_listen_forget(struct socket *child)
         return;
     struct listener *queues = &child->parent->listener;
     list_remove(&child->sibling);
-    if (child->queued)
-        queues->queue_count--;
-    else
-        queues->embryo_count--;
+    queues->queue_count -= child->queued;
     child->queued = false;
     child->parent = NULL;
 }
@@ -153,11 +160,19 @@ void tcp_open_passive(struct socket *socket, uint32_t backlog)
     if (socket->state != DAYTONA_TCP_LISTEN) {
         struct listener *queues = &socket->listener;
         *queues = (struct listener){0};
+        list_init(&queues->requests);
         list_init(&queues->embryos);
         list_init(&queues->queue);
         tcp_state_set(socket, DAYTONA_TCP_LISTEN, "listen");
     }
     socket->listener.backlog = backlog;
+}
+
+static void end_requests(struct listener *queues)
+{
+    struct list_node *node;
+    while ((node = list_first(&queues->requests)) != NULL)
+        request_drop(OWNER_OF(node, struct request, sibling), "listener closed");
 }
 
 static void end_children(struct list *children, const char *cause)
@@ -178,6 +193,7 @@ static void end_children(struct list *children, const char *cause)
 
 void tcp_listener_end(struct socket *listener)
 {
+    end_requests(&listener->listener);
     end_children(&listener->listener.embryos, "listener closed");
     end_children(&listener->listener.queue, "listener closed");
     tcp_state_set(listener, DAYTONA_TCP_CLOSED, "listener closed");

@@ -1,6 +1,7 @@
 /* Fills an event with what the connection is at, and hands it to the observer. */
 #include "stack/tcp/tcp_calls.h"
 #include "stack/tcp/tcp_parts.h"
+#include "stack/tcp/tcp_request.h"
 
 void observe_event(struct tcp *tcp, const struct socket *socket, enum daytona_event_type type,
                    uint64_t a, uint64_t b, const char *reason)
@@ -21,6 +22,28 @@ void observe_event(struct tcp *tcp, const struct socket *socket, enum daytona_ev
         event.ssthresh_bytes = connection->controls.ssthresh_bytes;
         event.srtt_us = connection->send.srtt_us;
     }
+    observer->event(observer->context, &event);
+}
+
+void observe_request(const struct request *request, enum daytona_event_type type, uint64_t a,
+                     uint64_t b, const char *reason)
+{
+    const struct tcp *tcp = request->listener->tcp;
+    const struct daytona_observer *observer = &tcp->observer;
+    if (observer->event == NULL || (observer->mask != 0 && (observer->mask >> type & 1) == 0))
+        return;
+    struct seq iss = request->handshake.iss;
+    const struct daytona_event event = {
+        .at = tcp->now,
+        .type = type,
+        .socket_index = request->id.index,
+        .socket_generation = request->id.generation,
+        .una = iss.value,
+        .nxt = seq_add(iss, 1).value,
+        .a = a,
+        .b = b,
+        .reason = reason,
+    };
     observer->event(observer->context, &event);
 }
 

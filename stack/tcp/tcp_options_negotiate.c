@@ -10,11 +10,9 @@
 _Static_assert(PATH_MTU_MIN > IP_AND_TCP + TIMESTAMP_SIZE && MSS_MIN > TIMESTAMP_SIZE,
                "however small the path and the peer, a segment has room for data");
 
-/* The smallest scale in which the largest window we may ever offer fits. */
-static uint8_t scale_for(const struct connection *connection)
+uint8_t tcp_scale_for(const struct socket *socket)
 {
-    const struct socket *socket = connection->socket;
-    uint64_t window = connection->tcp->config.receive_buffer_max;
+    uint64_t window = socket->tcp->config.receive_buffer_max;
     if (window < (uint64_t)socket->options[DAYTONA_OPTION_RECEIVE_BUFFER])
         window = (uint64_t)socket->options[DAYTONA_OPTION_RECEIVE_BUFFER];
     uint64_t clamp = (uint64_t)socket->options[DAYTONA_OPTION_WINDOW_CLAMP];
@@ -26,10 +24,10 @@ static uint8_t scale_for(const struct connection *connection)
     return scale;
 }
 
-static uint32_t maximum_segment(const struct connection *connection)
+uint32_t tcp_mss_for(const struct socket *socket, uint32_t path_mtu)
 {
-    uint32_t mss = connection->send.path_mtu - IP_AND_TCP;
-    uint32_t bound = (uint32_t)connection->socket->options[DAYTONA_OPTION_MAXIMUM_SEGMENT];
+    uint32_t mss = path_mtu - IP_AND_TCP;
+    uint32_t bound = (uint32_t)socket->options[DAYTONA_OPTION_MAXIMUM_SEGMENT];
     if (bound != 0 && bound < mss)
         mss = bound;
     return mss > UINT16_MAX ? UINT16_MAX : mss;
@@ -38,8 +36,8 @@ static uint32_t maximum_segment(const struct connection *connection)
 void tcp_options_offer(struct connection *connection)
 {
     connection->timestamps = connection->sack = connection->window_scaling = true;
-    connection->receive.window_scale = scale_for(connection);
-    connection->receive.advertised_mss = maximum_segment(connection);
+    connection->receive.window_scale = tcp_scale_for(connection->socket);
+    connection->receive.advertised_mss = tcp_mss_for(connection->socket, connection->send.path_mtu);
     connection->send.peer_mss = MSS_DEFAULT;
     tcp_mss_update(connection);
 }
@@ -68,7 +66,7 @@ void tcp_options_agree(struct connection *connection, const struct segment *syn)
 void tcp_mss_update(struct connection *connection)
 {
     struct sender *send = &connection->send;
-    uint32_t mss = maximum_segment(connection);
+    uint32_t mss = tcp_mss_for(connection->socket, send->path_mtu);
     if (mss > send->peer_mss)
         mss = send->peer_mss;
     if (connection->timestamps)

@@ -4,6 +4,7 @@
  */
 #include "stack/tcp/tcp_calls.h"
 #include "stack/tcp/tcp_parts.h"
+#include "stack/tcp/tcp_request.h"
 
 #include <assert.h>
 
@@ -261,12 +262,13 @@ bool tcp_output_next(struct connection *connection, struct daytona_packet_out *o
 
 bool tcp_output_waits(const struct tcp *tcp)
 {
-    return list_first(&tcp->output) != NULL || list_first(&tcp->replies) != NULL;
+    return list_first(&tcp->output) != NULL || list_first(&tcp->replies) != NULL ||
+           list_first(&tcp->requests) != NULL;
 }
 
 bool tcp_output(struct tcp *tcp, struct daytona_packet_out *out)
 {
-    if (tcp_reply_output(tcp, out))
+    if (tcp_reply_output(tcp, out) || tcp_request_output(tcp, out))
         return true;
     struct list_node *node;
     while ((node = list_first(&tcp->output)) != NULL) {

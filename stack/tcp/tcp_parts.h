@@ -6,11 +6,16 @@
 
 #include "stack/tcp/tcp_calls.h"
 
+struct request; /* tcp_request.h */
+
 /* ------------------------------------------------------------------ tcp_state.c */
 
 /** The only writer of socket->state: asserts that RFC 9293 figure 5 (and the timeouts and resets
  *  around it) has this edge, and tells the observer. `cause` is static. */
 void tcp_state_set(struct socket *socket, enum daytona_tcp_state state, const char *cause);
+
+/** A socket begins in SYN-RECEIVED, where its request has been: the observer knows already. */
+void tcp_state_inherit(struct socket *socket);
 
 /** States from ESTABLISHED on: RFC 9293's "synchronized", without SYN-RECEIVED. */
 bool tcp_state_synchronized(enum daytona_tcp_state state);
@@ -28,14 +33,34 @@ static inline void observe(struct tcp *tcp, const struct socket *socket,
         observe_event(tcp, socket, type, a, b, reason);
 }
 
+/** The same about a request. */
+void observe_request(const struct request *request, enum daytona_event_type type, uint64_t a,
+                     uint64_t b, const char *reason);
+
 /** Tells the observer the last that is known of a connection; it still has its socket. */
 void tcp_observe_end(const struct connection *connection);
 
 /* ------------------------------------------------------------------ tcp_record.c */
 
-/** A connection record for the socket, its buffers empty and its path asked for. NULL: no
+/** A connection record for the socket, its buffers empty, on a path of `path_mtu` bytes. NULL: no
  *  memory. */
-struct connection *connection_new(struct socket *socket);
+struct connection *connection_new(struct socket *socket, uint32_t path_mtu);
+
+/** Asks the driver for the path's MTU; what the network has said of it counts too. */
+uint32_t tcp_path_mtu_ask(const struct tcp *tcp, const struct demux_entry *tuple);
+
+/** A socket without an id, which it gets by one of the next two; NULL: no memory. */
+struct socket *socket_unnamed(struct tcp *tcp);
+
+/** Gives it an id of its own; false: no memory. */
+bool socket_name(struct socket *socket);
+
+/** Gives it the request's. */
+void socket_name_after(struct socket *socket, const struct request *request);
+
+/** Gives the request an id; false: no memory. And takes it back. */
+bool request_name(struct tcp *tcp, struct request *request);
+void request_unname(struct tcp *tcp, const struct request *request);
 
 /** Sets our and the peer's initial sequence number, and all that counts from them. */
 void connection_set_iss(struct connection *connection, struct seq iss);
@@ -71,6 +96,12 @@ static inline uint32_t tcp_timestamp(const struct tcp *tcp, uint32_t offset)
 
 /* ------------------------------------------------------------------ tcp_options_negotiate.c */
 
+/** The smallest scale in which the largest window that the socket may ever offer fits. */
+uint8_t tcp_scale_for(const struct socket *socket);
+
+/** The MSS that the socket offers on a path. */
+uint32_t tcp_mss_for(const struct socket *socket, uint32_t path_mtu);
+
 /** What our SYN offers. */
 void tcp_options_offer(struct connection *connection);
 
@@ -91,8 +122,16 @@ enum daytona_verdict tcp_listen_input(struct socket *listener, const struct demu
 struct socket *tcp_listener_find(const struct tcp *tcp, const struct daytona_endpoint *local,
                                  const struct daytona_endpoint *remote);
 
-/** A child has reached ESTABLISHED: moves it to the accept queue. False when that is full. */
-bool tcp_listen_established(struct socket *child);
+/** A child has reached ESTABLISHED: moves it to the accept queue. */
+void tcp_listen_established(struct socket *child);
+
+/** As in Linux one more than the backlog fits into the accept queue. Counted when it is full. */
+bool tcp_listen_overflows(struct socket *listener);
+
+/** A segment that may be the ACK of a cookie: the child to which it is to be given, or NULL and
+ *  *verdict. */
+struct connection *tcp_listen_cookie(struct socket *listener, const struct demux_entry *tuple,
+                                     const struct segment *segment, enum daytona_verdict *verdict);
 
 /** RFC 9293 section 3.10.7.3. tcp_syn_sent.c */
 enum daytona_verdict tcp_syn_sent_input(struct connection *connection, struct segment *segment);
@@ -247,6 +286,8 @@ void tcp_delayed_ack_fired(struct connection *connection);
 /** Moves receive.edge if it should, and returns the window field for a segment sent now. */
 uint16_t tcp_window_field(struct connection *connection, bool syn);
 
+#define TRICKLE_SEGMENTS 4u /* window when memory is short: Linux __tcp_select_window */
+
 /** Would a window update tell the peer enough to send one? */
 bool tcp_window_update_due(const struct connection *connection);
 
@@ -292,12 +333,13 @@ void tcp_transmit(struct connection *connection, const struct outgoing *what,
 struct reply {
     struct list_node node;
     struct daytona_endpoint local, remote;
-    struct seq seq, ack;
-    uint32_t timestamp_value, timestamp_echo;
-    uint16_t window;
-    uint8_t flags;
-    bool has_timestamps;
+    struct tcp_header header;              /**< ports are filled in when it is written */
+    uint8_t type_of_service, time_to_live; /**< time_to_live 0: the usual one */
 };
+
+/** Writes a segment without payload for the socket `owner`, whose settings it bears. */
+void tcp_bare_output(const struct socket *owner, const struct demux_entry *tuple,
+                     struct tcp_header *header, struct daytona_packet_out *out);
 
 /** Queues a copy; false (and nothing happens) above the bound or without memory. */
 bool tcp_reply(struct tcp *tcp, const struct reply *reply);

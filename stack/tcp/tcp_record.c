@@ -4,6 +4,7 @@
  */
 #include "stack/tcp/tcp_calls.h"
 #include "stack/tcp/tcp_parts.h"
+#include "stack/tcp/tcp_request.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -15,7 +16,7 @@
 #define PATH_MTU_MAX 65535u /* no IPv4 packet is longer */
 
 struct slot {
-    struct socket *socket; /* NULL: free */
+    struct demux_entry *entry; /* of a socket or a request; NULL: free */
     uint32_t next_free;
 };
 
@@ -27,6 +28,7 @@ int tcp_init(struct tcp *tcp, struct memory *memory, const struct daytona_stack_
         tcp->observer = *observer;
     list_init(&tcp->output);
     list_init(&tcp->replies);
+    list_init(&tcp->requests);
     list_init(&tcp->changed);
     list_init(&tcp->dead);
     list_init(&tcp->ended);
@@ -76,73 +78,150 @@ static void slots_release(struct tcp *tcp)
     slots->first_free = SLOT_NONE;
 }
 
-static bool slot_take(struct socket *socket)
+static bool slot_take(struct tcp *tcp, struct demux_entry *entry, struct daytona_socket_id *id)
 {
-    struct tcp *tcp = socket->tcp;
     if (tcp->slots.first_free == SLOT_NONE && !slots_grow(tcp))
         return false;
     uint32_t index = tcp->slots.first_free;
     struct slot *slot = slot_at(tcp, index);
     tcp->slots.first_free = slot->next_free;
     tcp->slots.used++;
-    slot->socket = socket;
+    slot->entry = entry;
     if (++tcp->slots.generation == 0)
         tcp->slots.generation = 1;
-    socket->id = (struct daytona_socket_id){index, tcp->slots.generation};
+    *id = (struct daytona_socket_id){index, tcp->slots.generation};
     return true;
 }
 
-static void slot_give_up(struct socket *socket)
+static void slot_give_up(struct tcp *tcp, const struct demux_entry *entry, uint32_t index)
 {
-    struct tcp *tcp = socket->tcp;
-    struct slot *slot = slot_at(tcp, socket->id.index);
-    assert(slot->socket == socket);
-    slot->socket = NULL;
+    struct slot *slot = slot_at(tcp, index);
+    assert(slot->entry == entry);
+    slot->entry = NULL;
     slot->next_free = tcp->slots.first_free;
-    tcp->slots.first_free = socket->id.index;
+    tcp->slots.first_free = index;
     if (--tcp->slots.used == 0)
         slots_release(tcp);
 }
 
-struct socket *socket_new(struct tcp *tcp, int *error)
+static bool sockets_full(const struct tcp *tcp)
 {
-    *error = -ENFILE;
-    if (tcp->config.sockets_max != 0 && tcp->slots.used >= tcp->config.sockets_max)
-        return NULL;
-    *error = -ENOMEM;
+    return tcp->config.sockets_max != 0 &&
+           tcp->slots.used - tcp->request_count >= tcp->config.sockets_max;
+}
+
+struct socket *socket_unnamed(struct tcp *tcp)
+{
     struct socket *socket = memory_take_zeroed(tcp->memory, sizeof *socket);
     if (socket == NULL) {
         tcp->counters.allocation_failures++;
         return NULL;
     }
     socket->tcp = tcp;
-    if (!slot_take(socket)) {
-        tcp->counters.allocation_failures++;
-        memory_return(tcp->memory, socket);
-        return NULL;
-    }
     socket->state = DAYTONA_TCP_CLOSED;
     socket->congestion = tcp->congestion;
     settings_share(socket, &tcp->settings);
     return socket;
 }
 
+bool socket_name(struct socket *socket)
+{
+    struct tcp *tcp = socket->tcp;
+    if (sockets_full(tcp))
+        return false;
+    bool named = slot_take(tcp, &socket->entry, &socket->id);
+    tcp->counters.allocation_failures += !named;
+    return named;
+}
+
+void socket_name_after(struct socket *socket, const struct request *request)
+{
+    struct slot *slot = slot_at(socket->tcp, request->id.index);
+    assert(slot->entry == &request->entry);
+    slot->entry = &socket->entry;
+    socket->id = request->id;
+    socket->tcp->request_count--;
+}
+
+bool request_name(struct tcp *tcp, struct request *request)
+{
+    bool named = slot_take(tcp, &request->entry, &request->id);
+    tcp->counters.allocation_failures += !named;
+    tcp->request_count += named;
+    return named;
+}
+
+void request_unname(struct tcp *tcp, const struct request *request)
+{
+    tcp->request_count--;
+    slot_give_up(tcp, &request->entry, request->id.index);
+}
+
+struct socket *socket_new(struct tcp *tcp, int *error)
+{
+    *error = -ENFILE;
+    if (sockets_full(tcp))
+        return NULL;
+    *error = -ENOMEM;
+    struct socket *socket = socket_unnamed(tcp);
+    if (socket == NULL || socket_name(socket))
+        return socket;
+    settings_release(socket);
+    memory_return(tcp->memory, socket);
+    return NULL;
+}
+
+/* What is in the slot of `index`, NULL nothing. */
+static struct demux_entry *slot_entry(const struct tcp *tcp, uint32_t index)
+{
+    return index < tcp->slots.block_count * SLOT_BLOCK ? slot_at(tcp, index)->entry : NULL;
+}
+
 struct socket *socket_find(const struct tcp *tcp, struct daytona_socket_id id)
 {
-    if (id.index >= tcp->slots.block_count * SLOT_BLOCK)
+    struct demux_entry *entry = slot_entry(tcp, id.index);
+    if (entry == NULL || entry->owner != DEMUX_SOCKET)
         return NULL;
-    struct socket *socket = slot_at(tcp, id.index)->socket;
-    return socket != NULL && socket->id.generation == id.generation ? socket : NULL;
+    struct socket *socket = OWNER_OF(entry, struct socket, entry);
+    return socket->id.generation == id.generation ? socket : NULL;
+}
+
+const struct request *request_find(const struct tcp *tcp, struct daytona_socket_id id)
+{
+    struct demux_entry *entry = slot_entry(tcp, id.index);
+    if (entry == NULL || entry->owner != DEMUX_REQUEST)
+        return NULL;
+    const struct request *request = OWNER_OF(entry, struct request, entry);
+    return request->id.generation == id.generation ? request : NULL;
 }
 
 struct socket *socket_from_index(const struct tcp *tcp, uint32_t index)
 {
     for (; index < tcp->slots.block_count * SLOT_BLOCK; index++) {
-        struct socket *socket = slot_at(tcp, index)->socket;
-        if (socket != NULL && !socket->gone)
+        struct demux_entry *entry = slot_at(tcp, index)->entry;
+        if (entry == NULL || entry->owner != DEMUX_SOCKET)
+            continue;
+        struct socket *socket = OWNER_OF(entry, struct socket, entry);
+        if (!socket->gone)
             return socket;
     }
     return NULL;
+}
+
+bool tcp_next_id(const struct tcp *tcp, uint32_t index, struct daytona_socket_id *id)
+{
+    for (; index < tcp->slots.block_count * SLOT_BLOCK; index++) {
+        struct demux_entry *entry = slot_at(tcp, index)->entry;
+        if (entry == NULL)
+            continue;
+        const struct socket *socket =
+            entry->owner == DEMUX_SOCKET ? OWNER_OF(entry, struct socket, entry) : NULL;
+        if (socket != NULL && socket->gone)
+            continue;
+        *id = socket != NULL ? socket->id : OWNER_OF(entry, struct request, entry)->id;
+        return true;
+    }
+    return false;
 }
 
 void socket_changed(struct socket *socket, unsigned edges)
@@ -182,11 +261,25 @@ void socket_drop(struct socket *socket)
 {
     socket_detach(socket);
     list_remove(&socket->changed);
-    slot_give_up(socket);
+    if (socket->id.generation != 0)
+        slot_give_up(socket->tcp, &socket->entry, socket->id.index);
     list_append(&socket->tcp->dead, &socket->changed);
 }
 
-struct connection *connection_new(struct socket *socket)
+uint32_t tcp_path_mtu_ask(const struct tcp *tcp, const struct demux_entry *tuple)
+{
+    struct daytona_path path = {.mtu = 1500};
+    if (tcp->config.path != NULL)
+        tcp->config.path(tcp->config.path_context, &tuple->local.address, &tuple->remote.address,
+                         &path);
+    uint32_t known = tcp_path_mtu_known(tcp, &tuple->remote.address);
+    uint32_t mtu = known != 0 && known < path.mtu ? known : path.mtu;
+    if (mtu < PATH_MTU_MIN)
+        mtu = PATH_MTU_MIN;
+    return mtu > PATH_MTU_MAX ? PATH_MTU_MAX : mtu;
+}
+
+struct connection *connection_new(struct socket *socket, uint32_t path_mtu)
 {
     struct tcp *tcp = socket->tcp;
     struct connection *connection = memory_take_zeroed(tcp->memory, sizeof *connection);
@@ -204,17 +297,7 @@ struct connection *connection_new(struct socket *socket)
     connection->receive.mss = 536; /* RFC 9293 section 3.7.1: the least a peer sends in full */
     connection->send.rto_us = RTO_INITIAL_US;
     connection->send.buffer_bytes = (uint32_t)socket->options[DAYTONA_OPTION_SEND_BUFFER];
-
-    struct daytona_path path = {.mtu = 1500};
-    if (tcp->config.path != NULL)
-        tcp->config.path(tcp->config.path_context, &socket->entry.local.address,
-                         &socket->entry.remote.address, &path);
-    uint32_t known = tcp_path_mtu_known(tcp, &socket->entry.remote.address);
-    connection->send.path_mtu = known != 0 && known < path.mtu ? known : path.mtu;
-    if (connection->send.path_mtu < PATH_MTU_MIN)
-        connection->send.path_mtu = PATH_MTU_MIN;
-    if (connection->send.path_mtu > PATH_MTU_MAX)
-        connection->send.path_mtu = PATH_MTU_MAX;
+    connection->send.path_mtu = path_mtu;
     tcp_autotune_limit(connection);
     socket->connection = connection;
     return connection;

@@ -5,7 +5,8 @@
 #include "stack/tcp/tcp_parts.h"
 #include "stack/wire/bare_packet.h"
 
-#define REPLIES_MAX 1024u
+#define REPLIES_MAX  1024u
+#define TIME_TO_LIVE 64 /* Linux net.ipv4.ip_default_ttl */
 
 bool tcp_reply(struct tcp *tcp, const struct reply *reply)
 {
@@ -16,31 +17,39 @@ bool tcp_reply(struct tcp *tcp, const struct reply *reply)
     *copy = *reply;
     list_append(&tcp->replies, &copy->node);
     tcp->reply_count++;
-    if ((reply->flags & TCP_RST) != 0)
+    if ((reply->header.flags & TCP_RST) != 0)
         tcp->counters.resets_sent++;
     return true;
 }
 
-static void reply_write(const struct reply *reply, struct daytona_packet_out *out)
+/* A packet that is all header. */
+static void bare_write(const struct daytona_endpoint *local, const struct daytona_endpoint *remote,
+                       struct tcp_header *header, uint8_t type_of_service, uint8_t time_to_live,
+                       struct daytona_packet_out *out)
 {
-    struct tcp_header header = {
-        .source_port = reply->local.port,
-        .destination_port = reply->remote.port,
-        .seq = reply->seq,
-        .ack = reply->ack,
-        .flags = reply->flags,
-        .window = reply->window,
-        .has_timestamps = reply->has_timestamps,
-        .timestamp_value = reply->timestamp_value,
-        .timestamp_echo = reply->timestamp_echo,
+    struct ipv4_header ip = {
+        .source = local->address,
+        .destination = remote->address,
+        .type_of_service = type_of_service,
+        .time_to_live = time_to_live,
     };
-    out->source = reply->local.address;
-    out->destination = reply->remote.address;
-    out->header_length = bare_packet_emit(&header, &out->source, &out->destination, out->header);
+    header->source_port = local->port;
+    header->destination_port = remote->port;
+    out->source = ip.source;
+    out->destination = ip.destination;
+    out->header_length = bare_packet_emit_as(header, &ip, out->header);
     out->transport_offset = IPV4_HEADER_MIN;
     out->segment_bytes = 0;
     out->span_count = 0;
     out->payload_length = 0;
+}
+
+void tcp_bare_output(const struct socket *owner, const struct demux_entry *tuple,
+                     struct tcp_header *header, struct daytona_packet_out *out)
+{
+    bare_write(&tuple->local, &tuple->remote, header,
+               (uint8_t)owner->options[DAYTONA_OPTION_TYPE_OF_SERVICE],
+               (uint8_t)owner->options[DAYTONA_OPTION_TIME_TO_LIVE], out);
 }
 
 bool tcp_reply_output(struct tcp *tcp, struct daytona_packet_out *out)
@@ -49,7 +58,8 @@ bool tcp_reply_output(struct tcp *tcp, struct daytona_packet_out *out)
     if (node == NULL)
         return false;
     struct reply *reply = OWNER_OF(node, struct reply, node);
-    reply_write(reply, out);
+    bare_write(&reply->local, &reply->remote, &reply->header, reply->type_of_service,
+               reply->time_to_live != 0 ? reply->time_to_live : TIME_TO_LIVE, out);
     list_remove(node);
     tcp->reply_count--;
     memory_return(tcp->memory, reply);
@@ -73,11 +83,11 @@ enum daytona_verdict tcp_reset_unknown(struct tcp *tcp, const struct demux_entry
         return DAYTONA_VERDICT_UNACCEPTABLE;
     struct reply reply = {.local = tuple->local, .remote = tuple->remote};
     if ((header->flags & TCP_ACK) != 0) {
-        reply.seq = header->ack;
-        reply.flags = TCP_RST;
+        reply.header.seq = header->ack;
+        reply.header.flags = TCP_RST;
     } else {
-        reply.ack = seq_add(header->seq, length);
-        reply.flags = TCP_RST | TCP_ACK;
+        reply.header.ack = seq_add(header->seq, length);
+        reply.header.flags = TCP_RST | TCP_ACK;
     }
     observe(tcp, NULL, DAYTONA_EVENT_RESET, 1, 0, "no connection");
     return tcp_reply(tcp, &reply) ? DAYTONA_VERDICT_RESET_SENT : DAYTONA_VERDICT_NO_MEMORY;
@@ -91,12 +101,12 @@ void tcp_reset_send(struct connection *connection, const char *cause)
     struct reply reply = {
         .local = connection->socket->entry.local,
         .remote = connection->socket->entry.remote,
-        .seq = offset_seq(seq),
-        .ack = offset_seq(connection->receive.nxt),
-        .flags = TCP_RST | TCP_ACK,
-        .has_timestamps = connection->timestamps,
-        .timestamp_value = tcp_timestamp(connection->tcp, connection->timestamp_offset),
-        .timestamp_echo = connection->receive.timestamp_recent,
+        .header = {.seq = offset_seq(seq),
+                   .ack = offset_seq(connection->receive.nxt),
+                   .flags = TCP_RST | TCP_ACK,
+                   .has_timestamps = connection->timestamps,
+                   .timestamp_value = tcp_timestamp(connection->tcp, connection->timestamp_offset),
+                   .timestamp_echo = connection->receive.timestamp_recent},
     };
     observe(connection->tcp, connection->socket, DAYTONA_EVENT_RESET, 1, 0, cause);
     tcp_reply(connection->tcp, &reply);
@@ -108,8 +118,7 @@ void tcp_reset_answer(struct connection *connection, const struct segment *segme
     struct reply reply = {
         .local = connection->socket->entry.local,
         .remote = connection->socket->entry.remote,
-        .seq = segment->header.ack,
-        .flags = TCP_RST,
+        .header = {.seq = segment->header.ack, .flags = TCP_RST},
     };
     observe(connection->tcp, connection->socket, DAYTONA_EVENT_RESET, 1, 0, cause);
     tcp_reply(connection->tcp, &reply);

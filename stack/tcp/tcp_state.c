@@ -31,6 +31,12 @@ bool tcp_state_synchronized(enum daytona_tcp_state state)
     return (SYNCHRONIZED >> state & 1) != 0;
 }
 
+void tcp_state_inherit(struct socket *socket)
+{
+    assert(socket->state == DAYTONA_TCP_CLOSED);
+    socket->state = DAYTONA_TCP_SYN_RECEIVED;
+}
+
 void tcp_state_set(struct socket *socket, enum daytona_tcp_state state, const char *cause)
 {
     enum daytona_tcp_state old = socket->state;

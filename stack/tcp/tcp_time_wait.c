@@ -23,13 +23,13 @@ static void time_wait_acknowledge(struct socket *socket)
     struct reply reply = {
         .local = socket->entry.local,
         .remote = socket->entry.remote,
-        .seq = offset_seq(wait->send_nxt),
-        .ack = offset_seq(wait->receive_nxt),
-        .window = wait->window,
-        .flags = TCP_ACK,
-        .has_timestamps = wait->timestamps,
-        .timestamp_value = tcp_timestamp(tcp, wait->timestamp_offset),
-        .timestamp_echo = wait->timestamp_recent,
+        .header = {.seq = offset_seq(wait->send_nxt),
+                   .ack = offset_seq(wait->receive_nxt),
+                   .window = wait->window,
+                   .flags = TCP_ACK,
+                   .has_timestamps = wait->timestamps,
+                   .timestamp_value = tcp_timestamp(tcp, wait->timestamp_offset),
+                   .timestamp_echo = wait->timestamp_recent},
     };
     socket->time_wait.answered = tcp->now;
     tcp_reply(tcp, &reply);

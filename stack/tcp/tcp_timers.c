@@ -4,6 +4,7 @@
  */
 #include "stack/tcp/tcp_calls.h"
 #include "stack/tcp/tcp_parts.h"
+#include "stack/tcp/tcp_request.h"
 
 #include <errno.h>
 
@@ -118,14 +119,18 @@ static const struct timer_action {
     size_t offset;
     void (*connection_fired)(struct connection *);
     void (*socket_fired)(struct socket *);
+    void (*request_fired)(struct request *);
 } timer_actions[TIMER_KIND_COUNT] = {
-    [TIMER_RETRANSMIT] = {offsetof(struct connection, send.timer), tcp_retransmit_fired, NULL},
-    [TIMER_PERSIST] = {offsetof(struct connection, send.timer), tcp_persist_fired, NULL},
-    [TIMER_CORK] = {offsetof(struct connection, send.timer), cork_fired, NULL},
-    [TIMER_DELAYED_ACK] = {offsetof(struct connection, receive.timer), tcp_delayed_ack_fired, NULL},
-    [TIMER_KEEPALIVE] = {offsetof(struct socket, life), NULL, keepalive_fired},
-    [TIMER_FIN_WAIT_2] = {offsetof(struct socket, life), NULL, fin_wait_2_fired},
-    [TIMER_TIME_WAIT] = {offsetof(struct socket, life), NULL, time_wait_fired},
+    [TIMER_RETRANSMIT] = {offsetof(struct connection, send.timer), tcp_retransmit_fired, NULL,
+                          NULL},
+    [TIMER_PERSIST] = {offsetof(struct connection, send.timer), tcp_persist_fired, NULL, NULL},
+    [TIMER_CORK] = {offsetof(struct connection, send.timer), cork_fired, NULL, NULL},
+    [TIMER_DELAYED_ACK] = {offsetof(struct connection, receive.timer), tcp_delayed_ack_fired, NULL,
+                           NULL},
+    [TIMER_KEEPALIVE] = {offsetof(struct socket, life), NULL, keepalive_fired, NULL},
+    [TIMER_FIN_WAIT_2] = {offsetof(struct socket, life), NULL, fin_wait_2_fired, NULL},
+    [TIMER_TIME_WAIT] = {offsetof(struct socket, life), NULL, time_wait_fired, NULL},
+    [TIMER_SYN_ACK] = {offsetof(struct request, timer), NULL, NULL, tcp_request_fired},
 };
 
 void tcp_run_timers(struct tcp *tcp)
@@ -136,7 +141,9 @@ void tcp_run_timers(struct tcp *tcp)
         void *owner = (uint8_t *)timer - action->offset;
         if (action->connection_fired != NULL)
             action->connection_fired(owner);
-        else
+        else if (action->socket_fired != NULL)
             action->socket_fired(owner);
+        else
+            action->request_fired(owner);
     }
 }

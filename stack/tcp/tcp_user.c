@@ -13,6 +13,8 @@ static int tuple_claim(struct socket *socket, struct seq *iss)
     struct demux_entry *entry =
         demux_find_tuple(&tcp->demux, &socket->entry.local, &socket->entry.remote);
     if (entry != NULL) {
+        if (entry->owner != DEMUX_SOCKET)
+            return -EADDRINUSE;
         struct socket *old = OWNER_OF(entry, struct socket, entry);
         if (!tcp_time_wait_reusable(old))
             return -EADDRINUSE;
@@ -29,7 +31,7 @@ int tcp_open_active(struct socket *socket)
     int error = tuple_claim(socket, &iss);
     if (error < 0)
         return error;
-    struct connection *connection = connection_new(socket);
+    struct connection *connection = connection_new(socket, tcp_path_mtu_ask(tcp, &socket->entry));
     if (connection == NULL) {
         demux_remove_tuple(&tcp->demux, &socket->entry);
         return -ENOMEM;

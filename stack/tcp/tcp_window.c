@@ -5,8 +5,6 @@
  */
 #include "stack/tcp/tcp_parts.h"
 
-#define TRICKLE_SEGMENTS 4u /* Linux __tcp_select_window under memory pressure */
-
 /* The window may be this many bytes, counted from the reader. */
 static uint32_t window_limit(const struct connection *connection)
 {

@@ -15,4 +15,9 @@
 uint16_t bare_packet_emit(struct tcp_header *header, const struct daytona_address *source,
                           const struct daytona_address *destination, uint8_t out[BARE_PACKET_MAX]);
 
+/** The same under an IP header of the caller's: addresses, type of service and time to live count,
+ *  the rest is filled in. */
+uint16_t bare_packet_emit_as(struct tcp_header *header, struct ipv4_header *ip,
+                             uint8_t out[BARE_PACKET_MAX]);
+
 #endif

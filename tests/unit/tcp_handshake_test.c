@@ -340,15 +340,18 @@ static void embryos_are_bounded(void **state)
 {
     (void)state;
     struct peer peer;
-    peer_start(&peer, NULL);
+    const struct daytona_stack_config config = {
+        .owns_every_port = true, .syn_queue_max = 128, .syn_cookies = DAYTONA_SYN_COOKIES_OFF};
+    peer_start(&peer, &config);
     peer_listener(&peer, OUR_PORT, 5);
     unsigned taken = 0;
     for (uint16_t port = 10000; port < 10500; port++) {
         peer.peer_port = port;
         taken += peer_syn(&peer, &offer_all) == DAYTONA_VERDICT_ACCEPTED;
     }
-    assert_int_equal(taken, 129);
-    assert_int_equal(daytona_stack_counters(peer.stack)->listen_overflows, 500 - 129);
+    assert_int_equal(taken, 128);
+    assert_int_equal(daytona_stack_counters(peer.stack)->listen_overflows, 500 - 128);
+    assert_int_equal(peer.events[DAYTONA_EVENT_LISTEN_OVERFLOW], 500 - 128);
     peer_stop(&peer);
 }
 
