@@ -6,7 +6,11 @@
 #include "preload/wrappers.h"
 
 #include <limits.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #define MESSAGES_MAX 1024 /* Linux: UIO_MAXIOV bounds recvmmsg and sendmmsg too */
@@ -99,6 +103,32 @@ ssize_t daytona_recvfrom(int descriptor, void *data, size_t length, int flags,
                          before);
 }
 
+/* TCP_INQ: the control message, where there is room for it. Returns MSG_CTRUNC or 0. */
+static int tell_queued(struct file *file, struct msghdr *message)
+{
+    socklen_t room = message->msg_control == NULL ? 0 : (socklen_t)message->msg_controllen;
+    message->msg_controllen = 0;
+    int queued = file_bytes_hinted(file);
+    if (queued < 0)
+        return 0;
+    union {
+        struct cmsghdr header;
+        uint8_t bytes[CMSG_SPACE(sizeof queued)];
+    } control = {.header = {.cmsg_len = CMSG_LEN(sizeof queued),
+                            .cmsg_level = IPPROTO_TCP,
+                            .cmsg_type = TCP_CM_INQ}};
+    if (room < sizeof(struct cmsghdr))
+        return MSG_CTRUNC;
+    int cut = room < control.header.cmsg_len ? MSG_CTRUNC : 0;
+    if (cut != 0)
+        control.header.cmsg_len = room;
+    memcpy(CMSG_DATA(&control.header), &queued, sizeof queued);
+    size_t length = room < sizeof control.bytes ? room : sizeof control.bytes;
+    memcpy(message->msg_control, control.bytes, length);
+    message->msg_controllen = length;
+    return cut;
+}
+
 static ssize_t receive_message(struct file *file, struct msghdr *message, int flags)
 {
     int message_flags = 0;
@@ -110,8 +140,8 @@ static ssize_t receive_message(struct file *file, struct msghdr *message, int fl
         return result;
     if (message->msg_name != NULL)
         message->msg_namelen = 0;
-    message->msg_controllen = 0;
-    message->msg_flags = message_flags | (flags & MSG_CMSG_CLOEXEC);
+    int told = tell_queued(file, message);
+    message->msg_flags = message_flags | told | (flags & MSG_CMSG_CLOEXEC);
     return result;
 }
 

@@ -55,6 +55,9 @@ ssize_t file_sendfile(struct file *file, int in, off_t *offset, size_t count);
 
 /** FIONREAD / SIOCINQ: bytes that can be received. -EINVAL on a listener. */
 int file_bytes_readable(struct file *file);
+/** TCP_INQ: bytes left to be read, 1 rather than 0 when the stream has ended so that the
+ *  application reads once more. -ENODATA when the application has not asked for it. */
+int file_bytes_hinted(struct file *file);
 /** TIOCOUTQ / SIOCOUTQ: bytes sent or queued and not acknowledged; SIOCOUTQNSD: not yet sent. */
 int file_bytes_unacknowledged(struct file *file);
 int file_bytes_unsent(struct file *file);

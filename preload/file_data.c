@@ -109,6 +109,17 @@ static ptrdiff_t receive_now(struct file *file, const struct cursor *cursor, uns
     return got;
 }
 
+/* SO_RCVLOWAT: a read waits until so much is here, or nothing more will come. */
+static void await_low_water(struct patience *patience, size_t wanted)
+{
+    struct file *file = patience->file;
+    int64_t least;
+    if (daytona_stack_get_option(engine.stack, file->id, DAYTONA_OPTION_RECEIVE_LOW_WATER,
+                                 &least) == 0 &&
+        least > 1 && (uint64_t)least <= wanted)
+        wait_patiently(patience);
+}
+
 static ssize_t receive_locked(struct file *file, struct cursor *cursor, int flags)
 {
     struct patience patience = {
@@ -116,6 +127,8 @@ static ssize_t receive_locked(struct file *file, struct cursor *cursor, int flag
     bool once = (flags & (MSG_PEEK | MSG_OOB)) != 0;
     bool all = (flags & MSG_WAITALL) != 0 && !once;
     size_t wanted = cursor_left(cursor), total = 0;
+    if (!once && !all)
+        await_low_water(&patience, wanted);
     for (;;) {
         bool filled;
         ptrdiff_t got = receive_now(file, cursor, receive_flags(flags), &filled);
@@ -241,7 +254,7 @@ static int amount(struct file *file, uint32_t (*of)(const struct daytona_connect
 
 static uint32_t received(const struct daytona_connection_info *info)
 {
-    return info->receive_queued;
+    return info->receive_readable;
 }
 
 static uint32_t unacknowledged(const struct daytona_connection_info *info)
@@ -267,6 +280,19 @@ int file_bytes_unacknowledged(struct file *file)
 int file_bytes_unsent(struct file *file)
 {
     return amount(file, unsent);
+}
+
+int file_bytes_hinted(struct file *file)
+{
+    struct daytona_connection_info info;
+    int64_t wanted;
+    if (file_get_option(file, DAYTONA_OPTION_TELL_QUEUED, &wanted) < 0 || wanted == 0 ||
+        file_info(file, &info) < 0)
+        return -ENODATA;
+    bool over = info.state == DAYTONA_TCP_CLOSE_WAIT || info.state == DAYTONA_TCP_CLOSING ||
+                info.state == DAYTONA_TCP_LAST_ACK || info.state == DAYTONA_TCP_TIME_WAIT ||
+                info.state == DAYTONA_TCP_CLOSED;
+    return info.receive_queued == 0 && over ? 1 : (int)info.receive_queued;
 }
 
 int file_at_mark(struct file *file)

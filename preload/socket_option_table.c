@@ -16,6 +16,9 @@
 #define SEND_BUFFER_MIN    2304 /* Linux: SOCK_MIN_SNDBUF / 2 */
 #define PAYLOAD_MAX        (INT_MAX / 2)
 #define ECN_BITS           3
+#define FIN_WAIT_STANDARD  60  /* net.ipv4.tcp_fin_timeout, seconds */
+#define FIN_WAIT_MAX       120 /* Linux TCP_FIN_TIMEOUT_MAX */
+#define TIMEOUT_MAX        120 /* Linux TCP_RTO_MAX */
 #define HOPS_STANDARD      64
 
 #define NAMED(level, name)       level, name, #name
@@ -55,6 +58,9 @@ static const struct socket_option_row rows[] = {
     {NAMED(SOL_SOCKET, SO_ZEROCOPY), ONLY(FIXED, 0)},
     {NAMED(SOL_SOCKET, SO_TIMESTAMP), ONLY(FIXED, 0)},
     {NAMED(SOL_SOCKET, SO_TIMESTAMPING), ONLY(FIXED, 0)},
+    {NAMED(SOL_SOCKET, SO_TIMESTAMPNS), ONLY(FIXED, 0)},
+    {NAMED(SOL_SOCKET, SO_RXQ_OVFL), ONLY(FIXED, 0)},
+    {NAMED(SOL_SOCKET, SO_SELECT_ERR_QUEUE), ONLY(FIXED, 0)},
 
     {NAMED(IPPROTO_TCP, TCP_NODELAY), STACK(FLAG, NO_DELAY)},
     {NAMED(IPPROTO_TCP, TCP_CORK), STACK(FLAG, CORK)},
@@ -70,19 +76,28 @@ static const struct socket_option_row rows[] = {
     {NAMED(IPPROTO_TCP, TCP_CONGESTION), OTHER(CONTROLLER)},
     {NAMED(IPPROTO_TCP, TCP_INFO), OTHER(INFO)},
     {NAMED(IPPROTO_TCP, TCP_THIN_DUPACK), OTHER(IGNORED)},
-    {NAMED(IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS), ONLY(FIXED, 0)},
+    {NAMED(IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS), STACK(NUMBER, THIN_LINEAR), BETWEEN(0, 1)},
     {NAMED(IPPROTO_TCP, TCP_DEFER_ACCEPT), ONLY(FIXED, 0)},
+    {NAMED(IPPROTO_TCP, TCP_LINGER2), STACK(FIN_WAIT, FIN_WAIT_2_US)},
     {NAMED(IPPROTO_TCP, TCP_FASTOPEN), ONLY(FIXED, 0)},
     {NAMED(IPPROTO_TCP, TCP_FASTOPEN_CONNECT), ONLY(FIXED, 0)},
-    {NAMED(IPPROTO_TCP, TCP_NOTSENT_LOWAT), ONLY(FIXED, 0)},
+    {NAMED(IPPROTO_TCP, TCP_NOTSENT_LOWAT), STACK(UNSIGNED, NOT_SENT_LOW_WATER)},
     {NAMED(IPPROTO_TCP, TCP_SAVE_SYN), ONLY(FIXED, 0)},
-    {NAMED(IPPROTO_TCP, TCP_INQ), ONLY(FIXED, 0)},
+    {NAMED(IPPROTO_TCP, TCP_INQ), STACK(NUMBER, TELL_QUEUED), BETWEEN(0, 1)},
+    {NAMED(IPPROTO_TCP, TCP_CC_INFO), ONLY(EMPTY, ENOPROTOOPT)},
+    {NAMED(IPPROTO_TCP, TCP_ULP), ONLY(EMPTY, ENOENT)},
+    {NAMED(IPPROTO_TCP, TCP_TIMESTAMP), ONLY(CLOCK, EPERM)},
+    {NAMED(IPPROTO_TCP, TCP_REPAIR), ONLY(REFUSED, EPERM)},
+    {NAMED(IPPROTO_TCP, TCP_REPAIR_QUEUE), ONLY(REFUSED, EPERM), BETWEEN(0, EINVAL)},
+    {NAMED(IPPROTO_TCP, TCP_QUEUE_SEQ), ONLY(REFUSED, EPERM), BETWEEN(0, EINVAL)},
+    {NAMED(IPPROTO_TCP, TCP_REPAIR_OPTIONS), ONLY(REFUSED, EINVAL), BETWEEN(0, ENOPROTOOPT)},
+    {NAMED(IPPROTO_TCP, TCP_REPAIR_WINDOW), ONLY(REFUSED, EPERM), BETWEEN(0, EPERM)},
 
     {NAMED(IPPROTO_IP, IP_TOS), STACK(SERVICE, TYPE_OF_SERVICE)},
     {NAMED(IPPROTO_IP, IP_TTL), STACK(HOPS, TIME_TO_LIVE), BETWEEN(1, 255)},
     {NAMED(IPPROTO_IP, IP_MTU), OTHER(PATH_MTU)},
-    {NAMED(IPPROTO_IP, IP_MTU_DISCOVER), ONLY(FIXED, IP_PMTUDISC_WANT)},
-    {NAMED(IPPROTO_IP, IP_RECVERR), ONLY(FIXED, 0)},
+    {NAMED(IPPROTO_IP, IP_MTU_DISCOVER), STACK(NUMBER, PATH_DISCOVERY), BETWEEN(0, 5)},
+    {NAMED(IPPROTO_IP, IP_RECVERR), STACK(FLAG, RECEIVE_ERRORS)},
     {NAMED(IPPROTO_IP, IP_FREEBIND), ONLY(FIXED, 0)},
     {NAMED(IPPROTO_IP, IP_TRANSPARENT), ONLY(FIXED, 0)},
     {NAMED(IPPROTO_IP, IP_MINTTL), ONLY(FIXED, 0)},
@@ -143,6 +158,29 @@ static int number_to_stack(const struct socket_option_row *row, int given, int64
     return 0;
 }
 
+/* Linux secs_to_retrans(): how many timeouts, of a second at first and doubled up to two minutes,
+ * it takes to fill the seconds. */
+static int64_t timeouts_of(int seconds)
+{
+    int64_t count = seconds > 0, timeout = 1;
+    for (int64_t period = 1; seconds > period && count < UINT8_MAX; period += timeout) {
+        count++;
+        timeout = bounded(timeout * 2, 1, TIMEOUT_MAX);
+    }
+    return count;
+}
+
+/* The seconds that so many timeouts take. */
+static int64_t period_of(int64_t count)
+{
+    int64_t period = 0, timeout = 1;
+    for (; count > 0; count--) {
+        period += timeout;
+        timeout = bounded(timeout * 2, 1, TIMEOUT_MAX);
+    }
+    return period;
+}
+
 int socket_option_to_stack(const struct socket_option_row *row, int given, int64_t *out)
 {
     *out = given;
@@ -177,6 +215,17 @@ int socket_option_to_stack(const struct socket_option_row *row, int given, int64
     case SHAPE_HOPS:
         *out = HOPS_STANDARD;
         return given == -1 ? 0 : number_to_stack(row, given, 1, out);
+    case SHAPE_UNSIGNED:
+        *out = (unsigned)given;
+        return 0;
+    case SHAPE_FIN_WAIT:
+        *out = given < 0 ? -1
+                         : bounded(given == 0 ? FIN_WAIT_STANDARD : given, 1, FIN_WAIT_MAX) *
+                               INT64_C(1000000);
+        return 0;
+    case SHAPE_PERIOD:
+        *out = timeouts_of(given);
+        return 0;
     case SHAPE_LINGER:
     case SHAPE_TIMEOUT:
     case SHAPE_CONTROLLER:
@@ -186,6 +235,9 @@ int socket_option_to_stack(const struct socket_option_row *row, int given, int64
     case SHAPE_DOMAIN:
     case SHAPE_PATH_MTU:
     case SHAPE_NO_EFFECT:
+    case SHAPE_CLOCK:
+    case SHAPE_REFUSED:
+    case SHAPE_EMPTY:
     case SHAPE_IGNORED:
     case SHAPE_CONSTANT:
     case SHAPE_FIXED:
@@ -202,5 +254,11 @@ int socket_option_from_stack(const struct socket_option_row *row, int64_t value)
         value /= 1000;
     if (row->shape == SHAPE_BUFFER)
         value *= 2;
+    if (row->shape == SHAPE_FIN_WAIT)
+        value = value < 0 ? -1 : value / 1000000;
+    if (row->shape == SHAPE_PERIOD)
+        value = period_of(value);
+    if (row->shape == SHAPE_UNSIGNED)
+        return (int)(unsigned)value;
     return (int)bounded(value, INT_MIN, INT_MAX);
 }

@@ -22,6 +22,9 @@ enum socket_option_shape {
     SHAPE_SEGMENT,      /**< TCP_MAXSEG: told as the size in use */
     SHAPE_SERVICE,      /**< IP_TOS: the ECN bits are TCP's */
     SHAPE_HOPS,         /**< IP_TTL: -1 for the default */
+    SHAPE_UNSIGNED,     /**< TCP_NOTSENT_LOWAT: all the bits of an int count */
+    SHAPE_FIN_WAIT,     /**< TCP_LINGER2: seconds, bounded silently; less than 0: not at all */
+    SHAPE_PERIOD,       /**< TCP_DEFER_ACCEPT: seconds, which the stack counts in timeouts */
     SHAPE_LINGER,       /**< struct linger */
 
     /* Something else. */
@@ -33,6 +36,9 @@ enum socket_option_shape {
     SHAPE_DOMAIN,     /**< SO_DOMAIN */
     SHAPE_PATH_MTU,   /**< IP_MTU */
     SHAPE_NO_EFFECT,  /**< Linux's TCP keeps it and does nothing with it: so does the twin */
+    SHAPE_CLOCK,      /**< TCP_TIMESTAMP: the timestamp of a segment sent now */
+    SHAPE_REFUSED,    /**< to set it is refused with -value, to get it with -maximum, or tells 0 */
+    SHAPE_EMPTY,      /**< to set it is refused with -value; there is nothing to tell */
     SHAPE_IGNORED,    /**< Linux's TCP takes 0 and 1 and forgets it */
     SHAPE_CONSTANT,   /**< cannot be set, not even to what it is */
     SHAPE_FIXED,      /**< Daytona has it at one value only; any other is refused */
@@ -44,7 +50,7 @@ struct socket_option_row {
     enum socket_option_shape shape;
     enum daytona_option option; /**< of the shapes that are one of the stack's */
     int minimum, maximum;       /**< of the number in the application's units */
-    int value;                  /**< of CONSTANT and FIXED; TIMEOUT: enum file_direction */
+    int value; /**< of CONSTANT and FIXED; TIMEOUT: enum file_direction; an errno */
 };
 
 /** NULL: Daytona does not have it. */

@@ -71,6 +71,13 @@ static int set_controller(struct file *file, const void *value, socklen_t length
     return file_set_congestion(file, name);
 }
 
+/* Listening or connected, or about to be. */
+static bool has_begun(struct file *file)
+{
+    struct daytona_connection_info info;
+    return file_info(file, &info) == 0 && info.state != DAYTONA_TCP_CLOSED;
+}
+
 static int set_number(struct file *file, const struct socket_option_row *row, int given)
 {
     int64_t value, room;
@@ -78,6 +85,8 @@ static int set_number(struct file *file, const struct socket_option_row *row, in
     if (result < 0)
         return result;
     /* A reader must not wait for more than the buffer can ever hold. */
+    if (row->shape == SHAPE_CLAMP && given == 0 && has_begun(file))
+        return -EINVAL;
     if (row->shape == SHAPE_LOW_WATER &&
         file_get_option(file, DAYTONA_OPTION_RECEIVE_BUFFER, &room) == 0 && value > room)
         value = room;
@@ -96,6 +105,8 @@ static int set_int(struct file *file, const struct socket_option_row *row, const
         return set_number(file, row, given);
     if (row->shape == SHAPE_FIXED)
         return given == row->value ? 0 : -ENOPROTOOPT;
+    if (row->shape == SHAPE_REFUSED || row->shape == SHAPE_CLOCK)
+        return -row->value;
     if (row->shape == SHAPE_IGNORED)
         return given == 0 || given == 1 ? 0 : -EINVAL;
     return -ENOPROTOOPT;
@@ -119,6 +130,8 @@ int socket_options_set(struct file *file, int fd, int level, int name, const voi
         return set_timeout(file, (enum file_direction)row->value, value, length);
     if (row->shape == SHAPE_CONTROLLER)
         return set_controller(file, value, length);
+    if (row->shape == SHAPE_EMPTY)
+        return length < 1 ? -EINVAL : -row->value;
     return set_int(file, row, value, length);
 }
 
@@ -214,6 +227,13 @@ static int get_number(struct file *file, const struct socket_option_row *row, vo
     return tell_int(row->level, number, value, length);
 }
 
+static int tell_clock(struct file *file, int level, void *value, socklen_t *length)
+{
+    struct daytona_connection_info info;
+    int result = file_info(file, &info);
+    return result < 0 ? result : tell_int(level, (int)info.timestamp, value, length);
+}
+
 /* The options that are told as an int which may itself be an error. */
 static int get_int(struct file *file, const struct socket_option_row *row, void *value,
                    socklen_t *length)
@@ -227,6 +247,10 @@ static int get_int(struct file *file, const struct socket_option_row *row, void 
         number = file_domain(file);
     if (row->shape == SHAPE_PATH_MTU)
         number = get_path_mtu(file);
+    if (row->shape == SHAPE_CLOCK)
+        return tell_clock(file, row->level, value, length);
+    if (row->shape == SHAPE_REFUSED)
+        number = -row->maximum;
     if (number < 0 && row->shape != SHAPE_FIXED)
         return number;
     return tell_int(row->level, number, value, length);
@@ -247,6 +271,8 @@ static int get_found(struct file *file, int fd, const struct socket_option_row *
         return get_controller(file, value, length);
     if (row->shape == SHAPE_INFO)
         return get_info(file, value, length);
+    if (row->shape == SHAPE_EMPTY)
+        return tell("", 0, value, length);
     return get_int(file, row, value, length);
 }
 

@@ -338,7 +338,8 @@ struct daytona_connection_info {
     uint32_t in_flight_bytes, sacked_bytes, lost_bytes, retransmitted_out_bytes;
     uint32_t send_window, receive_window;           /**< bytes, unscaled */
     uint32_t send_queued, not_sent, receive_queued; /**< bytes */
-    uint32_t accept_queued, backlog_max;            /**< listener only */
+    uint32_t receive_readable; /**< of receive_queued, those before an urgent mark (SIOCINQ) */
+    uint32_t accept_queued, backlog_max; /**< listener only */
     uint64_t bytes_sent, bytes_acked, bytes_received, bytes_retransmitted;
     uint32_t segments_out, segments_in, data_segments_out, data_segments_in;
     uint32_t segments_retransmitted, timeouts, fast_retransmits, duplicate_acks_in;
@@ -346,6 +347,7 @@ struct daytona_connection_info {
     uint64_t last_data_sent_us, last_data_received_us; /**< ago */
     uint64_t last_ack_received_us; /**< ago; any acceptable segment, as each bears an ACK */
     uint64_t age_us;               /**< since the connection record was made */
+    uint32_t timestamp;            /**< RFC 7323 TSval of a segment sent now */
 };
 
 int daytona_stack_info(struct daytona_stack *stack, struct daytona_instant now,

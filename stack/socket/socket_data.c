@@ -23,8 +23,7 @@ static size_t send_copy(struct connection *connection, const struct daytona_span
                         size_t count, bool *all)
 {
     struct sender *send = &connection->send;
-    uint32_t queued = send_queued(send);
-    size_t room = send->buffer_bytes > queued ? send->buffer_bytes - queued : 0;
+    size_t room = tcp_space(connection);
     size_t done = 0;
     *all = true;
     for (size_t i = 0; i < count && *all; i++) {

@@ -16,14 +16,6 @@ static bool readable(const struct socket *socket)
     return receive_queued(receive) >= target;
 }
 
-/* As Linux: a third of the buffer must be free. */
-static bool writable(const struct connection *connection)
-{
-    uint32_t queued = send_queued(&connection->send);
-    uint32_t limit = connection->send.buffer_bytes;
-    return limit > queued && limit - queued >= queued / 2;
-}
-
 static bool urgent_here(const struct receiver *receive)
 {
     return receive->urgent == URGENT_EXPECTED && receive->urgent_at < receive->nxt;
@@ -43,7 +35,7 @@ static unsigned connection_readiness(const struct socket *socket)
         return ready;
     if (readable(socket))
         ready |= DAYTONA_READY_IN;
-    if (no_more_out || writable(connection))
+    if (no_more_out || tcp_writable(connection))
         ready |= DAYTONA_READY_OUT;
     if (urgent_here(&connection->receive))
         ready |= DAYTONA_READY_URGENT;

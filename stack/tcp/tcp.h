@@ -177,6 +177,7 @@ struct sender {
     bool more;                       /**< the last write said that more follows */
     bool rescued;                    /**< RFC 6675 rule 4 was used in this recovery */
     bool timing;                     /**< `timed` is being timed */
+    bool timeout_told;               /**< the user timeout, by the option of RFC 5482 */
     uint64_t high_rxt;               /**< RFC 6675: one past the highest retransmitted */
     uint64_t lost_to;                /**< bytes before, if not SACKed, are thought lost */
     uint64_t recovery_point;         /**< RFC 6675: recovery ends when una reaches it */
@@ -188,9 +189,11 @@ struct sender {
     uint64_t small_end;              /**< end of the last partial segment sent (Minshall) */
     uint64_t pushed;                 /**< end of the last write */
     uint64_t timed;                  /**< offset that is being timed (Karn) */
+    uint32_t adopted_timeout_s;      /**< user timeout that the peer has told, 0 none */
     struct daytona_instant timed_at;
-    struct daytona_instant last_sent;     /**< data */
-    struct daytona_instant stalled_since; /**< first unanswered retransmission or probe */
+    struct daytona_instant path_lowered_at; /**< path_mtu, by the network's word; 0: not */
+    struct daytona_instant last_sent;       /**< data */
+    struct daytona_instant stalled_since;   /**< first unanswered retransmission or probe */
     uint32_t srtt_us, rttvar_us, rtt_min_us, rto_us; /**< RFC 6298 */
     struct pages pages;
     struct ranges sacked;

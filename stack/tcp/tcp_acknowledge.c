@@ -110,18 +110,6 @@ static uint32_t round_trip(struct connection *connection, const struct segment *
     return ms == 0 ? 1000 : ms * 1000;
 }
 
-/* Room appeared in the send buffer. */
-static void report_space(struct connection *connection)
-{
-    struct socket *socket = connection->socket;
-    uint32_t queued = send_queued(&connection->send);
-    if (socket->wants_space && connection->send.buffer_bytes > queued &&
-        connection->send.buffer_bytes - queued >= queued / 2) {
-        socket->wants_space = false;
-        socket_changed(socket, DAYTONA_READY_OUT);
-    }
-}
-
 /* Drops what is acknowledged; returns the data bytes among it. */
 static uint32_t drop_acknowledged(struct connection *connection, uint64_t ack)
 {
@@ -165,7 +153,7 @@ uint32_t tcp_una_advance(struct connection *connection, const struct segment *se
     }
     tcp_rto_restart(connection);
     tcp_autotune_sender(connection);
-    report_space(connection);
+    tcp_space_report(connection);
     return newly;
 }
 
@@ -187,7 +175,7 @@ static bool after_fin_acknowledged(struct connection *connection)
         tcp_state_set(socket, DAYTONA_TCP_FIN_WAIT_2, "FIN acknowledged");
         if (socket->closed)
             tcp_orphaned(connection);
-        return true;
+        return !connection->ended;
     case DAYTONA_TCP_CLOSING:
         tcp_time_wait_enter(connection);
         return false;

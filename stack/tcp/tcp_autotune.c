@@ -87,6 +87,15 @@ void tcp_autotune_limit(struct connection *connection)
         connection->receive.limit = limit;
 }
 
+void tcp_autotune_low_water(struct connection *connection)
+{
+    const struct tcp *tcp = connection->tcp;
+    int64_t low_water = connection->socket->options[DAYTONA_OPTION_RECEIVE_LOW_WATER];
+    uint32_t limit = within_region(tcp, 2 * (uint64_t)low_water, tcp->config.receive_buffer_max);
+    if (!connection->socket->receive_buffer_set && limit > connection->receive.limit)
+        connection->receive.limit = limit;
+}
+
 /* Room for what the sender sends while a round trip's bytes are being read, twice, since it may
  * double its rate meanwhile; and as much more as it has gained on the last round trip. */
 static void grow(struct connection *connection, uint64_t bytes, bool steadily)

@@ -68,6 +68,13 @@ void tcp_open_passive(struct socket *socket, uint32_t backlog);
 /** Section 3.10.2 SEND: what was written to send.pages may go out. */
 void tcp_send_queued(struct connection *connection, bool more, bool urgent);
 
+/** May the application write? A third of the buffer is free, as Linux wants it, and no more than
+ *  half of TCP_NOTSENT_LOWAT waits to be sent. */
+bool tcp_writable(const struct connection *connection);
+
+/** Bytes that a write may queue now. */
+size_t tcp_space(const struct connection *connection);
+
 /** Section 3.10.3 RECEIVE: the application took `bytes`; the window may move. */
 void tcp_received(struct connection *connection, uint32_t bytes);
 

@@ -10,8 +10,6 @@
 
 #include <errno.h>
 
-#define PATH_MTU_AGE_US UINT64_C(600000000) /* RFC 1191 section 6.3: ten minutes */
-
 enum { CODE_FRAGMENTATION_NEEDED = 4 };
 
 /* Codes of ICMP_UNREACHABLE as Linux turns them into errno. */
@@ -58,6 +56,7 @@ void tcp_path_mtu_take(struct connection *connection, uint32_t mtu)
         return;
     /* One less than that, and tcp_transmit() leaves DF out. */
     send->path_mtu = mtu < PATH_MTU_UNBROKEN ? PATH_MTU_UNBROKEN - 1 : mtu;
+    send->path_lowered_at = connection->tcp->now;
     tcp_mss_update(connection);
     observe(connection->tcp, connection->socket, DAYTONA_EVENT_PATH_MTU, old, send->path_mtu, NULL);
     if (send->mss >= old_mss || !tcp_state_synchronized(connection->socket->state) ||
@@ -100,7 +99,7 @@ static void fragmentation_needed(struct connection *connection, const struct icm
     uint32_t mtu = error->next_hop_mtu;
     if (mtu < PATH_MTU_MIN)
         mtu = plateau_below(error->quoted.total_length);
-    if (mtu >= connection->send.path_mtu)
+    if (mtu >= connection->send.path_mtu || !tcp_path_heeds_routers(connection))
         return;
     struct daytona_address remote = connection->socket->entry.remote.address;
     path_mtu_learn(connection->tcp, &remote, mtu);
@@ -148,6 +147,17 @@ static enum daytona_verdict request_error(struct request *request, const struct 
     return DAYTONA_VERDICT_ICMP_TAKEN;
 }
 
+/* Linux tcp_v4_err(): an application that has set IP_RECVERR wants to know at once. */
+static void note_error(struct connection *connection, int error)
+{
+    struct socket *socket = connection->socket;
+    connection->soft_error = (uint16_t)error;
+    if (!option_on(socket, DAYTONA_OPTION_RECEIVE_ERRORS) || !tcp_state_synchronized(socket->state))
+        return;
+    socket->error = (uint16_t)error;
+    socket_changed(socket, DAYTONA_READY_ERROR | DAYTONA_READY_IN | DAYTONA_READY_OUT);
+}
+
 enum daytona_verdict tcp_icmp(struct tcp *tcp, const struct icmp_error *error)
 {
     struct tcp_header quoted;
@@ -169,7 +179,7 @@ enum daytona_verdict tcp_icmp(struct tcp *tcp, const struct icmp_error *error)
         fragmentation_needed(connection, error);
     } else if (!ends_attempt(connection, error)) {
         observe(tcp, socket, DAYTONA_EVENT_ICMP, kind, 0, "noted");
-        connection->soft_error = (uint16_t)errno_of(error);
+        note_error(connection, errno_of(error));
     } else {
         observe(tcp, socket, DAYTONA_EVENT_ICMP, kind, 0, "connection attempt ended");
         connection_end(connection, errno_of(error), "ICMP error");

@@ -36,6 +36,18 @@ static void sender_info(const struct connection *connection, struct daytona_conn
     out->not_sent = offset_span(offset_later(send->nxt, send->pages.start), send->pages.end);
 }
 
+/* Linux tcp_inq(): a read would stop at the mark. */
+static uint32_t readable(const struct connection *connection)
+{
+    const struct receiver *receive = &connection->receive;
+    uint32_t queued = receive_queued(receive);
+    if (receive->urgent == URGENT_NONE || receive->urgent_at < receive->read ||
+        receive->urgent_at >= receive->nxt ||
+        option_on(connection->socket, DAYTONA_OPTION_URGENT_INLINE))
+        return queued;
+    return (uint32_t)(receive->urgent_at - receive->read);
+}
+
 static void connection_info(const struct connection *connection,
                             struct daytona_connection_info *out)
 {
@@ -55,6 +67,7 @@ static void connection_info(const struct connection *connection,
     out->advertised_mss = receive->advertised_mss;
     out->receive_window = offset_span(receive->nxt, receive->edge);
     out->receive_queued = receive_queued(receive);
+    out->receive_readable = readable(connection);
     out->bytes_sent = tally->bytes_sent;
     out->bytes_acked = tally->bytes_acked;
     out->bytes_received = tally->bytes_received;
@@ -72,6 +85,7 @@ static void connection_info(const struct connection *connection,
     out->last_data_sent_us = daytona_instant_since_us(now, connection->send.last_sent);
     out->last_data_received_us = daytona_instant_since_us(now, receive->last_data);
     out->last_ack_received_us = daytona_instant_since_us(now, receive->last_segment);
+    out->timestamp = tcp_timestamp(connection->tcp, connection->timestamp_offset);
     out->age_us = daytona_instant_since_us(now, connection->since);
 }
 

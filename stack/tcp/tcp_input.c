@@ -86,6 +86,7 @@ static bool step_sequence(struct connection *connection, struct segment *segment
     }
     if (sequence_acceptable(receive, segment)) {
         timestamp_remember(connection, segment);
+        tcp_user_timeout_take(connection, &segment->header);
         receive->last_segment = connection->tcp->now;
         return true;
     }

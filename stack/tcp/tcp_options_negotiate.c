@@ -57,6 +57,7 @@ void tcp_options_agree(struct connection *connection, const struct segment *syn)
         connection->receive.timestamp_recent = header->timestamp_value;
         connection->receive.timestamp_at = connection->tcp->now;
     }
+    tcp_user_timeout_take(connection, header);
     connection->send.peer_mss = header->mss != 0 ? header->mss : MSS_DEFAULT;
     if (connection->send.peer_mss < MSS_MIN)
         connection->send.peer_mss = MSS_MIN;

@@ -124,6 +124,7 @@ static void sent_new(struct connection *connection, const struct outgoing *what)
     send->push_due = send->cork_over = false;
     if (!send->timer.set || send->timer.kind != TIMER_RETRANSMIT)
         tcp_rto_restart(connection);
+    tcp_space_report(connection); /* less waits to be sent */
     if (tcp_pipe(connection) + send->mss > tcp_cwnd_now(connection))
         send->limited_to = send->nxt;
 }
@@ -246,6 +247,7 @@ bool tcp_output_next(struct connection *connection, struct daytona_packet_out *o
     enum daytona_tcp_state state = connection->socket->state;
     struct outgoing what = {.seq = connection->send.nxt};
     bool any;
+    tcp_path_refresh(connection);
     if (tells_of_gap(connection))
         any = false;
     else if (!tcp_state_synchronized(state))

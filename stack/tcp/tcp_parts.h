@@ -299,6 +299,9 @@ void tcp_autotune_arrival(struct connection *connection, const struct segment *s
 /** Sets the receive buffer's limit from SO_RCVBUF. */
 void tcp_autotune_limit(struct connection *connection);
 
+/** SO_RCVLOWAT has changed: the buffer has room for twice that (Linux tcp_set_rcvlowat). */
+void tcp_autotune_low_water(struct connection *connection);
+
 /** The application has read: lets the receive buffer grow with what it reads in a round trip. */
 void tcp_autotune_reader(struct connection *connection);
 
@@ -364,8 +367,30 @@ void tcp_reset_answer(struct connection *connection, const struct segment *segme
 /** (Re)starts keepalive when the option is on and the state has a peer; else stops it. */
 void tcp_keepalive_restart(struct connection *connection);
 
-/** Whether the peer has been silent for as long as TCP_USER_TIMEOUT allows (RFC 5482). */
+/* ------------------------------------------------------------------ tcp_user_timeout.c */
+
+/** TCP_USER_TIMEOUT, or what the peer has told by RFC 5482; 0: none. */
+uint64_t tcp_user_timeout_us(const struct connection *connection);
+
+/** Whether data or probes have been unanswered for that long. */
 bool tcp_user_timeout_over(const struct connection *connection);
+
+/** A timeout of `us`, cut so that it does not fire after that (Linux
+ *  tcp_clamp_rto_to_user_timeout). */
+uint32_t tcp_user_timeout_clamp(const struct connection *connection, uint32_t us);
+
+/** Adds the option of RFC 5482 to the header of a segment with `length` bytes of text, if it is due
+ *  and has room. */
+void tcp_user_timeout_tell(struct connection *connection, uint32_t length,
+                           struct tcp_header *header);
+
+/** Takes the option from an acceptable segment (RFC 5482 section 3.1). */
+void tcp_user_timeout_take(struct connection *connection, const struct tcp_header *header);
+
+/* ------------------------------------------------------------------ tcp_space.c */
+
+/** Room may have appeared: reports OUT to who waits for it. */
+void tcp_space_report(struct connection *connection);
 
 /* ------------------------------------------------------------------ tcp_icmp.c */
 
@@ -375,7 +400,29 @@ void tcp_path_mtu_take(struct connection *connection, uint32_t mtu);
 /** Path MTU to `remote` as learnt from the network, 0 nothing known. */
 uint32_t tcp_path_mtu_known(const struct tcp *tcp, const struct daytona_address *remote);
 
-#define PATH_MTU_MIN      68u  /* RFC 791 section 3.2: every link takes that */
+/* ------------------------------------------------------------------ tcp_path.c */
+
+/** Values of DAYTONA_OPTION_PATH_DISCOVERY: IP_PMTUDISC_* of Linux. */
+enum path_discovery {
+    PATH_DISCOVERY_DONT,      /**< routers may cut our packets */
+    PATH_DISCOVERY_WANT,      /**< RFC 1191 */
+    PATH_DISCOVERY_DO,        /**< and never without "don't fragment" */
+    PATH_DISCOVERY_PROBE,     /**< "don't fragment", whatever routers say of the path */
+    PATH_DISCOVERY_INTERFACE, /**< routers may cut; what they say is not heard */
+    PATH_DISCOVERY_OMIT,      /**< for TCP the same */
+};
+
+/** Whether packets leave with "don't fragment". */
+bool tcp_path_dont_fragment(const struct connection *connection);
+
+/** Whether "fragmentation needed" is believed. */
+bool tcp_path_heeds_routers(const struct connection *connection);
+
+/** Forgets a path MTU that was lowered PATH_MTU_AGE_US ago. */
+void tcp_path_refresh(struct connection *connection);
+
+#define PATH_MTU_AGE_US   UINT64_C(600000000) /* RFC 1191 section 6.3: ten minutes */
+#define PATH_MTU_MIN      68u                 /* RFC 791 section 3.2: every link takes that */
 #define PATH_MTU_UNBROKEN 552u /* Linux ip_rt_min_pmtu: below it routers may fragment for us */
 
 #endif

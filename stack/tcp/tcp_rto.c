@@ -11,6 +11,8 @@
 #define RETRIES_MAX         15u     /* Linux net.ipv4.tcp_retries2 */
 #define ORPHAN_RETRIES_MAX  8u      /* Linux, when net.ipv4.tcp_orphan_retries is 0 */
 #define SYN_ACK_RETRIES_MAX 5u      /* Linux net.ipv4.tcp_synack_retries */
+#define THIN_SEGMENTS       4u      /* Linux tcp_stream_is_thin() */
+#define THIN_TRIES_MAX      6u      /* Linux TCP_THIN_LINEAR_RETRIES */
 #define RTO_MIN_LINUX_US    200000u /* the retries are counted in doublings of this */
 
 void tcp_rtt_sample(struct connection *connection, uint32_t rtt_us)
@@ -57,8 +59,9 @@ static uint32_t timeout_us(const struct connection *connection)
 static void sender_timer_set(struct connection *connection, enum timer_kind kind, uint32_t us)
 {
     connection->send.timer.kind = (uint8_t)kind;
-    timer_set(&connection->tcp->timers, &connection->send.timer,
-              daytona_instant_after_us(connection->tcp->now, us));
+    timer_set(
+        &connection->tcp->timers, &connection->send.timer,
+        daytona_instant_after_us(connection->tcp->now, tcp_user_timeout_clamp(connection, us)));
 }
 
 void tcp_rto_restart(struct connection *connection)
@@ -148,6 +151,17 @@ static void loss_recovery_enter(struct connection *connection)
     send->retransmit_due = true;
 }
 
+/* Linux tcp_retransmit_timer(): so little is in flight that nothing but the timer can notice a
+ * loss, and a few more packets cannot congest anything. */
+static bool thin_and_linear(const struct connection *connection)
+{
+    const struct sender *send = &connection->send;
+    return option_on(connection->socket, DAYTONA_OPTION_THIN_LINEAR) &&
+           send->tries <= THIN_TRIES_MAX &&
+           offset_span(send->una, send->nxt) < THIN_SEGMENTS * send->mss &&
+           connection->controls.ssthresh_bytes != UINT32_MAX;
+}
+
 void tcp_retransmit_fired(struct connection *connection)
 {
     struct socket *socket = connection->socket;
@@ -160,7 +174,7 @@ void tcp_retransmit_fired(struct connection *connection)
     uint64_t stalled_us = send->stalled_since.ns == 0
                               ? 0
                               : daytona_instant_since_us(connection->tcp->now, send->stalled_since);
-    bool over = socket->options[DAYTONA_OPTION_USER_TIMEOUT_US] != 0
+    bool over = tcp_user_timeout_us(connection) != 0
                     ? tcp_user_timeout_over(connection)
                     : stalled_us >= tcp_backoff_span_us(RTO_MIN_LINUX_US, tries_max);
     if (over) {
@@ -172,6 +186,8 @@ void tcp_retransmit_fired(struct connection *connection)
         send->tries++;
     loss_recovery_enter(connection);
     back_off(connection);
+    if (thin_and_linear(connection))
+        send->backoff = 0;
     tcp_rto_restart(connection);
     tcp_output_want(connection);
 }

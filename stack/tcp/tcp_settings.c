@@ -8,7 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* As in Linux: net.ipv4.tcp_keepalive_*, tcp_syn_retries, ip_default_ttl. */
+/* As in Linux: net.ipv4.tcp_keepalive_*, tcp_syn_retries, ip_default_ttl, tcp_fin_timeout,
+ * ip_no_pmtu_disc. */
 static const int64_t option_defaults[DAYTONA_OPTION_COUNT] = {
     [DAYTONA_OPTION_KEEP_IDLE_US] = INT64_C(7200) * 1000000,
     [DAYTONA_OPTION_KEEP_INTERVAL_US] = INT64_C(75) * 1000000,
@@ -18,6 +19,8 @@ static const int64_t option_defaults[DAYTONA_OPTION_COUNT] = {
     [DAYTONA_OPTION_TIME_TO_LIVE] = 64,
     [DAYTONA_OPTION_SYN_RETRIES] = 6,
     [DAYTONA_OPTION_QUICK_ACK] = 1,
+    [DAYTONA_OPTION_FIN_WAIT_2_US] = 60000000,
+    [DAYTONA_OPTION_PATH_DISCOVERY] = 1,
 };
 
 void settings_init(struct tcp *tcp)

@@ -8,8 +8,6 @@
 
 #include <errno.h>
 
-#define FIN_WAIT_2_US 60000000u /* Linux net.ipv4.tcp_fin_timeout */
-
 static void cork_fired(struct connection *connection)
 {
     connection->send.cork_over = true;
@@ -45,19 +43,11 @@ void tcp_keepalive_restart(struct connection *connection)
     }
 }
 
-bool tcp_user_timeout_over(const struct connection *connection)
-{
-    uint64_t limit_us = (uint64_t)connection->socket->options[DAYTONA_OPTION_USER_TIMEOUT_US];
-    return limit_us != 0 && connection->send.stalled_since.ns != 0 &&
-           daytona_instant_since_us(connection->tcp->now, connection->send.stalled_since) >=
-               limit_us;
-}
-
 /* The peer was silent through all probes. With TCP_USER_TIMEOUT that time counts instead. */
 static bool keepalive_over(const struct connection *connection, uint64_t silent_us)
 {
     const int64_t *options = connection->socket->options;
-    uint64_t user_us = (uint64_t)options[DAYTONA_OPTION_USER_TIMEOUT_US];
+    uint64_t user_us = tcp_user_timeout_us(connection);
     if (user_us != 0)
         return connection->send.probes > 0 && silent_us >= user_us;
     return connection->send.probes >= options[DAYTONA_OPTION_KEEP_COUNT];
@@ -99,19 +89,34 @@ static void time_wait_fired(struct socket *socket)
     tcp_time_wait_end(socket, "TIME-WAIT is over");
 }
 
+/* Nobody will read any more; how long the peer's FIN is waited for is TCP_LINGER2. Never less than
+ * three and a half RTOs (Linux tcp_fin_time), so that it may be lost once. */
+static void fin_wait_2_begin(struct connection *connection)
+{
+    struct socket *socket = connection->socket;
+    int64_t us = socket->options[DAYTONA_OPTION_FIN_WAIT_2_US];
+    int64_t least_us = (int64_t)connection->send.rto_us * 7 / 2;
+    if (us < 0) {
+        tcp_reset_send(connection, "no FIN-WAIT-2");
+        connection_end(connection, 0, "no FIN-WAIT-2");
+        return;
+    }
+    socket->life.kind = TIMER_FIN_WAIT_2;
+    timer_set(
+        &connection->tcp->timers, &socket->life,
+        daytona_instant_after_us(connection->tcp->now, (uint64_t)(us > least_us ? us : least_us)));
+}
+
 void tcp_orphaned(struct connection *connection)
 {
     struct socket *socket = connection->socket;
     /* Orphans are given up sooner; their time counts from now on. */
     if (connection->send.stalled_since.ns != 0)
         connection->send.stalled_since = connection->tcp->now;
-    if (socket->state == DAYTONA_TCP_TIME_WAIT) {
+    if (socket->state == DAYTONA_TCP_TIME_WAIT)
         tcp_time_wait_shrink(connection);
-    } else if (socket->state == DAYTONA_TCP_FIN_WAIT_2) {
-        socket->life.kind = TIMER_FIN_WAIT_2;
-        timer_set(&connection->tcp->timers, &socket->life,
-                  daytona_instant_after_us(connection->tcp->now, FIN_WAIT_2_US));
-    }
+    else if (socket->state == DAYTONA_TCP_FIN_WAIT_2)
+        fin_wait_2_begin(connection);
 }
 
 /* Which record a timer is embedded in, and what happens when it is due. */

@@ -79,6 +79,7 @@ static struct tcp_header header_for(struct connection *connection, const struct 
     else if (connection->sack && connection->receive.ranges.count > 0)
         fill_sacks(connection, sack_room(connection, what->length), &header);
     fill_urgent(connection, what->seq, &header);
+    tcp_user_timeout_tell(connection, what->length, &header);
     return header;
 }
 
@@ -94,7 +95,7 @@ static void write_ip(struct connection *connection, size_t tcp_bytes, unsigned s
         .type_of_service = (uint8_t)socket->options[DAYTONA_OPTION_TYPE_OF_SERVICE],
         .time_to_live = (uint8_t)socket->options[DAYTONA_OPTION_TIME_TO_LIVE],
         .protocol = IP_PROTOCOL_TCP,
-        .dont_fragment = connection->send.path_mtu >= PATH_MTU_UNBROKEN,
+        .dont_fragment = tcp_path_dont_fragment(connection),
     };
     connection->identification = (uint16_t)(connection->identification + segments);
     ipv4_emit(&ip, out->header);

@@ -115,6 +115,13 @@ void tcp_option_changed(struct connection *connection, enum daytona_option optio
         connection->send.buffer_bytes = (uint32_t)socket->options[option];
     } else if (option == DAYTONA_OPTION_MAXIMUM_SEGMENT) {
         tcp_mss_update(connection);
+    } else if (option == DAYTONA_OPTION_USER_TIMEOUT_US ||
+               option == DAYTONA_OPTION_USER_TIMEOUT_TELL) {
+        connection->send.timeout_told = false;
+    } else if (option == DAYTONA_OPTION_RECEIVE_LOW_WATER) {
+        tcp_autotune_low_water(connection);
+    } else if (option == DAYTONA_OPTION_NOT_SENT_LOW_WATER) {
+        tcp_space_report(connection);
     } else if (option == DAYTONA_OPTION_QUICK_ACK) {
         connection->receive.interactive = socket->options[option] == 0;
         if (option_on(socket, option) && connection->receive.timer.set)

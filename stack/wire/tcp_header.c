@@ -1,6 +1,7 @@
 #include "stack/wire/tcp_header.h"
 
 #include "stack/wire/bytes.h"
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -35,6 +36,7 @@ enum {
     OPTION_SACK_PERMITTED = 4,
     OPTION_SACK = 5,
     OPTION_TIMESTAMPS = 8,
+    OPTION_USER_TIMEOUT = 28, /* RFC 5482 section 3 */
 };
 enum {
     LENGTH_MSS = 4,
@@ -80,6 +82,9 @@ static void parse_option(const uint8_t *at, size_t length, struct tcp_header *ou
         out->has_timestamps = true;
         out->timestamp_value = load_32(at + 2);
         out->timestamp_echo = load_32(at + 6);
+    } else if (kind == OPTION_USER_TIMEOUT && length == TCP_USER_TIMEOUT_LENGTH) {
+        out->has_user_timeout = true;
+        out->user_timeout = load_16(at + 2);
     } else if ((out->flags & TCP_SYN) != 0) {
         parse_syn_option(kind, at, length, out);
     } else if (kind == OPTION_SACK) {
@@ -138,10 +143,13 @@ int tcp_header_parse_quoted(struct daytona_span quoted, struct tcp_header *out)
     return 0;
 }
 
-/* How many SACK blocks fit behind the timestamps, which take 12 bytes with their padding. */
+/* How many SACK blocks fit behind the timestamps, which take 12 bytes with their padding, and
+ * before the user timeout. */
 static size_t sack_blocks_that_fit(const struct tcp_header *header)
 {
     size_t room = header->has_timestamps ? TCP_SACK_BLOCKS_MAX - 1 : TCP_SACK_BLOCKS_MAX;
+    if (header->has_timestamps && header->has_user_timeout)
+        room--;
     return header->sack_count < room ? header->sack_count : room;
 }
 
@@ -152,6 +160,7 @@ size_t tcp_header_length(const struct tcp_header *header)
      * word with, SACK-permitted takes one alone. */
     if (header->has_timestamps)
         length += 12;
+    length += header->has_user_timeout ? TCP_USER_TIMEOUT_LENGTH : 0;
     if ((header->flags & TCP_SYN) != 0) {
         length += header->mss != 0 ? 4 : 0;
         length += header->has_sack_permitted && !header->has_timestamps ? 4 : 0;
@@ -215,6 +224,7 @@ static void put_other_options(uint8_t *at, const struct tcp_header *header)
 size_t tcp_header_emit(struct tcp_header *header, uint8_t out[TCP_HEADER_MAX])
 {
     header->header_length = (uint8_t)tcp_header_length(header);
+    assert(header->header_length <= TCP_HEADER_MAX);
     memset(out, 0, TCP_HEADER_MIN);
     store_16(out + AT_SOURCE_PORT, header->source_port);
     store_16(out + AT_DESTINATION_PORT, header->destination_port);
@@ -228,5 +238,10 @@ size_t tcp_header_emit(struct tcp_header *header, uint8_t out[TCP_HEADER_MAX])
         put_syn_options(out + TCP_HEADER_MIN, header);
     else
         put_other_options(out + TCP_HEADER_MIN, header);
+    if (header->has_user_timeout)
+        put_bytes(out + header->header_length - TCP_USER_TIMEOUT_LENGTH,
+                  (const uint8_t[4]){OPTION_USER_TIMEOUT, TCP_USER_TIMEOUT_LENGTH,
+                                     (uint8_t)(header->user_timeout >> 8),
+                                     (uint8_t)header->user_timeout});
     return header->header_length;
 }

@@ -8,9 +8,10 @@
 #include "stack/base/seq.h"
 #include <daytona/types.h>
 
-#define TCP_HEADER_MIN      20
-#define TCP_HEADER_MAX      60
-#define TCP_SACK_BLOCKS_MAX 4
+#define TCP_HEADER_MIN          20
+#define TCP_HEADER_MAX          60
+#define TCP_SACK_BLOCKS_MAX     4
+#define TCP_USER_TIMEOUT_LENGTH 4
 
 enum tcp_flag {
     TCP_FIN = 0x01,
@@ -38,6 +39,8 @@ struct tcp_header {
     uint8_t window_scale;  /**< as on the wire */
     uint8_t sack_count;
     bool has_window_scale, has_sack_permitted, has_timestamps;
+    bool has_user_timeout;
+    uint16_t user_timeout; /**< RFC 5482 section 3: the highest bit says minutes, else seconds */
     uint32_t timestamp_value, timestamp_echo;
     struct tcp_sack_block sacks[TCP_SACK_BLOCKS_MAX];
 };
@@ -53,8 +56,8 @@ int tcp_header_parse_quoted(struct daytona_span quoted, struct tcp_header *out);
 /**
  * Writes the header with a zero checksum field and returns its length (a multiple of 4).
  * SYN: mss, sackOK, TS, nop, wscale (without TS: mss, nop, nop, sackOK, nop, wscale). Other
- * segments: nop, nop, TS, nop, nop, SACK. Sets header->header_length. SACK blocks that do not fit
- * are left out.
+ * segments: nop, nop, TS, nop, nop, SACK. The user timeout comes last. Sets header->header_length.
+ * SACK blocks that do not fit are left out.
  */
 size_t tcp_header_emit(struct tcp_header *header, uint8_t out[TCP_HEADER_MAX]);
 

@@ -150,7 +150,7 @@ static void draw_switches(struct sim_random *random, int64_t *options)
     static const bool left_out[DAYTONA_OPTION_COUNT] = {
         [DAYTONA_OPTION_AT_MARK] = true,    [DAYTONA_OPTION_URGENT_INLINE] = true,
         [DAYTONA_OPTION_CORK] = true,       [DAYTONA_OPTION_NO_DELAY] = true,
-        [DAYTONA_OPTION_KEEP_ALIVE] = true,
+        [DAYTONA_OPTION_KEEP_ALIVE] = true, [DAYTONA_OPTION_THIN_LINEAR] = true,
     };
     for (int option = 0; option < DAYTONA_OPTION_COUNT; option++)
         if (least[option] == 0 && most[option] == 1 && !left_out[option] &&
