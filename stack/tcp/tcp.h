@@ -83,7 +83,11 @@ struct tcp {
         struct daytona_instant since;
     } path_news[PATH_NEWS_MAX]; /**< path MTUs learnt from the network, a ring */
     uint32_t path_news_next;
-    uint32_t port_offset; /**< of the next port to propose, RFC 6056 section 3.3.3 */
+    struct challenges {
+        uint32_t left;                /**< that may go out in this second */
+        struct daytona_instant since; /**< its beginning */
+    } challenges;                     /**< RFC 5961 section 7 */
+    uint32_t port_offset;             /**< of the next port to propose, RFC 6056 section 3.3.3 */
 };
 
 /** A listener's children that nobody has accepted yet. */

@@ -37,15 +37,19 @@ bool tcp_answer_due(const struct tcp *tcp, struct daytona_instant answered)
     return answered.ns == 0 || daytona_instant_since_us(tcp->now, answered) >= ANSWER_INTERVAL_US;
 }
 
-void tcp_ack_challenge(struct connection *connection)
+void tcp_ack_unacceptable(struct connection *connection)
 {
     struct receiver *receive = &connection->receive;
-    struct tcp *tcp = connection->tcp;
-    if (!tcp_answer_due(tcp, receive->answered))
+    if (!tcp_answer_due(connection->tcp, receive->answered))
         return;
-    receive->answered = tcp->now;
-    tcp->counters.challenge_acks++;
+    receive->answered = connection->tcp->now;
     tcp_ack_now(connection);
+}
+
+void tcp_ack_challenge(struct connection *connection)
+{
+    if (tcp_challenge_allowed(connection->tcp, connection->socket, &connection->receive.answered))
+        tcp_ack_now(connection);
 }
 
 void tcp_ack_schedule(struct connection *connection, uint32_t bytes, bool filled)

@@ -14,11 +14,13 @@
  * else at a bounded rate, or two ends could answer each other for ever. */
 static void acknowledge_unacceptable(struct connection *connection, const struct segment *segment)
 {
-    if (segment->payload.length > 0 || (segment->flags & TCP_FIN) != 0) {
+    if ((segment->flags & TCP_SYN) != 0) { /* RFC 5961 section 4.2: in the window or not */
+        tcp_ack_challenge(connection);
+    } else if (segment->payload.length > 0 || (segment->flags & TCP_FIN) != 0) {
         connection->tcp->counters.duplicates++;
         tcp_ack_duplicate(connection);
     } else {
-        tcp_ack_challenge(connection);
+        tcp_ack_unacceptable(connection);
     }
 }
 
@@ -107,14 +109,27 @@ static bool step_sequence(struct connection *connection, struct segment *segment
     return false;
 }
 
-/* Second, check the RST bit; RFC 5961 section 3.2. */
+/* RFC 5961 section 3.2 believes only the next number expected. As Linux does, the end of what has
+ * arrived beyond a gap counts too: that is where a peer stands whose lost data we miss. */
+static bool reset_believed(const struct connection *connection, const struct segment *segment)
+{
+    const struct receiver *receive = &connection->receive;
+    if (segment->seq == receive->nxt)
+        return true;
+    const struct range *last = connection->sack ? receive->ranges.first : NULL;
+    while (last != NULL && last->next != NULL)
+        last = last->next;
+    return last != NULL && segment->seq == last->end;
+}
+
+/* Second, check the RST bit. */
 static bool step_reset(struct connection *connection, struct segment *segment,
                        enum daytona_verdict *verdict)
 {
     struct socket *socket = connection->socket;
     if ((segment->flags & TCP_RST) == 0)
         return true;
-    if (segment->seq != connection->receive.nxt) {
+    if (!reset_believed(connection, segment)) {
         tcp_ack_challenge(connection);
         *verdict = DAYTONA_VERDICT_UNACCEPTABLE;
         return false;

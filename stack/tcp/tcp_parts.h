@@ -267,12 +267,21 @@ void tcp_ack_now(struct connection *connection);
 /** An out-of-order segment came: RFC 5681 section 4.2. */
 void tcp_ack_duplicate(struct connection *connection);
 
-/** A challenge ACK (RFC 5961), or the ACK of an unacceptable segment; at most two a second. */
+/** The ACK of a bare segment that is not acceptable; at most two a second. */
+void tcp_ack_unacceptable(struct connection *connection);
+
+/** A challenge ACK (RFC 5961), if one may go out. */
 void tcp_ack_challenge(struct connection *connection);
 
 /** Whether an answer that a peer could ask for at any rate may go out, when the last one went out
  *  at `answered` (RFC 5961 section 7). */
 bool tcp_answer_due(const struct tcp *tcp, struct daytona_instant answered);
+
+/** Whether a challenge ACK may go out now for a connection or request whose last rate-limited
+ *  answer was at *answered, which then becomes now; counted, and told of `socket` (may be NULL).
+ *  tcp_challenge.c */
+bool tcp_challenge_allowed(struct tcp *tcp, const struct socket *socket,
+                           struct daytona_instant *answered);
 
 /** An ACK has left in some segment. */
 void tcp_ack_sent(struct connection *connection, bool with_data);

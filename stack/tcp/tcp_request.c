@@ -152,10 +152,8 @@ static void acknowledge(struct request *request)
 {
     struct tcp *tcp = request->listener->tcp;
     const struct handshake *handshake = &request->handshake;
-    if (!tcp_answer_due(tcp, request->answered))
+    if (!tcp_challenge_allowed(tcp, NULL, &request->answered))
         return;
-    request->answered = tcp->now;
-    tcp->counters.challenge_acks++;
     const struct reply reply = {
         .local = request->entry.local,
         .remote = request->entry.remote,

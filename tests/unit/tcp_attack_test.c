@@ -78,6 +78,87 @@ static void ack_of_what_was_never_sent_is_challenged_at_a_bounded_rate(void **st
     peer_stop(&peer);
 }
 
+/* RFC 5961 7; CVE-2016-5696: the number of a second is not to be guessed */
+static void challenges_of_all_connections_are_bounded_together_by_a_random_number(void **state)
+{
+    (void)state;
+    struct peer peer;
+    uint64_t numbers[3];
+    peer_start(&peer, NULL);
+    struct daytona_socket_id listener = peer_listener(&peer, OUR_PORT, 4096);
+    for (uint32_t i = 0; i < 2000; i++) {
+        peer.peer_port = (uint16_t)(10000 + i);
+        peer_syn(&peer, &offer_no_time);
+        assert_int_equal(peer_hears_all(&peer), 1);
+        peer_say(&peer, TCP_ACK, 1, 1, NULL);
+        assert_int_equal(daytona_stack_accept(peer.stack, listener, &peer.id), 0);
+    }
+    for (unsigned second = 0; second < 3; second++) {
+        uint64_t before = daytona_stack_counters(peer.stack)->challenge_acks;
+        peer_wait_us(&peer, 1000000);
+        for (uint32_t i = 0; i < 2000; i++) {
+            peer.peer_port = (uint16_t)(10000 + i);
+            peer_say(&peer, TCP_RST, 2, 0, NULL);
+        }
+        numbers[second] = daytona_stack_counters(peer.stack)->challenge_acks - before;
+        assert_int_equal(peer_hears_all(&peer), numbers[second]);
+        assert_in_range(numbers[second], 500, 1500);
+    }
+    assert_true(numbers[0] != numbers[1] || numbers[1] != numbers[2]);
+    assert_int_equal(daytona_stack_counters(peer.stack)->challenge_acks_withheld,
+                     6000 - numbers[0] - numbers[1] - numbers[2]);
+    peer_stop(&peer);
+}
+
+/* RFC 9293 3.8.4: keepalive probes are old numbers without text, and no attack */
+static void answers_to_probes_are_not_bounded_together(void **state)
+{
+    (void)state;
+    struct peer peer;
+    peer_start(&peer, NULL);
+    struct daytona_socket_id listener = peer_listener(&peer, OUR_PORT, 4096);
+    unsigned answers = 0;
+    for (uint32_t i = 0; i < 2000; i++) {
+        peer.peer_port = (uint16_t)(10000 + i);
+        peer_syn(&peer, &offer_no_time);
+        assert_int_equal(peer_hears_all(&peer), 1);
+        peer_say(&peer, TCP_ACK, 1, 1, NULL);
+        assert_int_equal(daytona_stack_accept(peer.stack, listener, &peer.id), 0);
+        peer_say(&peer, TCP_ACK, 0, 1, NULL);
+        answers += peer_hears_all(&peer);
+    }
+    assert_int_equal(answers, 2000);
+    peer_stop(&peer);
+}
+
+/* Linux tcp_validate_incoming: a peer whose data we miss stands further than we expect */
+static void reset_behind_what_has_arrived_beyond_a_gap_is_believed(void **state)
+{
+    (void)state;
+    struct peer peer;
+    start_connected(&peer);
+    peer_say(&peer, TCP_ACK, 1001, 1, "later");
+    peer_hears_all(&peer);
+    peer_say(&peer, TCP_RST, 1005, 0, NULL);
+    assert_int_equal(our_state(&peer), DAYTONA_TCP_ESTABLISHED);
+    peer_say(&peer, TCP_RST, 1006, 0, NULL);
+    assert_int_equal(our_state(&peer), DAYTONA_TCP_CLOSED);
+    peer_stop(&peer);
+}
+
+/* RFC 5961 4.2 */
+static void syn_outside_the_window_is_challenged_too(void **state)
+{
+    (void)state;
+    struct peer peer;
+    start_connected(&peer);
+    assert_int_equal(peer_say(&peer, TCP_SYN, 500000000, 0, NULL), DAYTONA_VERDICT_UNACCEPTABLE);
+    expect_segment(&peer, TCP_ACK, 1, 1, 0);
+    assert_int_equal(daytona_stack_counters(peer.stack)->challenge_acks, 1);
+    assert_int_equal(peer.events[DAYTONA_EVENT_CHALLENGE_ACK], 1);
+    peer_stop(&peer);
+}
+
 /* RFC 5961 5.2: older than the largest window there ever was */
 static void very_old_ack_is_not_taken(void **state)
 {
@@ -254,6 +335,10 @@ int main(void)
         cmocka_unit_test(reset_outside_window_is_ignored),
         cmocka_unit_test(syn_in_a_synchronized_state_is_challenged),
         cmocka_unit_test(ack_of_what_was_never_sent_is_challenged_at_a_bounded_rate),
+        cmocka_unit_test(challenges_of_all_connections_are_bounded_together_by_a_random_number),
+        cmocka_unit_test(answers_to_probes_are_not_bounded_together),
+        cmocka_unit_test(reset_behind_what_has_arrived_beyond_a_gap_is_believed),
+        cmocka_unit_test(syn_outside_the_window_is_challenged_too),
         cmocka_unit_test(very_old_ack_is_not_taken),
         cmocka_unit_test(unknown_port_is_answered_with_reset_by_a_whole_host),
         cmocka_unit_test(unknown_port_is_left_to_the_kernel),
