@@ -21,6 +21,16 @@ void tcp_ack_now(struct connection *connection)
     tcp_output_want(connection);
 }
 
+void tcp_ack_later(struct connection *connection, uint32_t us)
+{
+    struct receiver *receive = &connection->receive;
+    struct tcp *tcp = connection->tcp;
+    if (receive->timer.set)
+        return;
+    receive->timer.kind = TIMER_DELAYED_ACK;
+    timer_set(&tcp->timers, &receive->timer, daytona_instant_after_us(tcp->now, us));
+}
+
 void tcp_ack_duplicate(struct connection *connection)
 {
     struct receiver *receive = &connection->receive;
@@ -70,10 +80,8 @@ void tcp_ack_schedule(struct connection *connection, uint32_t bytes, bool filled
     bool quick = receive->quick > 0 && !receive->interactive;
     if (filled || second_full || quick) {
         tcp_ack_now(connection);
-    } else if (!receive->timer.set) {
-        receive->timer.kind = TIMER_DELAYED_ACK;
-        timer_set(&tcp->timers, &receive->timer,
-                  daytona_instant_after_us(tcp->now, DELAYED_ACK_US));
+    } else {
+        tcp_ack_later(connection, DELAYED_ACK_US);
     }
 }
 

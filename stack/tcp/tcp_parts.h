@@ -264,6 +264,9 @@ void tcp_ack_schedule(struct connection *connection, uint32_t bytes, bool filled
 /** An ACK goes out as soon as possible. */
 void tcp_ack_now(struct connection *connection);
 
+/** An ACK goes out in `us` at the latest. */
+void tcp_ack_later(struct connection *connection, uint32_t us);
+
 /** An out-of-order segment came: RFC 5681 section 4.2. */
 void tcp_ack_duplicate(struct connection *connection);
 

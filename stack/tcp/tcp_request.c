@@ -63,6 +63,14 @@ void request_drop(struct request *request, const char *cause)
     request_release(request);
 }
 
+static uint32_t timeout_us(const struct request *request)
+{
+    uint64_t us = RTO_INITIAL_US;
+    for (uint32_t i = 0; i < request->tries && us < RTO_MAX_US; i++)
+        us *= 2;
+    return us > RTO_MAX_US ? RTO_MAX_US : (uint32_t)us;
+}
+
 void tcp_request_info(const struct request *request, struct daytona_connection_info *out)
 {
     const struct handshake *handshake = &request->handshake;
@@ -79,7 +87,7 @@ void tcp_request_info(const struct request *request, struct daytona_connection_i
         .receive_window_scale = handshake->scale,
         .backoff = request->tries,
         .retransmit_tries = request->tries,
-        .rto_us = RTO_INITIAL_US << request->tries,
+        .rto_us = timeout_us(request),
         .advertised_mss = handshake->advertised_mss,
         .path_mtu = handshake->path_mtu,
         .ssthresh_bytes = UINT32_MAX,
@@ -99,22 +107,38 @@ static void timer_restart(struct request *request)
 {
     struct tcp *tcp = request->listener->tcp;
     timer_set(&tcp->timers, &request->timer,
-              daytona_instant_after_us(tcp->now, RTO_INITIAL_US << request->tries));
+              daytona_instant_after_us(tcp->now, timeout_us(request)));
 }
 
+/* TCP_DEFER_ACCEPT, as Linux counts it: so many timeouts are waited for the client to speak. */
+static uint32_t deferred_tries(const struct request *request)
+{
+    return (uint32_t)request->listener->options[DAYTONA_OPTION_DEFER_ACCEPT];
+}
+
+/* The client is there, and all that is missing is that it says something. */
+static bool defers(const struct request *request)
+{
+    return request->acknowledged && request->tries < deferred_tries(request);
+}
+
+/* Linux reqsk_timer_handler(): while a silent client is waited for, nothing is sent; with the last
+ * timeout it gets one more SYN-ACK, and the ACK of that will do. */
 void tcp_request_fired(struct request *request)
 {
     struct tcp *tcp = request->listener->tcp;
-    if (request->tries >= SYN_ACK_RETRIES_MAX) {
+    bool again = !request->acknowledged || request->tries + 1u >= deferred_tries(request);
+    if (request->tries >= SYN_ACK_RETRIES_MAX && !defers(request)) {
         request_drop(request, "no answer to SYN");
         return;
     }
     tcp->counters.timeouts++;
-    observe_request(request, DAYTONA_EVENT_TIMEOUT, RTO_INITIAL_US << request->tries,
-                    request->tries + 1u, "SYN");
+    observe_request(request, DAYTONA_EVENT_TIMEOUT, timeout_us(request), request->tries + 1u,
+                    "SYN");
     request->tries++;
     timer_restart(request);
-    syn_ack_want(request);
+    if (again)
+        syn_ack_want(request);
 }
 
 static void count_repetition(struct request *request)
@@ -252,6 +276,11 @@ struct connection *tcp_request_input(struct request *request, const struct segme
     if (!seq_equal(segment->header.ack, seq_add(request->handshake.iss, 1))) {
         *verdict = tcp_reset_unknown(listener->tcp, &request->entry, &segment->header,
                                      segment_length(segment));
+        return NULL;
+    }
+    if (request->tries < deferred_tries(request) && segment_length(segment) == 0) {
+        request->acknowledged = true;
+        *verdict = DAYTONA_VERDICT_ACCEPTED;
         return NULL;
     }
     if (tcp_listen_overflows(listener)) {

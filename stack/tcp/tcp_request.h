@@ -35,6 +35,7 @@ struct request {
     struct handshake handshake;
     uint16_t repeated; /**< SYN-ACKs beyond the first */
     uint8_t tries;     /**< retransmissions by timeout */
+    bool acknowledged; /**< by a bare ACK, which TCP_DEFER_ACCEPT did not let count */
     bool ambiguous;    /**< the SYN-ACK was repeated: no round trip can be measured (Karn) */
 };
 

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#define SYN_ACK_ACK_US 200000u /* Linux TCP_DELACK_MAX */
+
 static enum daytona_verdict refused(struct connection *connection, bool acknowledged)
 {
     if (!acknowledged)
@@ -23,6 +25,18 @@ static enum daytona_verdict open_crossed(struct connection *connection,
     tcp_state_set(connection->socket, DAYTONA_TCP_SYN_RECEIVED, "simultaneous open");
     tcp_output_want(connection);
     return DAYTONA_VERDICT_ACCEPTED;
+}
+
+/* Linux tcp_rcv_synsent_state_process(): the ACK waits for data to ride on when the application has
+ * set TCP_DEFER_ACCEPT, or TCP_QUICKACK to 0, and so has promised some. */
+static void acknowledge_syn_ack(struct connection *connection)
+{
+    const struct socket *socket = connection->socket;
+    if (option_on(socket, DAYTONA_OPTION_DEFER_ACCEPT) ||
+        !option_on(socket, DAYTONA_OPTION_QUICK_ACK))
+        tcp_ack_later(connection, SYN_ACK_ACK_US);
+    else
+        tcp_ack_now(connection);
 }
 
 enum daytona_verdict tcp_syn_sent_input(struct connection *connection, struct segment *segment)
@@ -50,7 +64,7 @@ enum daytona_verdict tcp_syn_sent_input(struct connection *connection, struct se
 
     tcp_window_take(connection, segment);
     tcp_establish(connection, segment);
-    tcp_ack_now(connection);
+    acknowledge_syn_ack(connection);
     segment->flags &= (uint8_t)~TCP_SYN;
     segment->seq++;
     return tcp_arrival_after_ack(connection, segment);

@@ -203,6 +203,81 @@ static void thin_stream_repeats_without_doubling_at_first(void **state)
     assert_int_equal(second_over_first(true), 1);
 }
 
+/* ------------------------------------------------------------------ TCP_DEFER_ACCEPT */
+
+static struct daytona_socket_id start_deferring(struct peer *peer, int64_t timeouts)
+{
+    peer_start(peer, NULL);
+    struct daytona_socket_id listener = peer_listener(peer, OUR_PORT, 16), child;
+    assert_int_equal(daytona_stack_set_option(peer->stack, peer->now, listener,
+                                              DAYTONA_OPTION_DEFER_ACCEPT, timeouts),
+                     0);
+    peer_syn(peer, &offer_all);
+    expect_segment(peer, TCP_SYN | TCP_ACK, 0, 1, 0);
+    peer_say(peer, TCP_ACK, 1, 1, NULL);
+    assert_int_equal(daytona_stack_accept(peer->stack, listener, &child), -EAGAIN);
+    expect_silence(peer);
+    return listener;
+}
+
+/* Linux tcp_check_req() */
+static void deferred_connection_is_accepted_with_its_first_data(void **state)
+{
+    (void)state;
+    struct peer peer;
+    struct daytona_socket_id listener = start_deferring(&peer, 3);
+    peer_wait_us(&peer, 900000);
+    peer_say(&peer, TCP_ACK | TCP_PSH, 1, 1, "hello");
+    assert_int_equal(daytona_stack_accept(peer.stack, listener, &peer.id), 0);
+    assert_int_equal(our_info(&peer).receive_queued, 5);
+    peer_stop(&peer);
+}
+
+/* Linux syn_ack_recalc(): silence until the last timeout, then one more SYN-ACK */
+static void silent_client_is_asked_again_at_the_end_and_then_accepted(void **state)
+{
+    (void)state;
+    struct peer peer;
+    struct daytona_socket_id listener = start_deferring(&peer, 3), child;
+    peer_wait_us(&peer, 1000000);
+    expect_silence(&peer);
+    peer_wait_us(&peer, 2000000);
+    expect_silence(&peer);
+    peer_say(&peer, TCP_ACK, 1, 1, NULL);
+    assert_int_equal(daytona_stack_accept(peer.stack, listener, &child), -EAGAIN);
+    peer_wait_us(&peer, 4000000);
+    expect_segment(&peer, TCP_SYN | TCP_ACK, 0, 1, 0);
+    peer_say(&peer, TCP_ACK, 1, 1, NULL);
+    assert_int_equal(daytona_stack_accept(peer.stack, listener, &peer.id), 0);
+    peer_stop(&peer);
+}
+
+static void client_that_defers_acknowledges_the_handshake_with_its_data(void **state)
+{
+    (void)state;
+    struct peer peer;
+    peer_start(&peer, NULL);
+    peer_we_connect(&peer);
+    we_set(&peer, DAYTONA_OPTION_DEFER_ACCEPT, 1);
+    expect_segment(&peer, TCP_SYN, 0, 0, 0);
+    peer.timestamps = true;
+    struct tcp_header header = {.seq = {peer.peer_isn},
+                                .ack = {peer.our_isn + 1},
+                                .flags = TCP_SYN | TCP_ACK,
+                                .window = 65535,
+                                .mss = 1460,
+                                .has_timestamps = true,
+                                .timestamp_value = peer.timestamp,
+                                .timestamp_echo = peer.timestamp_echo};
+    peer_say_header(&peer, &header, (struct daytona_span){NULL, 0});
+    expect_silence(&peer);
+    we_send(&peer, 10, 0);
+    expect_segment(&peer, TCP_ACK | TCP_PSH, 1, 1, 10);
+    peer_wait_us(&peer, 200000);
+    expect_silence(&peer);
+    peer_stop(&peer);
+}
+
 /* ------------------------------------------------------------------ SO_RCVLOWAT */
 
 /* Linux tcp_set_rcvlowat() */
@@ -251,6 +326,9 @@ int main(void)
         cmocka_unit_test(fin_wait_2_ends_when_it_was_asked_to),
         cmocka_unit_test(no_fin_wait_2_at_all_ends_with_a_reset),
         cmocka_unit_test(thin_stream_repeats_without_doubling_at_first),
+        cmocka_unit_test(deferred_connection_is_accepted_with_its_first_data),
+        cmocka_unit_test(silent_client_is_asked_again_at_the_end_and_then_accepted),
+        cmocka_unit_test(client_that_defers_acknowledges_the_handshake_with_its_data),
         cmocka_unit_test(low_water_above_the_buffer_makes_the_buffer_grow),
         cmocka_unit_test(readable_bytes_are_counted_to_the_urgent_mark),
     };

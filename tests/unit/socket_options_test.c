@@ -220,6 +220,7 @@ static const struct {
     {IPPROTO_IP, IP_MTU_DISCOVER},
 
     {IPPROTO_IP, IP_RECVERR},
+    {IPPROTO_TCP, TCP_DEFER_ACCEPT},
 
 };
 #define NUMBER_COUNT (sizeof numbers / sizeof numbers[0])
@@ -353,9 +354,9 @@ static void option_that_daytona_lacks_is_told_and_refused_not_ignored(void **sta
     static const struct {
         int level, name, standard, other;
     } lacking[] = {
-        {IPPROTO_TCP, TCP_DEFER_ACCEPT, 0, 1}, {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 0, 1},
-        {IPPROTO_TCP, TCP_SAVE_SYN, 0, 1},     {SOL_SOCKET, SO_MARK, 0, 7},
-        {IPPROTO_IP, IP_TRANSPARENT, 0, 1},    {SOL_SOCKET, SO_ZEROCOPY, 0, 1},
+        {SOL_SOCKET, SO_TIMESTAMP, 0, 1},   {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 0, 1},
+        {IPPROTO_TCP, TCP_SAVE_SYN, 0, 1},  {SOL_SOCKET, SO_MARK, 0, 7},
+        {IPPROTO_IP, IP_TRANSPARENT, 0, 1}, {SOL_SOCKET, SO_ZEROCOPY, 0, 1},
         {SOL_SOCKET, SO_DONTROUTE, 0, 1},
     };
     (void)state;
