@@ -5,6 +5,9 @@
  *     daytona-sim --seeds FIRST-LAST      the same
  *     daytona-sim --seeds FILE            the seeds that the lines of a file begin with
  *     daytona-sim --goodput               the table of tests/sim/goodput.txt
+ *     daytona-sim --scenario FILE         a scenario (docs/simulator.md): its result as a table
+ *     --csv FILE, --pcap FILE  first: measurements over time, packets
+ *     --brief   first: only what a scenario did not meet
  *     --jobs N  first: on so many processes; 0: as many as there are processors
  *     --log     first: every packet and event on standard output
  *     --plan    first: what the seed means
@@ -15,6 +18,7 @@
  */
 #include "tests/sim/campaign.h"
 #include "tests/sim/goodput.h"
+#include "tests/sim/play.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +29,8 @@ static int usage(void)
 {
     fprintf(stderr, "usage: daytona-sim [--log] [--plan] [--twice] [--seed] SEED [COUNT]\n"
                     "       daytona-sim [--jobs N] [--twice] --seeds FIRST-LAST | FILE\n"
+                    "       daytona-sim [--log] [--brief] [--seed N] [--csv FILE] [--pcap FILE] "
+                    "--scenario FILE\n"
                     "       daytona-sim --goodput\n");
     return 2;
 }
@@ -65,30 +71,73 @@ static unsigned read_jobs(const char *word)
     return jobs != 0 ? jobs : processors > 0 ? (unsigned)processors : 1;
 }
 
+/* The words of the command line. */
+struct command {
+    bool log, plan, twice, brief, goodput;
+    const char *jobs, *seed, *seeds, *scenario, *csv, *pcap;
+};
+
+/* Takes what begins with "-"; the index of the first word that does not, -1: one is not known. */
+static int read_options(struct command *command, int count, char **arguments)
+{
+    const struct {
+        const char *name;
+        bool *flag; /* or */
+        const char **value;
+    } options[] = {
+        {"--log", &command->log, NULL},           {"--plan", &command->plan, NULL},
+        {"--twice", &command->twice, NULL},       {"--brief", &command->brief, NULL},
+        {"--goodput", &command->goodput, NULL},   {"--jobs", NULL, &command->jobs},
+        {"--seed", NULL, &command->seed},         {"--seeds", NULL, &command->seeds},
+        {"--scenario", NULL, &command->scenario}, {"--csv", NULL, &command->csv},
+        {"--pcap", NULL, &command->pcap},
+    };
+    int at = 1;
+    while (at < count && arguments[at][0] == '-') {
+        size_t i = 0;
+        while (i < sizeof options / sizeof options[0] &&
+               strcmp(options[i].name, arguments[at]) != 0)
+            i++;
+        if (i == sizeof options / sizeof options[0] ||
+            (options[i].value != NULL && at + 1 == count))
+            return -1;
+        if (options[i].flag != NULL)
+            *options[i].flag = true;
+        else
+            *options[i].value = arguments[++at];
+        at++;
+    }
+    return at;
+}
+
 int main(int count, char **arguments)
 {
-    struct sim_campaign campaign = {.program = arguments[0], .jobs = 1};
-    int at = 1;
-    for (; at < count && arguments[at][0] == '-'; at++) {
-        const char *word = arguments[at];
-        if (strcmp(word, "--goodput") == 0)
-            return sim_goodput_print();
-        if (strcmp(word, "--seeds") == 0 && at + 1 < count)
-            return run_many(&campaign, arguments[at + 1]);
-        if (strcmp(word, "--jobs") == 0 && at + 1 < count)
-            campaign.jobs = read_jobs(arguments[++at]);
-        else if (strcmp(word, "--log") == 0)
-            campaign.log = true;
-        else if (strcmp(word, "--plan") == 0)
-            campaign.plan = true;
-        else if (strcmp(word, "--twice") == 0)
-            campaign.twice = true;
-        else if (strcmp(word, "--seed") != 0)
-            return usage();
-    }
-    if (at == count || at + 2 < count)
+    struct command command = {0};
+    int at = read_options(&command, count, arguments);
+    if (at >= 0 && command.seed == NULL && at < count)
+        command.seed = arguments[at++];
+    if (at < 0 || at + 1 < count)
         return usage();
-    uint64_t seeds = at + 1 < count ? strtoull(arguments[at + 1], NULL, 10) : 1;
+    struct sim_campaign campaign = {.program = arguments[0],
+                                    .log = command.log,
+                                    .plan = command.plan,
+                                    .twice = command.twice,
+                                    .jobs = command.jobs == NULL ? 1 : read_jobs(command.jobs)};
+    struct sim_play play = {.program = arguments[0],
+                            .seed = command.seed == NULL ? 0 : strtoull(command.seed, NULL, 10),
+                            .csv = command.csv,
+                            .pcap = command.pcap,
+                            .log = command.log,
+                            .brief = command.brief};
+    if (command.goodput)
+        return sim_goodput_print();
+    if (command.scenario != NULL)
+        return sim_play_file(&play, command.scenario);
+    if (command.seeds != NULL)
+        return run_many(&campaign, command.seeds);
+    if (command.seed == NULL)
+        return usage();
+    uint64_t seeds = at < count ? strtoull(arguments[at], NULL, 10) : 1;
     campaign.single = seeds == 1;
-    return run_span(&campaign, strtoull(arguments[at], NULL, 10), seeds);
+    return run_span(&campaign, play.seed, seeds);
 }

@@ -86,20 +86,25 @@ static struct daytona_instant end_of(const struct sim_meter *meter,
     return daytona_instant_before(end, meter->to) ? end : meter->to;
 }
 
-double sim_meter_goodput(const struct sim_meter *meter, const struct sim_connection *connection)
+struct sim_delivery sim_meter_delivery(const struct sim_meter *meter,
+                                       const struct sim_connection *connection)
 {
     const struct sim_scenario *scenario = connection->sides[0].host->world->scenario;
-    struct daytona_instant start = {scenario->origin.ns + connection->plan->start.ns};
-    struct daytona_instant end = end_of(meter, connection);
-    if (daytona_instant_before(start, meter->from))
-        start = meter->from;
-    uint64_t bytes = 0;
+    struct sim_delivery delivery = {.start = {scenario->origin.ns + connection->plan->start.ns},
+                                    .end = end_of(meter, connection)};
+    if (daytona_instant_before(delivery.start, meter->from))
+        delivery.start = meter->from;
     for (unsigned role = 0; role < 2; role++) {
         const struct sim_side_meter *mine = of_side(meter, &connection->sides[role]);
-        uint64_t received =
-            end.ns == meter->to.ns ? mine->received_until : connection->sides[role].received;
-        bytes += received - mine->received_before;
+        uint64_t received = delivery.end.ns == meter->to.ns ? mine->received_until
+                                                            : connection->sides[role].received;
+        delivery.bytes += received - mine->received_before;
     }
-    uint64_t us = daytona_instant_since_us(end, start);
-    return us == 0 ? 0 : (double)bytes * 1e6 / (double)us;
+    return delivery;
+}
+
+double sim_delivery_rate(const struct sim_delivery *delivery)
+{
+    uint64_t us = daytona_instant_since_us(delivery->end, delivery->start);
+    return us == 0 ? 0 : (double)delivery->bytes * 1e6 / (double)us;
 }

@@ -42,7 +42,16 @@ void sim_meter_response(struct sim_meter *meter, const struct sim_side *side, ui
 /** SIM_EVENT_SAMPLE. */
 void sim_meter_look(struct sim_meter *meter, struct sim_world *world);
 
-/** Bytes a second that reached the two applications of a connection while it was measured. */
-double sim_meter_goodput(const struct sim_meter *meter, const struct sim_connection *connection);
+/** What reached the two applications of a connection while it was measured, and in what time: from
+ *  its start to its last byte. */
+struct sim_delivery {
+    uint64_t bytes;
+    struct daytona_instant start, end;
+};
+struct sim_delivery sim_meter_delivery(const struct sim_meter *meter,
+                                       const struct sim_connection *connection);
+
+/** Bytes per second. */
+double sim_delivery_rate(const struct sim_delivery *delivery);
 
 #endif
