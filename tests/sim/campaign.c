@@ -184,7 +184,9 @@ uint64_t *sim_campaign_read(const char *path, uint64_t *count)
         if (end == line)
             continue;
         seeds[(*count)++] = seed;
-        seeds = realloc(seeds, (*count + 1) * sizeof *seeds);
+        uint64_t *more = realloc(seeds, (*count + 1) * sizeof *seeds);
+        assert(more != NULL);
+        seeds = more;
     }
     assert(seeds != NULL);
     fclose(file);

@@ -27,7 +27,7 @@ static void write_link(const struct sim_csv *csv, const struct sim_world *world,
     fprintf(csv->file, "%.3f,link,%s,%u,,,,,,,,,%llu,%llu,%llu\n",
             (double)daytona_instant_since_us(world->now, world->scenario->origin) / 1e6,
             csv->script->links[number], number, (unsigned long long)link->waiting_bytes,
-            (unsigned long long)(link->counters.queue_full + link->counters.codel_dropped),
+            (unsigned long long)link->counters.queue_full + link->counters.codel_dropped,
             (unsigned long long)link->counters.marked);
 }
 
