@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#define TABLE_MIN 8u
+#define TABLE_MIN 4u
 
 static uint64_t page_number(uint64_t offset)
 {

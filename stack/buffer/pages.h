@@ -1,7 +1,7 @@
 /*
  * pages.h - bytes of a stream in 4 KB pages, addressed by stream offset. Pages appear when a
  * byte of theirs is written and go when all before an offset is dropped; an empty stream
- * holds no page (and a table of 64 bytes at most). Under both the send and the receive buffer.
+ * holds no page (and a table of 32 bytes at most). Under both the send and the receive buffer.
  */
 #ifndef STACK_BUFFER_PAGES_H
 #define STACK_BUFFER_PAGES_H

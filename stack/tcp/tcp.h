@@ -19,16 +19,19 @@
 #include "stack/demux/demux.h"
 #include "stack/tcp/list.h"
 #include "stack/tcp/offset.h"
+#include "stack/tcp/sent.h"
 #include "stack/wire/tcp_header.h"
 #include <daytona/congestion.h>
 #include <daytona/stack.h>
 
-/** Which timer of its owner a `struct timer` is (tcp_timers.c has the table). The first three
+/** Which timer of its owner a `struct timer` is (tcp_timers.c has the table). The first four
  *  share the sender's timer: at most one of them makes sense at a time. */
 enum timer_kind {
     TIMER_RETRANSMIT,  /**< RFC 6298 */
+    TIMER_REORDER,     /**< what is late is lost by then, RFC 8985 section 6.2 */
     TIMER_PERSIST,     /**< the window is closed or too small, RFC 9293 section 3.8.6.1 */
     TIMER_CORK,        /**< a partial segment has been held back long enough */
+    TIMER_PACING,      /**< the next packet may leave */
     TIMER_DELAYED_ACK, /**< RFC 9293 section 3.8.6.3 */
     TIMER_KEEPALIVE,   /**< RFC 9293 section 3.8.4; the socket's timer, as are those below */
     TIMER_FIN_WAIT_2,  /**< nobody will read what the peer still sends */
@@ -137,6 +140,13 @@ struct socket {
     const int64_t *options;    /**< its values, by enum daytona_option */
 };
 
+/** Values of DAYTONA_OPTION_LOSS_DETECTION. */
+enum detection {
+    DETECTION_RACK,
+    DETECTION_SACK,
+    DETECTION_NEWRENO, /**< SACK is not even offered; too late for that, it is DETECTION_SACK */
+};
+
 /** RFC 6675 and RFC 6582: what the sender is recovering from. */
 enum recovery {
     RECOVERY_NONE,
@@ -144,15 +154,47 @@ enum recovery {
     RECOVERY_LOSS, /**< the retransmission timer fired */
 };
 
+/** What was learnt of the path from what it delivered (draft-ietf-ccwg-bbr section 4.1). */
+struct rate {
+    uint64_t delivered;                   /**< data bytes until now */
+    uint64_t lost;                        /**< bytes marked lost until now */
+    uint64_t lost_told;                   /**< of them, those the controller knows of */
+    uint64_t app_limited_to;              /**< samples are, until `delivered` is beyond; 0: no */
+    struct daytona_instant delivered_at;  /**< when `delivered` grew last */
+    struct daytona_instant first_sent_at; /**< when the newest delivered segment was sent */
+    uint64_t loss_lost_before;            /**< of the newest segment lost and not told of */
+    struct daytona_instant loss_sent_at;
+    uint32_t loss_in_flight;
+    uint32_t interval_us; /**< of the last valid sample, 0: none yet */
+    uint64_t bytes_per_second;
+    bool app_limited; /**< it was */
+};
+
+/** RACK's view (RFC 8985 section 5.2): names as there. */
+struct rack {
+    struct daytona_instant xmit_at; /**< when the newest segment that has arrived was sent */
+    uint64_t end;                   /**< its end */
+    uint64_t fack;                  /**< one past the highest byte that has arrived */
+    uint32_t rtt_us;                /**< round trip of the last segment that has arrived */
+    uint8_t reo_wnd_mult;           /**< quarters of a round trip to wait for late ones */
+    bool reordering_seen;
+};
+
+/** A SACK block as it was reported. */
+struct sack_block {
+    uint64_t start, end;
+};
+
+#define SACK_BLOCKS_KNOWN 4u /* as many as a segment can bring */
+
 /*
  * The sending side. Offsets on the stream:
  *
- *      una          high_rxt     lost_to         nxt             pages.end
- *   ----|--------------|------------|-------------|-----------------|--->
- *  acked| lost and sent| lost, not  | in flight   | not sent yet    |
- *       | again        | sent again |             |                 |
+ *      una                              nxt             pages.end
+ *   ----|--------------------------------|-----------------|--->
+ *  acked| records of `sent`: in flight,  | not sent yet    |
+ *       | lost or SACKed                 |                 |
  *
- * SACKed bytes (`sacked`) lie anywhere between una and nxt and are neither lost nor in flight.
  * SYN and FIN take one offset each; FIN's is pages.end.
  */
 struct sender {
@@ -174,7 +216,7 @@ struct sender {
     uint8_t syn_tries;               /**< retransmissions of the SYN */
     bool fin;                        /**< FIN is queued behind the data */
     bool syn_due;                    /**< SYN is to be sent (again) */
-    bool retransmit_due;             /**< the segment at una goes out now, whatever cwnd says */
+    bool retransmit_due;             /**< the first lost segment goes out, whatever cwnd says */
     bool probe_due;                  /**< a window or keepalive probe is to be sent */
     bool push_due;                   /**< a window too small for sender SWS avoidance is used now */
     bool cork_over;                  /**< the corked partial segment has waited long enough */
@@ -182,11 +224,9 @@ struct sender {
     bool rescued;                    /**< RFC 6675 rule 4 was used in this recovery */
     bool timing;                     /**< `timed` is being timed */
     bool timeout_told;               /**< the user timeout, by the option of RFC 5482 */
-    uint64_t high_rxt;               /**< RFC 6675: one past the highest retransmitted */
-    uint64_t lost_to;                /**< bytes before, if not SACKed, are thought lost */
     uint64_t recovery_point;         /**< RFC 6675: recovery ends when una reaches it */
     uint64_t limited_to;             /**< nxt when cwnd was last filled (RFC 7661) */
-    uint64_t repaired_at;            /**< nxt when the segment at una was last sent again */
+    uint64_t lost_to;                /**< RFC 6675: IsLost() was asked of all before it */
     uint32_t inflation;              /**< RFC 6582: cwnd's inflation, for peers without SACK */
     uint32_t prr_delivered, prr_out; /**< RFC 6937: bytes since recovery began */
     uint32_t prr_flight, prr_cwnd;   /**< RFC 6937: RecoverFS; and the window in recovery */
@@ -199,9 +239,14 @@ struct sender {
     struct daytona_instant last_sent;       /**< data */
     struct daytona_instant stalled_since;   /**< first unanswered retransmission or probe */
     uint32_t srtt_us, rttvar_us, rtt_min_us, rto_us; /**< RFC 6298 */
+    struct daytona_instant release_at;               /**< paced: the next packet leaves then */
     struct pages pages;
-    struct ranges sacked;
-    struct timer timer; /**< TIMER_RETRANSMIT, TIMER_PERSIST or TIMER_CORK */
+    struct sent_queue sent;
+    struct sack_block sacks[SACK_BLOCKS_KNOWN]; /**< last reported */
+    struct rate rate;
+    struct rack rack;
+    struct timer timer;  /**< TIMER_RETRANSMIT, _REORDER, _PERSIST or _CORK */
+    struct timer pacing; /**< TIMER_PACING */
 };
 
 /*

@@ -3,7 +3,7 @@
  * are measured, and the congestion controller hears of it.
  */
 #include "stack/tcp/tcp_calls.h"
-#include "stack/tcp/tcp_parts.h"
+#include "stack/tcp/tcp_loss.h"
 
 #define TIMESTAMP_RTT_MAX_MS 120000u /* an echo older than that is no measurement */
 
@@ -30,7 +30,7 @@ struct daytona_congestion_sample tcp_congestion_sample(const struct connection *
                                                        uint32_t rtt_us)
 {
     const struct sender *send = &connection->send;
-    return (struct daytona_congestion_sample){
+    struct daytona_congestion_sample sample = {
         .now = connection->tcp->now,
         .mss = send->mss,
         .acked_bytes = acked_bytes,
@@ -46,6 +46,8 @@ struct daytona_congestion_sample tcp_congestion_sample(const struct connection *
         .after_timeout = send->recovery == RECOVERY_LOSS,
         .without_sack = !connection->sack,
     };
+    tcp_rate_fill(connection, NULL, &sample);
+    return sample;
 }
 
 void tcp_congestion_call(struct connection *connection, enum congestion_call call,
@@ -67,6 +69,11 @@ void tcp_congestion_call(struct connection *connection, enum congestion_call cal
         table->loss(&connection->congestion, controls, sample);
         reason = "loss";
         break;
+    case CONGESTION_MARKED:
+        (table->marked != NULL ? table->marked : table->loss)(&connection->congestion, controls,
+                                                              sample);
+        reason = "marked";
+        break;
     case CONGESTION_RECOVERED:
         table->recovered(&connection->congestion, controls, sample);
         reason = "recovered";
@@ -75,12 +82,18 @@ void tcp_congestion_call(struct connection *connection, enum congestion_call cal
         table->timeout(&connection->congestion, controls, sample);
         reason = "timeout";
         break;
+    case CONGESTION_UNDONE:
+        if (table->undone != NULL)
+            table->undone(&connection->congestion, controls, sample);
+        reason = "undone";
+        break;
     case CONGESTION_RESTART:
         table->restart(&connection->congestion, controls, sample,
                        daytona_instant_since_us(sample->now, connection->send.last_sent));
         reason = "idle";
         break;
     }
+    tcp_rate_losses_told(connection);
     if (controls->cwnd_bytes < connection->send.mss)
         controls->cwnd_bytes = connection->send.mss;
     if (controls->cwnd_bytes != old)
@@ -121,40 +134,67 @@ static uint32_t drop_acknowledged(struct connection *connection, uint64_t ack)
     return bytes;
 }
 
-uint32_t tcp_una_advance(struct connection *connection, const struct segment *segment,
-                         uint32_t sacked_bytes)
+void tcp_delivered(struct connection *connection, const struct sent *record,
+                   struct ack_report *report)
+{
+    uint32_t bytes =
+        offset_span(record->start, offset_earlier(sent_end(record), connection->send.pages.end));
+    report->delivered += bytes;
+    uint64_t rtt_us = daytona_instant_since_us(connection->tcp->now, record->at);
+    if (record->retransmissions > 0)
+        report->repaired = true;
+    else if (rtt_us < UINT32_MAX && (report->rtt_us == 0 || rtt_us < report->rtt_us))
+        report->rtt_us = rtt_us > 0 ? (uint32_t)rtt_us : 1;
+    tcp_rack_delivered(connection, record, report);
+    tcp_rate_delivered(connection, record, report, bytes);
+}
+
+/* una moves to the segment's ACK, which is beyond it. */
+static void una_advance(struct connection *connection, struct ack_report *report)
 {
     struct sender *send = &connection->send;
-    uint32_t prior_pipe = tcp_pipe(connection) + sacked_bytes;
-    uint32_t data_bytes = drop_acknowledged(connection, segment->ack);
-    uint32_t sacked_before =
-        (uint32_t)ranges_drop_before(&send->sacked, connection->tcp->memory, segment->ack);
-    uint32_t acked = offset_span(send->una, segment->ack);
-    uint32_t rtt_us = round_trip(connection, segment);
-
-    send->una = segment->ack;
-    send->high_rxt = offset_later(send->high_rxt, send->una);
+    uint64_t ack = report->segment->ack;
+    connection->tally.bytes_acked += drop_acknowledged(connection, ack);
+    report->acked = offset_span(send->una, ack);
+    uint32_t rtt_us = round_trip(connection, report->segment);
+    send->una = ack;
+    tcp_scoreboard_advance(connection, report);
     send->lost_to = offset_later(send->lost_to, send->una);
-    connection->tally.bytes_acked += data_bytes;
+    send->duplicate_acks = 0;
     send->tries = send->backoff = send->probes = 0;
     send->stalled_since.ns = 0;
     connection->soft_error = 0;
     if (rtt_us != 0)
         tcp_rtt_sample(connection, rtt_us);
-
-    bool fast = send->recovery == RECOVERY_FAST;
-    tcp_recovery_advance(connection, acked);
-    uint32_t newly = data_bytes + sacked_bytes;
-    newly = newly > sacked_before ? newly - sacked_before : 0;
-    if (!fast && newly > 0) {
-        struct daytona_congestion_sample sample =
-            tcp_congestion_sample(connection, newly, prior_pipe, rtt_us);
-        tcp_congestion_call(connection, CONGESTION_ACKED, &sample);
-    }
     tcp_rto_restart(connection);
-    tcp_autotune_sender(connection);
-    tcp_space_report(connection);
-    return newly;
+}
+
+static struct ack_report report_begin(const struct connection *connection,
+                                      const struct segment *segment)
+{
+    const struct sender *send = &connection->send;
+    return (struct ack_report){
+        .segment = segment,
+        .prior_fack = send->rack.fack,
+        .prior_lost = send->rate.lost,
+        .prior_pipe = tcp_pipe(connection),
+    };
+}
+
+void tcp_syn_acknowledged(struct connection *connection, const struct segment *segment)
+{
+    struct ack_report report = report_begin(connection, segment);
+    una_advance(connection, &report);
+}
+
+/* Without SACK nobody says when what lies beyond a repaired hole arrived. */
+static void keep_round_trip(struct connection *connection, struct ack_report *report)
+{
+    struct sender *send = &connection->send;
+    if (report->repaired && !connection->sack)
+        report->rtt_us = 0;
+    if (report->rtt_us != 0 && (send->rtt_min_us == 0 || report->rtt_us < send->rtt_min_us))
+        send->rtt_min_us = report->rtt_us;
 }
 
 /* RFC 5681 section 2: a duplicate for a peer without SACK. */
@@ -228,6 +268,13 @@ static bool window_is_news(const struct sender *send, const struct segment *segm
            (send->wl1 == segment->seq && send->wl2 <= segment->ack);
 }
 
+static void count_duplicate(struct connection *connection)
+{
+    connection->tally.duplicate_acks_in++;
+    if (connection->send.duplicate_acks < UINT8_MAX)
+        connection->send.duplicate_acks++;
+}
+
 bool tcp_step_acknowledge(struct connection *connection, struct segment *segment,
                           enum daytona_verdict *verdict)
 {
@@ -242,18 +289,25 @@ bool tcp_step_acknowledge(struct connection *connection, struct segment *segment
         tcp_ack_challenge(connection);
         return false;
     }
-    uint32_t sacked_bytes = connection->sack ? tcp_sacks_take(connection, segment) : 0;
-    bool duplicate = connection->sack ? sacked_bytes > 0 && segment->ack == send->una
-                                      : duplicate_without_sack(connection, segment);
     bool window_news = segment->ack >= send->una && window_is_news(send, segment);
-    uint32_t delivered = sacked_bytes;
-    bool una_moves = segment->ack > send->una;
-    if (una_moves)
-        delivered = tcp_una_advance(connection, segment, sacked_bytes);
-    else if (duplicate)
-        tcp_duplicate_ack(connection);
-    if (send->recovery == RECOVERY_FAST && connection->sack && delivered > 0)
-        tcp_prr_delivered(connection, delivered, una_moves);
+    struct ack_report report = report_begin(connection, segment);
+    report.duplicate = !connection->sack && duplicate_without_sack(connection, segment);
+    if (connection->sack && segment->header.sack_count > 0)
+        tcp_sacks_take(connection, &report);
+    if (segment->ack > send->una)
+        una_advance(connection, &report);
+    else if (report.sacked)
+        report.duplicate = true;
+    if (report.duplicate)
+        count_duplicate(connection);
+    if (report.acked > 0 || report.sacked || report.duplicate) {
+        keep_round_trip(connection, &report);
+        tcp_recovery_acknowledged(connection, &report);
+    }
+    if (report.acked > 0) {
+        tcp_autotune_sender(connection);
+        tcp_space_report(connection);
+    }
 
     if (segment->ack >= send->una)
         send->probes = 0;

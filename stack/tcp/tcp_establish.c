@@ -27,7 +27,7 @@ void tcp_establish(struct connection *connection, const struct segment *segment)
 {
     struct socket *socket = connection->socket;
     struct sender *send = &connection->send;
-    tcp_una_advance(connection, segment, 0);
+    tcp_syn_acknowledged(connection, segment);
     if (send->srtt_us == 0 && send->syn_tries > 0)
         send->rto_us = RTO_AFTER_LOSS_US;
     send->syn_due = false;

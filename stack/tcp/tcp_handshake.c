@@ -36,7 +36,8 @@ void handshake_agree(struct handshake *out, const struct socket *listener,
         .scale = header->has_window_scale ? tcp_scale_for(listener) : 0,
         .syn_flags = header->flags,
         .timestamps = header->has_timestamps,
-        .sack = header->has_sack_permitted,
+        .sack = header->has_sack_permitted &&
+                listener->options[DAYTONA_OPTION_LOSS_DETECTION] != DETECTION_NEWRENO,
         .scaling = header->has_window_scale,
     };
 }

@@ -64,12 +64,7 @@ void tcp_path_mtu_take(struct connection *connection, uint32_t mtu)
         return;
     /* What is in flight in segments too big is lost: sent again in smaller ones, without a word
      * to congestion control (RFC 1191 section 6.5). */
-    send->lost_to = send->nxt;
-    send->high_rxt = send->una;
-    send->recovery_point = send->nxt;
-    send->rescued = true;
-    send->recovery = RECOVERY_LOSS;
-    send->retransmit_due = true;
+    tcp_recovery_resend(connection);
     tcp_output_want(connection);
 }
 

@@ -24,13 +24,9 @@ static void sender_info(const struct connection *connection, struct daytona_conn
     bool fin_in_flight = send->nxt > send->pages.end && send->una <= send->pages.end;
     uint32_t pipe = tcp_pipe(connection);
     out->in_flight_bytes = fin_in_flight && pipe > 0 ? pipe - 1 : pipe; /* FIN is no byte */
-    out->sacked_bytes = (uint32_t)send->sacked.bytes;
-    uint64_t lost_to = offset_later(send->lost_to, send->una);
-    out->lost_bytes = offset_span(send->una, lost_to) -
-                      (uint32_t)ranges_covered(&send->sacked, send->una, lost_to);
-    uint64_t high_rxt = offset_later(send->high_rxt, send->una);
-    out->retransmitted_out_bytes = offset_span(send->una, high_rxt) -
-                                   (uint32_t)ranges_covered(&send->sacked, send->una, high_rxt);
+    out->sacked_bytes = send->sent.sacked_bytes;
+    out->lost_bytes = send->sent.lost_bytes + send->sent.again_bytes;
+    out->retransmitted_out_bytes = send->sent.again_bytes;
     out->send_window = send->wnd;
     out->send_queued = send_queued(send);
     out->not_sent = offset_span(offset_later(send->nxt, send->pages.start), send->pages.end);

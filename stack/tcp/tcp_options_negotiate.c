@@ -35,7 +35,9 @@ uint32_t tcp_mss_for(const struct socket *socket, uint32_t path_mtu)
 
 void tcp_options_offer(struct connection *connection)
 {
-    connection->timestamps = connection->sack = connection->window_scaling = true;
+    connection->timestamps = connection->window_scaling = true;
+    connection->sack =
+        connection->socket->options[DAYTONA_OPTION_LOSS_DETECTION] != DETECTION_NEWRENO;
     connection->receive.window_scale = tcp_scale_for(connection->socket);
     connection->receive.advertised_mss = tcp_mss_for(connection->socket, connection->send.path_mtu);
     connection->send.peer_mss = MSS_DEFAULT;

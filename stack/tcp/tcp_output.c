@@ -3,7 +3,7 @@
  * ring and take turns. In order: SYN, what is lost, new data and FIN, probes, bare ACKs.
  */
 #include "stack/tcp/tcp_calls.h"
-#include "stack/tcp/tcp_parts.h"
+#include "stack/tcp/tcp_loss.h"
 #include "stack/tcp/tcp_request.h"
 
 #include <assert.h>
@@ -69,6 +69,8 @@ static uint32_t new_data_length(struct connection *connection)
     if (whole >= send->mss) {
         uint32_t most = connection->tcp->config.super_segment_bytes_max;
         most = most > SUPER_SEGMENT_MAX ? SUPER_SEGMENT_MAX : most;
+        uint32_t quantum = tcp_pacing_quantum(connection);
+        most = most > quantum ? quantum : most;
         most = most < send->mss ? send->mss : most;
         whole = whole < most ? whole : most;
         return whole - whole % send->mss;
@@ -83,7 +85,7 @@ static void arm_when_held(struct connection *connection)
 {
     struct sender *send = &connection->send;
     bool pending = unsent(send) > 0 || fin_unsent(send);
-    if (!pending || send->nxt != send->una || send->timer.set)
+    if (!pending || send->nxt != send->una || send->timer.set || send->pacing.set)
         return;
     uint32_t needed = unsent(send) < send->mss ? unsent(send) : send->mss;
     if (window_room(send) < needed || window_room(send) == 0) {
@@ -107,26 +109,38 @@ static void restart_when_idle(struct connection *connection)
     tcp_congestion_call(connection, CONGESTION_RESTART, &sample);
 }
 
-/* The offsets from `what->seq` on are in flight now. */
-static void sent_new(struct connection *connection, const struct outgoing *what)
+/* The offsets from `what->seq` on are in flight now. False: there is no memory to remember them;
+ * what is in flight will free some. */
+static bool sent_new(struct connection *connection, const struct outgoing *what)
 {
     struct sender *send = &connection->send;
+    bool fin = (what->flags & TCP_FIN) != 0;
+    bool idle = send->nxt == send->una;
+    struct sent *record =
+        sent_append(&send->sent, connection->tcp->memory, what->seq, what->length + fin);
+    if (record == NULL) {
+        connection->tcp->counters.allocation_failures++;
+        return false;
+    }
     if (!send->timing) {
         send->timing = true;
         send->timed = send->nxt;
         send->timed_at = connection->tcp->now;
     }
-    bool fin = (what->flags & TCP_FIN) != 0;
     send->nxt = what->seq + what->length + fin;
+    tcp_rate_sent(connection, record, idle);
+    tcp_pacing_sent(connection, what->length);
     send->prr_out += what->length;
     if (what->length % send->mss != 0)
         send->small_end = send->nxt;
     send->push_due = send->cork_over = false;
-    if (!send->timer.set || send->timer.kind != TIMER_RETRANSMIT)
+    if (!send->timer.set ||
+        (send->timer.kind != TIMER_RETRANSMIT && send->timer.kind != TIMER_REORDER))
         tcp_rto_restart(connection);
     tcp_space_report(connection); /* less waits to be sent */
     if (tcp_pipe(connection) + send->mss > tcp_cwnd_now(connection))
         send->limited_to = send->nxt;
+    return true;
 }
 
 /* RFC 9293 section 3.9.1.2: PSH at the end of what the application wrote. */
@@ -140,8 +154,12 @@ static bool new_data(struct connection *connection, struct outgoing *what)
 {
     struct sender *send = &connection->send;
     bool fin = fin_unsent(send);
-    if (unsent(send) == 0 && !fin)
+    if (unsent(send) == 0 && !fin) {
+        if (sent_first_lost(&send->sent) == NULL &&
+            tcp_pipe(connection) < connection->controls.cwnd_bytes)
+            tcp_rate_app_limited(connection);
         return false;
+    }
     restart_when_idle(connection);
     uint32_t length = unsent(send) > 0 ? new_data_length(connection) : 0;
     if (unsent(send) > 0 && length == 0)
@@ -154,51 +172,52 @@ static bool new_data(struct connection *connection, struct outgoing *what)
         return false;
     if (length > 0)
         what->flags |= push_flag(send, what->seq, end);
-    sent_new(connection, what);
-    return true;
+    return sent_new(connection, what);
 }
 
-/* [start, start + length) goes out again; the offset after the data is FIN's. */
-static void send_again(struct connection *connection, uint64_t start, uint32_t length,
-                       struct outgoing *what)
+/* The record goes out again, as much of it as a segment takes. */
+static void send_again(struct connection *connection, struct sent *record, struct outgoing *what)
 {
     struct sender *send = &connection->send;
-    uint64_t end = start + length;
-    *what = (struct outgoing){.seq = start,
-                              .length = offset_span(start, offset_earlier(end, send->pages.end))};
-    if (end > send->pages.end)
+    tcp_cut_to_segment(connection, record);
+    uint64_t start = record->start, end = sent_end(record);
+    uint64_t data_end = offset_earlier(end, send->pages.end);
+    uint32_t length = offset_span(start, data_end);
+    bool whole = length <= send->mss; /* else there was no memory to cut it */
+    *what = (struct outgoing){.seq = start, .length = whole ? length : send->mss};
+    if (whole && end > send->pages.end)
         what->flags |= TCP_FIN;
     if (what->length > 0)
         what->flags |= push_flag(send, start, start + what->length);
     if (send->timing && send->timed < end)
         send->timing = false; /* Karn: its ACK would be ambiguous */
+    sent_mark_again(&send->sent, record);
+    tcp_rate_sent(connection, record, false);
+    tcp_pacing_sent(connection, what->length);
     connection->tally.segments_retransmitted++;
     connection->tally.bytes_retransmitted += what->length;
     send->prr_out += what->length;
     connection->tcp->counters.segments_retransmitted++;
-    if (start == send->una) {
-        send->repaired_at = send->nxt;
+    if (start == send->una && send->timer.kind != TIMER_REORDER)
         tcp_rto_restart(connection);
-    }
     observe(connection->tcp, connection->socket, DAYTONA_EVENT_RETRANSMIT, offset_seq(start).value,
-            length, send->recovery == RECOVERY_LOSS ? "timeout" : "fast");
+            what->length + ((what->flags & TCP_FIN) != 0),
+            send->recovery == RECOVERY_LOSS ? "timeout" : "fast");
 }
 
+/* In the order of RFC 6675 section 5.1, NextSeg(): what is lost, new data, what may be lost. */
 static bool data_segment(struct connection *connection, struct outgoing *what)
 {
-    uint64_t start;
-    uint32_t length;
-    if (tcp_recovery_next(connection, false, &start, &length)) {
-        send_again(connection, start, length, what);
+    if (!connection->send.retransmit_due && !tcp_pacing_allows(connection))
+        return false;
+    struct sent *record = tcp_recovery_next(connection, false);
+    if (record == NULL && new_data(connection, what))
         return true;
-    }
-    if (new_data(connection, what))
-        return true;
-    if (tcp_recovery_next(connection, true, &start, &length)) {
-        send_again(connection, start, length, what);
-        return true;
-    }
-    return false;
+    if (record == NULL)
+        record = tcp_recovery_next(connection, true);
+    if (record != NULL)
+        send_again(connection, record, what);
+    return record != NULL;
 }
 
 /* Linux's probe: an old sequence number without data, which every peer must answer. */

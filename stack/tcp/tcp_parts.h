@@ -178,10 +178,8 @@ enum daytona_verdict tcp_time_wait_input(struct socket *socket, const struct dem
 /** Takes SND.WND from the segment, scaled. */
 void tcp_window_take(struct connection *connection, const struct segment *segment);
 
-/** una moves to `segment->ack` (> una, <= nxt). `sacked_bytes`: newly SACKed by the same segment.
- *  Returns the data bytes that the segment reports as delivered for the first time. */
-uint32_t tcp_una_advance(struct connection *connection, const struct segment *segment,
-                         uint32_t sacked_bytes);
+/** The segment acknowledges our SYN, which counts as an offset: una moves for the first time. */
+void tcp_syn_acknowledged(struct connection *connection, const struct segment *segment);
 
 /** The one place where a sample for the congestion controller is made. */
 struct daytona_congestion_sample tcp_congestion_sample(const struct connection *connection,
@@ -192,8 +190,10 @@ enum congestion_call {
     CONGESTION_INIT,
     CONGESTION_ACKED,
     CONGESTION_LOSS,
+    CONGESTION_MARKED,
     CONGESTION_RECOVERED,
     CONGESTION_TIMEOUT,
+    CONGESTION_UNDONE,
     CONGESTION_RESTART, /**< idle since send.last_sent */
 };
 
@@ -211,27 +211,26 @@ uint32_t tcp_pipe(const struct connection *connection);
  *  carries); of one that did not fill it, what is not acknowledged. */
 uint32_t tcp_flight(const struct connection *connection);
 
-/** Enters the SACK blocks into the scoreboard; returns newly SACKed bytes above `ack`. */
-uint32_t tcp_sacks_take(struct connection *connection, const struct segment *segment);
+/** TIMER_REORDER is due: what is late now is lost. */
+void tcp_reorder_fired(struct connection *connection);
 
-/** A duplicate ACK (RFC 5681 section 2 or, with SACK, RFC 6675 section 2). */
-void tcp_duplicate_ack(struct connection *connection);
+/** Recovery begins as after a timeout, without a word to congestion control: the first segment is
+ *  lost, and `all` others, or those sent long enough ago. */
+void tcp_recovery_begin_loss(struct connection *connection, bool all);
 
-/** una has moved by `acked` bytes: recovery goes on, or ends. */
-void tcp_recovery_advance(struct connection *connection, uint32_t acked);
-
-/** The segment to send again, by RFC 6675 NextSeg rules 1, 3 and 4. `after_new` asks for rules
- *  3 and 4, which come after new data. */
-bool tcp_recovery_next(struct connection *connection, bool after_new, uint64_t *start,
-                       uint32_t *length);
+/** What is in flight does not fit the path any more: sends all of it again, in segments of
+ *  today's size. Something is in flight. */
+void tcp_recovery_resend(struct connection *connection);
 
 /* ------------------------------------------------------------------ tcp_prr.c */
 
-/** Fast recovery begins with `flight` bytes not acknowledged. */
-void tcp_prr_begin(struct connection *connection, uint32_t flight);
+struct ack_report; /* tcp_loss.h */
 
-/** An ACK in fast recovery reported `bytes` as delivered. */
-void tcp_prr_delivered(struct connection *connection, uint32_t bytes, bool una_moved);
+/** Fast recovery begins with this ACK; NULL: by a timer. */
+void tcp_prr_begin(struct connection *connection, const struct ack_report *report);
+
+/** An ACK in fast recovery. */
+void tcp_prr_delivered(struct connection *connection, const struct ack_report *report);
 
 /** The congestion window in force: the controller's or, in fast recovery, PRR's. */
 uint32_t tcp_cwnd_now(const struct connection *connection);
@@ -244,6 +243,16 @@ void tcp_rtt_sample(struct connection *connection, uint32_t rtt_us);
 /** Starts or restarts the retransmission timer; stops it when nothing is in flight. */
 void tcp_rto_restart(struct connection *connection);
 
+/** The same, reckoned from when the first segment was sent: another timer stood in between. */
+void tcp_rto_resume(struct connection *connection);
+
+/** Sets the sender's timer to TIMER_REORDER, due at `at`, when `waits`; else, if it was that, to
+ *  what it stood in for. */
+void tcp_reorder_timer(struct connection *connection, bool waits, struct daytona_instant at);
+
+/** Stops the sender's timers. */
+void tcp_sender_timers_cancel(struct connection *connection);
+
 void tcp_retransmit_fired(struct connection *connection);
 void tcp_persist_fired(struct connection *connection);
 
@@ -255,6 +264,20 @@ uint64_t tcp_backoff_span_us(uint32_t base_us, uint32_t tries);
 
 #define RTO_INITIAL_US 1000000u   /* RFC 6298 section 2.1 */
 #define RTO_MAX_US     120000000u /* Linux TCP_RTO_MAX; RFC 6298 section 2.5: >= 60 s */
+
+/* ------------------------------------------------------------------ tcp_pacing.c */
+
+/** Bytes a second that the connection may send, 0: as fast as it can. */
+uint64_t tcp_pacing_rate(const struct connection *connection);
+
+/** Whether a data segment may leave now; if not, TIMER_PACING says when. */
+bool tcp_pacing_allows(struct connection *connection);
+
+/** Bytes that may leave at once. */
+uint32_t tcp_pacing_quantum(const struct connection *connection);
+
+/** So many bytes have left. */
+void tcp_pacing_sent(struct connection *connection, uint32_t bytes);
 
 /* ------------------------------------------------------------------ tcp_acks.c */
 

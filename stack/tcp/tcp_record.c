@@ -292,6 +292,9 @@ struct connection *connection_new(struct socket *socket, uint32_t path_mtu)
     connection->since = tcp->now;
     connection->identification = (uint16_t)random_next(&tcp->random);
     connection->timestamp_offset = tcp_timestamp_offset(tcp, &socket->entry);
+    sent_init(&connection->send.sent);
+    connection->send.pacing.kind = TIMER_PACING;
+    connection->send.rack.reo_wnd_mult = 1;
     connection->receive.timer.kind = TIMER_DELAYED_ACK;
     connection->receive.last_segment = tcp->now;
     connection->receive.mss = 536; /* RFC 9293 section 3.7.1: the least a peer sends in full */
@@ -311,7 +314,7 @@ void connection_set_iss(struct connection *connection, struct seq iss)
     send->iss = send->una = offset_first(iss);
     send->nxt = send->iss + 1;
     send->up = send->small_end = send->pushed = send->una;
-    send->high_rxt = send->lost_to = send->recovery_point = send->una;
+    send->lost_to = send->recovery_point = send->rack.fack = send->una;
     send->pages.start = send->pages.end = send->nxt;
 }
 
@@ -333,7 +336,7 @@ void connection_end(struct connection *connection, int error, const char *cause)
     struct socket *socket = connection->socket;
     assert(!connection->ended);
     connection->ended = true;
-    timer_cancel(&tcp->timers, &connection->send.timer);
+    tcp_sender_timers_cancel(connection);
     timer_cancel(&tcp->timers, &connection->receive.timer);
     timer_cancel(&tcp->timers, &socket->life);
     list_remove(&connection->output);
@@ -380,7 +383,7 @@ static void release_ended(struct tcp *tcp)
         struct connection *connection = OWNER_OF(node, struct connection, output);
         list_remove(node);
         pages_release(&connection->send.pages, tcp->memory);
-        ranges_release(&connection->send.sacked, tcp->memory);
+        sent_release(&connection->send.sent, tcp->memory);
         ranges_release(&connection->receive.ranges, tcp->memory);
         if (connection->socket != NULL)
             continue;

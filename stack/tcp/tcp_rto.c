@@ -4,7 +4,7 @@
  * doublings from 200 ms take (net.ipv4.tcp_retries2). Zero-window probes back off alike.
  */
 #include "stack/tcp/tcp_calls.h"
-#include "stack/tcp/tcp_parts.h"
+#include "stack/tcp/tcp_loss.h"
 
 #include <errno.h>
 
@@ -73,6 +73,36 @@ void tcp_rto_restart(struct connection *connection)
         timer_cancel(&connection->tcp->timers, &send->timer);
 }
 
+void tcp_rto_resume(struct connection *connection)
+{
+    struct sender *send = &connection->send;
+    const struct sent *first = sent_first(&send->sent);
+    tcp_rto_restart(connection);
+    if (first == NULL || send->nxt == send->una)
+        return;
+    struct daytona_instant due = daytona_instant_after_us(first->at, timeout_us(connection));
+    if (daytona_instant_before(due, connection->tcp->now))
+        due = connection->tcp->now;
+    timer_set(&connection->tcp->timers, &send->timer, due);
+}
+
+void tcp_reorder_timer(struct connection *connection, bool waits, struct daytona_instant at)
+{
+    struct timer *timer = &connection->send.timer;
+    if (waits) {
+        timer->kind = TIMER_REORDER;
+        timer_set(&connection->tcp->timers, timer, at);
+    } else if (timer->set && timer->kind == TIMER_REORDER) {
+        tcp_rto_resume(connection);
+    }
+}
+
+void tcp_sender_timers_cancel(struct connection *connection)
+{
+    timer_cancel(&connection->tcp->timers, &connection->send.timer);
+    timer_cancel(&connection->tcp->timers, &connection->send.pacing);
+}
+
 void tcp_persist_start(struct connection *connection)
 {
     sender_timer_set(connection, TIMER_PERSIST, timeout_us(connection));
@@ -126,29 +156,17 @@ static void handshake_fired(struct connection *connection)
     tcp_output_want(connection);
 }
 
-/* All that is not SACKed is thought lost (RFC 6675 section 5.1); the first segment goes out at
- * once. A peer whose first SACKed block begins where its ACK stands has thrown it away. */
+/* RFC 5681 section 3.1; with RACK what was sent only just now is not thought lost (RFC 8985 section
+ * 6.3). */
 static void loss_recovery_enter(struct connection *connection)
 {
-    struct sender *send = &connection->send;
-    const struct range *first = send->sacked.first;
-    if (first != NULL && first->start <= send->una)
-        ranges_release(&send->sacked, connection->tcp->memory);
-
-    bool new_episode = send->recovery != RECOVERY_LOSS;
+    bool new_episode = connection->send.recovery != RECOVERY_LOSS;
     uint32_t flight = tcp_flight(connection);
-    send->lost_to = send->nxt;
-    send->high_rxt = send->una;
-    send->recovery_point = send->nxt;
-    send->inflation = 0;
-    send->duplicate_acks = 0;
-    send->rescued = true;
-    if (new_episode) {
-        struct daytona_congestion_sample sample = tcp_congestion_sample(connection, 0, flight, 0);
-        tcp_congestion_call(connection, CONGESTION_TIMEOUT, &sample);
-    }
-    send->recovery = RECOVERY_LOSS;
-    send->retransmit_due = true;
+    tcp_recovery_begin_loss(connection, tcp_detector(connection) != &detector_rack);
+    if (!new_episode)
+        return;
+    struct daytona_congestion_sample sample = tcp_congestion_sample(connection, 0, flight, 0);
+    tcp_congestion_call(connection, CONGESTION_TIMEOUT, &sample);
 }
 
 /* Linux tcp_retransmit_timer(): so little is in flight that nothing but the timer can notice a

@@ -40,7 +40,7 @@ void tcp_time_wait_shrink(struct connection *connection)
     struct tcp *tcp = connection->tcp;
     if (connection->receive.acks_owed > 0)
         time_wait_acknowledge(connection->socket);
-    timer_cancel(&tcp->timers, &connection->send.timer);
+    tcp_sender_timers_cancel(connection);
     timer_cancel(&tcp->timers, &connection->receive.timer);
     list_remove(&connection->output);
     connection->ended = true;
@@ -51,7 +51,7 @@ void tcp_time_wait_enter(struct connection *connection)
 {
     struct socket *socket = connection->socket;
     tcp_state_set(socket, DAYTONA_TCP_TIME_WAIT, "both FINs acknowledged");
-    timer_cancel(&connection->tcp->timers, &connection->send.timer);
+    tcp_sender_timers_cancel(connection);
     socket->time_wait = (struct time_wait){
         .send_nxt = connection->send.nxt,
         .receive_nxt = connection->receive.nxt,

@@ -128,8 +128,10 @@ static const struct timer_action {
 } timer_actions[TIMER_KIND_COUNT] = {
     [TIMER_RETRANSMIT] = {offsetof(struct connection, send.timer), tcp_retransmit_fired, NULL,
                           NULL},
+    [TIMER_REORDER] = {offsetof(struct connection, send.timer), tcp_reorder_fired, NULL, NULL},
     [TIMER_PERSIST] = {offsetof(struct connection, send.timer), tcp_persist_fired, NULL, NULL},
     [TIMER_CORK] = {offsetof(struct connection, send.timer), cork_fired, NULL, NULL},
+    [TIMER_PACING] = {offsetof(struct connection, send.pacing), tcp_output_want, NULL, NULL},
     [TIMER_DELAYED_ACK] = {offsetof(struct connection, receive.timer), tcp_delayed_ack_fired, NULL,
                            NULL},
     [TIMER_KEEPALIVE] = {offsetof(struct socket, life), NULL, keepalive_fired, NULL},

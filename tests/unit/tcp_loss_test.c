@@ -128,12 +128,13 @@ static void user_timeout_ends_the_connection_sooner(void **state)
     peer_stop(&peer);
 }
 
-/* RFC 6675 5: the third SACKed segment starts recovery; the hole goes out first */
+/* RFC 6675 5, RFC 8985 6.2: the third SACKed segment starts recovery; the hole goes out first */
 static void three_sacked_segments_start_fast_retransmit(void **state)
 {
     (void)state;
     struct peer peer;
     start_sent(&peer, &offer_all, 10);
+    peer_wait_us(&peer, 20000);
     uint32_t block[] = {1 + MSS, 1 + 2 * MSS};
     for (unsigned i = 0; i < 2; i++, block[1] += MSS) {
         peer_sack(&peer, 1, block, 1);
@@ -190,6 +191,7 @@ static void rescue_retransmission_sends_the_last_segment_once(void **state)
     (void)state;
     struct peer peer;
     start_sent(&peer, &offer_all, 10);
+    we_set(&peer, DAYTONA_OPTION_LOSS_DETECTION, 1);
     const uint32_t block[] = {1 + 5 * MSS, 1 + 9 * MSS}; /* the tail is lost too */
     peer_sack(&peer, 1, block, 1);
     uint32_t last = 0, count = 0;

@@ -1,0 +1,95 @@
+/*
+ * RACK (RFC 8985): a segment is lost when one that was sent after it has arrived, and it has had
+ * the time of a round trip and of the reordering that the path is known for to arrive, too. So
+ * a lost retransmission is found like any other loss, and what is only late is not sent again.
+ */
+#include "stack/tcp/tcp_loss.h"
+
+/* RFC 8985 section 6.2, RACK_sent_after(): of segments sent at once the later one of the stream
+ * was sent after the other. */
+static bool sent_after(struct daytona_instant at, uint64_t end, const struct sent *record)
+{
+    return at.ns != record->at.ns ? at.ns > record->at.ns : end > sent_end(record);
+}
+
+/* Section 6.2 step 2: is it the retransmission that has arrived, or what was sent before it? */
+static bool ambiguous(const struct connection *connection, const struct sent *record,
+                      uint64_t rtt_us, const struct segment *segment)
+{
+    if (record->retransmissions == 0)
+        return false;
+    if (connection->timestamps && segment->header.has_timestamps) {
+        uint32_t then = (uint32_t)(record->at.ns / 1000000) + connection->timestamp_offset;
+        if ((int32_t)(segment->header.timestamp_echo - then) < 0)
+            return true;
+    }
+    return rtt_us < connection->send.rtt_min_us;
+}
+
+void tcp_rack_delivered(struct connection *connection, const struct sent *record,
+                        const struct ack_report *report)
+{
+    struct rack *rack = &connection->send.rack;
+    uint64_t end = sent_end(record);
+    if (record->retransmissions == 0 && end < report->prior_fack)
+        rack->reordering_seen = true;
+    if (end > rack->fack)
+        rack->fack = end;
+    uint64_t rtt_us = daytona_instant_since_us(connection->tcp->now, record->at);
+    if (rtt_us > UINT32_MAX || ambiguous(connection, record, rtt_us, report->segment))
+        return;
+    rack->rtt_us = (uint32_t)rtt_us;
+    if (!sent_after(rack->xmit_at, rack->end, record)) {
+        rack->xmit_at = record->at;
+        rack->end = end;
+    }
+}
+
+/* Section 6.2 step 4. */
+static uint32_t reordering_window(const struct connection *connection)
+{
+    const struct sender *send = &connection->send;
+    if (!send->rack.reordering_seen &&
+        (send->recovery != RECOVERY_NONE || send->sent.sacked_bytes > (DUP_THRESH - 1) * send->mss))
+        return 0;
+    uint64_t us = (uint64_t)send->rack.reo_wnd_mult * send->rtt_min_us / 4;
+    return us < send->srtt_us ? (uint32_t)us : send->srtt_us;
+}
+
+bool tcp_rack_overdue(const struct connection *connection, const struct sent *record)
+{
+    uint64_t age_us = daytona_instant_since_us(connection->tcp->now, record->at);
+    return age_us >= connection->send.rack.rtt_us + (uint64_t)reordering_window(connection);
+}
+
+/* Section 6.2 step 5. Records in flight are in the order in which they were sent: the first that
+ * is too young ends the search. */
+static void rack_detect(struct connection *connection, const struct ack_report *report)
+{
+    (void)report;
+    struct sender *send = &connection->send;
+    const struct rack *rack = &send->rack;
+    struct sent *record = sent_oldest(&send->sent);
+    while (record != NULL && sent_after(rack->xmit_at, rack->end, record) &&
+           tcp_rack_overdue(connection, record)) {
+        struct sent *younger = sent_younger(&send->sent, record);
+        tcp_mark_lost(connection, record);
+        record = younger;
+    }
+    /* All that was sent before the newest arrival is overdue by then. */
+    uint64_t wait_us = (uint64_t)rack->rtt_us + reordering_window(connection);
+    bool waits = record != NULL && sent_after(rack->xmit_at, rack->end, record);
+    tcp_reorder_timer(connection, waits, daytona_instant_after_us(rack->xmit_at, wait_us));
+}
+
+static void rack_timer(struct connection *connection)
+{
+    rack_detect(connection, NULL);
+}
+
+const struct loss_detector detector_rack = {
+    .name = "rack",
+    .source = "RFC 8985",
+    .detect = rack_detect,
+    .timer = rack_timer,
+};

@@ -1,0 +1,125 @@
+/*
+ * tcp_loss.h - what the files of loss recovery share. An ACK is read into a report; the report
+ * goes to a loss detector, which marks records of send.sent as lost; recovery then repairs them
+ * at the pace that congestion control allows.
+ *
+ *   tcp_acknowledge.c -> tcp_scoreboard.c, tcp_rate.c   what has arrived
+ *                     -> tcp_recovery.c -> a detector   what is lost, and what follows from it
+ *                     -> the congestion controller
+ */
+#ifndef STACK_TCP_TCP_LOSS_H
+#define STACK_TCP_TCP_LOSS_H
+
+#include "stack/tcp/tcp_parts.h"
+
+#define DUP_THRESH 3u /* RFC 5681 section 3.2, RFC 6675 section 2 */
+
+/** What one ACK says. */
+struct ack_report {
+    const struct segment *segment;
+    uint64_t prior_fack;
+    uint64_t prior_lost; /**< rate.lost before */
+    uint32_t prior_pipe;
+    uint32_t acked;                 /**< offsets that una moved by */
+    uint32_t delivered;             /**< data bytes that have arrived, by ACK or SACK */
+    uint32_t rtt_us;                /**< of the newest segment that was sent once, 0 none */
+    bool sacked;                    /**< a block brought news */
+    bool repaired;                  /**< something that was sent again has arrived */
+    bool duplicate;                 /**< RFC 5681 section 2, or with SACK, RFC 6675 section 2 */
+    bool any;                       /**< the members below hold */
+    struct sent newest;             /**< a copy of the segment sent last of those delivered */
+    uint64_t rate_bytes_per_second; /**< 0: no valid sample */
+    uint32_t rate_interval_us;
+};
+
+/* ------------------------------------------------------------------ tcp_acknowledge.c */
+
+/** The record has arrived; it is about to be dropped or to be marked SACKed. */
+void tcp_delivered(struct connection *connection, const struct sent *record,
+                   struct ack_report *report);
+
+/* ------------------------------------------------------------------ tcp_scoreboard.c */
+
+/** Enters the SACK blocks. */
+void tcp_sacks_take(struct connection *connection, struct ack_report *report);
+
+/** Drops the records below send.una; they have arrived. */
+void tcp_scoreboard_advance(struct connection *connection, struct ack_report *report);
+
+/** The peer has thrown away what it SACKed (RFC 2018 section 8). */
+void tcp_scoreboard_reneged(struct connection *connection);
+
+/** Marks a record in flight as lost. */
+void tcp_mark_lost(struct connection *connection, struct sent *record);
+
+/** What follows `record`, if it is longer than a segment of today's size, becomes a record of its
+ *  own; without memory it does not. */
+void tcp_cut_to_segment(struct connection *connection, struct sent *record);
+
+/* ------------------------------------------------------------------ loss detectors */
+
+/** A way to find out what is lost, short of the retransmission timer. */
+struct loss_detector {
+    const char *name;
+    const char *source; /**< the RFC */
+    /** After each ACK: marks records lost. */
+    void (*detect)(struct connection *connection, const struct ack_report *report);
+    /** TIMER_REORDER is due; NULL: never set. */
+    void (*timer)(struct connection *connection);
+    /** What may be sent again although nothing is lost and there are no new data, NULL none.
+     *  The member itself may be NULL. */
+    struct sent *(*last_resort)(struct connection *connection);
+};
+
+extern const struct loss_detector detector_rack;    /**< RFC 8985. tcp_detect_rack.c */
+extern const struct loss_detector detector_sack;    /**< RFC 6675. tcp_detect_sack.c */
+extern const struct loss_detector detector_newreno; /**< RFC 6582. tcp_detect_newreno.c */
+
+/** The one that the settings ask for. Without SACK it is NewReno whatever they say: RFC 8985
+ *  section 5.1 requires SACK. */
+const struct loss_detector *tcp_detector(const struct connection *connection);
+
+/** RACK learns when what has arrived was sent (RFC 8985 section 6.2 steps 1 to 3). */
+void tcp_rack_delivered(struct connection *connection, const struct sent *record,
+                        const struct ack_report *report);
+
+/** Whether the record can have been lost by the measure of RACK with no reordering window: the
+ *  others were sent too recently for the timeout that has just fired (RFC 8985 section 6.3). */
+bool tcp_rack_overdue(const struct connection *connection, const struct sent *record);
+
+/* ------------------------------------------------------------------ tcp_recovery.c */
+
+/** After the report is complete: begins, goes on with or ends recovery. */
+void tcp_recovery_acknowledged(struct connection *connection, struct ack_report *report);
+
+/** The record that is to be sent again now, NULL none. `after_new` asks for what comes after new
+ *  data. */
+struct sent *tcp_recovery_next(struct connection *connection, bool after_new);
+
+/* ------------------------------------------------------------------ tcp_rate.c */
+
+/** A record is sent, for the first time or again: notes what a sample will need. Pipe already
+ *  counts it. `idle`: nothing was in flight before it. */
+void tcp_rate_sent(struct connection *connection, struct sent *record, bool idle);
+
+/** A record has arrived. */
+void tcp_rate_delivered(struct connection *connection, const struct sent *record,
+                        struct ack_report *report, uint32_t bytes);
+
+/** The report is complete: makes the sample. */
+void tcp_rate_sample(struct connection *connection, struct ack_report *report);
+
+/** The application has nothing to send although the window has room. */
+void tcp_rate_app_limited(struct connection *connection);
+
+/** A record is marked lost. */
+void tcp_rate_lost(struct connection *connection, const struct sent *record);
+
+/** Fills the sample's members on delivery rate and losses. `report` may be NULL. */
+void tcp_rate_fill(const struct connection *connection, const struct ack_report *report,
+                   struct daytona_congestion_sample *sample);
+
+/** The controller has heard of all losses until now. */
+void tcp_rate_losses_told(struct connection *connection);
+
+#endif
