@@ -5,6 +5,7 @@
 #include "preload/file_record.h"
 #include "preload/linger.h"
 #include "preload/pump.h"
+#include "preload/tally.h"
 
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -25,9 +26,11 @@ void process_exit(void)
         return;
     file_each(end_file);
     pump_output();
+    struct daytona_counters counters = *daytona_stack_counters(engine.stack);
     atomic_store(&engine.exit_wanted, true);
     engine.kick_thread = true;
     engine_leave();
+    tally_say(&counters);
     syscall(SYS_futex, &engine.exit_done, FUTEX_WAIT_PRIVATE, 0, &patience, NULL, 0);
 }
 

@@ -15,6 +15,19 @@ static bool unicast(const struct daytona_address *address)
     return ipv4 >> 24 != 0 && ipv4 < 0xe0000000u;
 }
 
+/* RFC 1122 section 3.2.1.3 (g): addresses of 127/8 stay within a host, where both ends have them.
+ */
+static bool loopback(const struct daytona_address *address)
+{
+    return daytona_address_to_ipv4(address) >> 24 == 127;
+}
+
+static bool possible(const struct ipv4_header *header)
+{
+    return unicast(&header->source) && unicast(&header->destination) &&
+           loopback(&header->source) == loopback(&header->destination);
+}
+
 static enum daytona_verdict reassemble(struct ipv4_input *input, struct daytona_counters *counters,
                                        struct daytona_instant now, const struct ipv4_header *header,
                                        struct daytona_span *payload)
@@ -43,7 +56,7 @@ enum daytona_verdict ipv4_input(struct ipv4_input *input, struct daytona_counter
     if (error < 0)
         return DAYTONA_VERDICT_BAD_IP_HEADER;
     if ((header->protocol != IP_PROTOCOL_TCP && header->protocol != IP_PROTOCOL_ICMP) ||
-        !unicast(&header->source) || !unicast(&header->destination))
+        !possible(header))
         return DAYTONA_VERDICT_NOT_FOR_US;
     if (header->fragment_offset == 0 && !header->more_fragments)
         return DAYTONA_VERDICT_ACCEPTED;

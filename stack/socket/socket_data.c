@@ -118,8 +118,10 @@ static ptrdiff_t receive_urgent(struct socket *socket, const struct daytona_room
     struct receiver *receive = &socket->connection->receive;
     if (option_on(socket, DAYTONA_OPTION_URGENT_INLINE) || receive->urgent != URGENT_EXPECTED)
         return -EINVAL;
-    if (receive->urgent_at >= receive->nxt)
-        return socket->connection->ended || socket->shut_read ? 0 : -EAGAIN;
+    if (receive->urgent_at >= receive->read + receive_queued(receive)) {
+        bool comes = !socket->connection->ended && !socket->shut_read && !receive_at_fin(receive);
+        return comes ? -EAGAIN : 0;
+    }
     if (!peek)
         receive->urgent = URGENT_TAKEN;
     for (size_t i = 0; i < count; i++) {

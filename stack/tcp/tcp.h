@@ -348,11 +348,16 @@ static inline bool option_on(const struct socket *socket, enum daytona_option op
     return socket->options[option] != 0;
 }
 
+/** All of the stream has arrived, and the peer's FIN. */
+static inline bool receive_at_fin(const struct receiver *receive)
+{
+    return receive->fin_seen && receive->nxt > receive->fin_at;
+}
+
 /** Bytes received in order and not read yet. */
 static inline uint32_t receive_queued(const struct receiver *receive)
 {
-    return offset_span(receive->read,
-                       receive->nxt - (receive->fin_seen && receive->nxt > receive->fin_at));
+    return offset_span(receive->read, receive->nxt - receive_at_fin(receive));
 }
 
 /** Bytes written and not acknowledged yet. */

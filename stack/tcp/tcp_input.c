@@ -210,6 +210,10 @@ static enum daytona_verdict connection_input(struct connection *connection, stru
 static enum daytona_verdict unconnected_input(struct tcp *tcp, const struct demux_entry *tuple,
                                               struct segment *segment)
 {
+    /* Only a connection may have the same end twice (it connected to itself); a listener that
+     * answers would talk to itself. */
+    if (daytona_endpoint_equal(&tuple->local, &tuple->remote))
+        return DAYTONA_VERDICT_NOT_FOR_US;
     struct socket *listener = tcp_listener_find(tcp, &tuple->local, &tuple->remote);
     if (listener == NULL)
         return tcp_reset_unknown(tcp, tuple, &segment->header, segment_length(segment));

@@ -4,9 +4,12 @@
  *
  *   router --queue N [--seed N] [--loss P] [--corrupt P] [--duplicate P] [--reorder P]
  *          [--reorder-ms T] [--delay-ms T] [--jitter-ms T] [--rate-mbit R] [--limit PACKETS]
+ *          [--lose-text WORD] [--stall-after-ms T --stall-ms T]
  *
- * P are percentages, per packet and direction; T may have a fraction. Says "ready" when it
- * listens, and at SIGTERM one line of JSON with what it did.
+ * P are percentages, per packet and direction; T may have a fraction. What becomes of the nth
+ * packet of a direction follows from the seed and n alone. --lose-text loses each packet with that
+ * text once, and lets it pass when it comes again; a stall holds all packets, that long after the
+ * first. Says "ready" when it listens, and at SIGTERM one line of JSON with what it did.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -36,10 +39,12 @@ struct settings {
     uint64_t reorder_ns, delay_ns, jitter_ns;
     double bytes_per_ns; /* 0: no limit */
     uint32_t limit;      /* packets waiting for the rate */
+    const char *text;    /* NULL: none */
+    uint64_t stall_after_ns, stall_ns;
 };
 
 struct counts {
-    uint64_t seen, lost, corrupted, duplicated, reordered, overflowed;
+    uint64_t seen, lost, corrupted, duplicated, reordered, overflowed, stalled;
 };
 
 /* One way through the router: packets of one kept in order, and one line rate, each. */
@@ -47,6 +52,13 @@ struct direction {
     uint32_t device;
     uint64_t last_release_ns; /* in order: nothing leaves earlier than this */
     uint64_t line_free_ns;    /* when the rate-limited line has sent all before */
+    uint64_t random;
+};
+
+/* What is drawn for each packet, whether it is used or not. */
+struct fate {
+    bool lost, corrupted, duplicated, reordered;
+    uint64_t jitter_ns, bit;
 };
 
 /* A packet that waits in the kernel's queue for its verdict. */
@@ -61,8 +73,9 @@ struct router {
     struct counts counts;
     struct direction directions[DIRECTIONS];
     struct nfq_q_handle *queue;
-    int raw_socket; /* sends second copies */
-    uint64_t random;
+    int raw_socket;       /* sends second copies */
+    uint64_t first_ns;    /* when the first packet came */
+    uint8_t lost_name[8]; /* ports and number of the segment that was lost for its text */
     uint64_t order;
     struct held *heap;
     size_t held;
@@ -84,17 +97,29 @@ static uint64_t now_ns(void)
 }
 
 /* splitmix64 */
-static uint64_t random_next(struct router *router)
+static uint64_t random_next(struct direction *direction)
 {
-    uint64_t z = router->random += 0x9e3779b97f4a7c15u;
+    uint64_t z = direction->random += 0x9e3779b97f4a7c15u;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
     return z ^ (z >> 31);
 }
 
-static bool happens(struct router *router, double probability)
+static bool happens(struct direction *direction, double probability)
 {
-    return (double)(random_next(router) >> 11) * 0x1p-53 < probability;
+    return (double)(random_next(direction) >> 11) * 0x1p-53 < probability;
+}
+
+static struct fate draw(const struct settings *settings, struct direction *direction)
+{
+    struct fate fate = {.lost = happens(direction, settings->loss)};
+    fate.corrupted = happens(direction, settings->corrupt);
+    fate.duplicated = happens(direction, settings->duplicate);
+    fate.reordered = happens(direction, settings->reorder);
+    fate.jitter_ns = random_next(direction);
+    fate.jitter_ns = settings->jitter_ns > 0 ? fate.jitter_ns % settings->jitter_ns : 0;
+    fate.bit = random_next(direction);
+    return fate;
 }
 
 static bool held_before(const struct held *a, const struct held *b)
@@ -145,7 +170,8 @@ static struct direction *direction_of(struct router *router, uint32_t device)
 }
 
 /* When a packet of `bytes` that came now may leave; 0: the queue before the line is full. */
-static uint64_t release_of(struct router *router, struct direction *direction, size_t bytes)
+static uint64_t release_of(struct router *router, struct direction *direction, size_t bytes,
+                           const struct fate *fate)
 {
     const struct settings *settings = &router->settings;
     uint64_t now = now_ns(), release = now;
@@ -156,10 +182,13 @@ static uint64_t release_of(struct router *router, struct direction *direction, s
             return 0;
         release = direction->line_free_ns = start + sending_ns;
     }
-    release += settings->delay_ns;
-    if (settings->jitter_ns > 0)
-        release += random_next(router) % settings->jitter_ns;
-    if (happens(router, settings->reorder)) {
+    release += settings->delay_ns + fate->jitter_ns;
+    uint64_t stall_ns = router->first_ns + settings->stall_after_ns;
+    if (now >= stall_ns && release < stall_ns + settings->stall_ns) {
+        router->counts.stalled++;
+        release = stall_ns + settings->stall_ns;
+    }
+    if (fate->reordered) {
         router->counts.reordered++;
         return release + settings->reorder_ns;
     }
@@ -187,12 +216,27 @@ static void verdict(struct router *router, uint32_t id, uint32_t what)
 
 /* One bit flips, behind the IP header, so that TCP's checksum has to find it. The verdict carries
  * the changed packet, and cannot wait. */
-static void corrupt(struct router *router, uint32_t id, uint8_t *packet, size_t length)
+static void corrupt(struct router *router, uint32_t id, uint8_t *packet, size_t length,
+                    const struct fate *fate)
 {
-    size_t bit = IP_HEADER * 8 + random_next(router) % ((length - IP_HEADER) * 8);
+    size_t bit = IP_HEADER * 8 + fate->bit % ((length - IP_HEADER) * 8);
     packet[bit / 8] ^= (uint8_t)(1u << bit % 8);
     router->counts.corrupted++;
     nfq_set_verdict(router->queue, id, NF_ACCEPT, (uint32_t)length, packet);
+}
+
+/* A packet with the text, for the first time: the same segment, sent again, passes. */
+static bool loses_text(struct router *router, const uint8_t *packet, size_t length)
+{
+    const char *text = router->settings.text;
+    if (text == NULL || length < IP_HEADER + 20 ||
+        memmem(packet, length, text, strlen(text)) == NULL)
+        return false;
+    const uint8_t *tcp = packet + (packet[0] & 15) * 4; /* ports, then the sequence number */
+    if (memcmp(tcp, router->lost_name, 8) == 0)
+        return false;
+    memcpy(router->lost_name, tcp, 8);
+    return true;
 }
 
 static int on_packet(struct nfq_q_handle *queue, struct nfgenmsg *message, struct nfq_data *data,
@@ -203,24 +247,26 @@ static int on_packet(struct nfq_q_handle *queue, struct nfgenmsg *message, struc
     uint32_t id = ntohl(header->packet_id);
     uint8_t *packet;
     int length = nfq_get_payload(data, &packet);
+    struct direction *direction = direction_of(router, nfq_get_indev(data));
+    struct fate fate = draw(&router->settings, direction);
     (void)queue;
     (void)message;
 
-    router->counts.seen++;
-    if (length <= IP_HEADER || happens(router, router->settings.loss)) {
+    if (router->counts.seen++ == 0)
+        router->first_ns = now_ns();
+    if (length <= IP_HEADER || fate.lost || loses_text(router, packet, (size_t)length)) {
         router->counts.lost++;
         verdict(router, id, NF_DROP);
         return 0;
     }
-    if (happens(router, router->settings.corrupt)) {
-        corrupt(router, id, packet, (size_t)length);
+    if (fate.corrupted) {
+        corrupt(router, id, packet, (size_t)length, &fate);
         return 0;
     }
-    if (happens(router, router->settings.duplicate))
+    if (fate.duplicated)
         send_copy(router, packet, (size_t)length);
 
-    struct direction *direction = direction_of(router, nfq_get_indev(data));
-    uint64_t release = release_of(router, direction, (size_t)length);
+    uint64_t release = release_of(router, direction, (size_t)length, &fate);
     if (release == 0 || router->held == HELD_MAX) {
         router->counts.overflowed++;
         verdict(router, id, NF_DROP);
@@ -297,13 +343,21 @@ static uint64_t nanoseconds(const char *milliseconds)
 
 static bool read_settings(int count, char **words, struct settings *settings)
 {
-    static const struct option options[] = {
-        {"queue", required_argument, NULL, 'q'},      {"seed", required_argument, NULL, 's'},
-        {"loss", required_argument, NULL, 'l'},       {"corrupt", required_argument, NULL, 'c'},
-        {"duplicate", required_argument, NULL, 'd'},  {"reorder", required_argument, NULL, 'r'},
-        {"reorder-ms", required_argument, NULL, 'R'}, {"delay-ms", required_argument, NULL, 'D'},
-        {"jitter-ms", required_argument, NULL, 'J'},  {"rate-mbit", required_argument, NULL, 'M'},
-        {"limit", required_argument, NULL, 'L'},      {0}};
+    static const struct option options[] = {{"queue", required_argument, NULL, 'q'},
+                                            {"seed", required_argument, NULL, 's'},
+                                            {"loss", required_argument, NULL, 'l'},
+                                            {"corrupt", required_argument, NULL, 'c'},
+                                            {"duplicate", required_argument, NULL, 'd'},
+                                            {"reorder", required_argument, NULL, 'r'},
+                                            {"reorder-ms", required_argument, NULL, 'R'},
+                                            {"delay-ms", required_argument, NULL, 'D'},
+                                            {"jitter-ms", required_argument, NULL, 'J'},
+                                            {"rate-mbit", required_argument, NULL, 'M'},
+                                            {"limit", required_argument, NULL, 'L'},
+                                            {"lose-text", required_argument, NULL, 't'},
+                                            {"stall-after-ms", required_argument, NULL, 'A'},
+                                            {"stall-ms", required_argument, NULL, 'S'},
+                                            {0}};
     int option;
     while ((option = getopt_long(count, words, "", options, NULL)) != -1) {
         const char *value = optarg == NULL ? "" : optarg;
@@ -342,6 +396,15 @@ static bool read_settings(int count, char **words, struct settings *settings)
         case 'L':
             settings->limit = (uint32_t)strtoul(value, NULL, 10);
             break;
+        case 't':
+            settings->text = value;
+            break;
+        case 'A':
+            settings->stall_after_ns = nanoseconds(value);
+            break;
+        case 'S':
+            settings->stall_ns = nanoseconds(value);
+            break;
         default:
             return false;
         }
@@ -368,7 +431,8 @@ int main(int count, char **words)
     sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_signal}, NULL);
     sigaction(SIGINT, &(struct sigaction){.sa_handler = on_signal}, NULL);
 
-    router.random = router.settings.seed;
+    for (uint64_t i = 0; i < DIRECTIONS; i++)
+        router.directions[i].random = router.settings.seed * DIRECTIONS + i;
     static struct held heap[HELD_MAX];
     router.heap = heap;
     int error = open_queue(&router, &handle);
@@ -381,11 +445,12 @@ int main(int count, char **words)
         fprintf(stderr, "router: %s\n", strerror(-error));
         return 1;
     }
-    printf(
-        "{\"seen\": %llu, \"lost\": %llu, \"corrupted\": %llu, \"duplicated\": %llu, "
-        "\"reordered\": %llu, \"overflowed\": %llu}\n",
-        (unsigned long long)router.counts.seen, (unsigned long long)router.counts.lost,
-        (unsigned long long)router.counts.corrupted, (unsigned long long)router.counts.duplicated,
-        (unsigned long long)router.counts.reordered, (unsigned long long)router.counts.overflowed);
+    printf("{\"seen\": %llu, \"lost\": %llu, \"corrupted\": %llu, \"duplicated\": %llu, "
+           "\"reordered\": %llu, \"overflowed\": %llu, \"stalled\": %llu}\n",
+           (unsigned long long)router.counts.seen, (unsigned long long)router.counts.lost,
+           (unsigned long long)router.counts.corrupted,
+           (unsigned long long)router.counts.duplicated,
+           (unsigned long long)router.counts.reordered,
+           (unsigned long long)router.counts.overflowed, (unsigned long long)router.counts.stalled);
     return 0;
 }

@@ -1,4 +1,5 @@
-/* What the simulation found in the receiver and the sender, each as a script of its own. */
+/* What the simulation and the fuzz targets found in the receiver and the sender, each as a script
+ * of its own. */
 #include "tests/unit/peer.h"
 #include <errno.h>
 
@@ -81,6 +82,27 @@ static void window_grows_with_the_segment_size(void **state)
     peer_stop(&peer);
 }
 
+/* RFC 9293 3.8.5: a pointer that leads to FIN tells of a byte that there is not */
+static void urgent_pointer_to_fin_gives_no_byte(void **state)
+{
+    (void)state;
+    struct peer peer;
+    char buffer[8];
+    start_connected(&peer, &offer_plain);
+    struct tcp_header header = {.seq = {peer.peer_isn + 1},
+                                .ack = {peer.our_isn + 1},
+                                .flags = TCP_ACK | TCP_URG | TCP_FIN,
+                                .window = 1000,
+                                .urgent_pointer = 4};
+    peer_say_header(&peer, &header, (struct daytona_span){(const uint8_t *)"abc", 3});
+    assert_int_equal(our_state(&peer), DAYTONA_TCP_CLOSE_WAIT);
+    assert_int_equal(we_receive(&peer, buffer, 1, DAYTONA_RECEIVE_URGENT), 0);
+    assert_int_equal(we_receive(&peer, buffer, sizeof buffer, 0), 3);
+    assert_int_equal(we_receive(&peer, buffer, sizeof buffer, 0), 0);
+    peer_hears_all(&peer);
+    peer_stop(&peer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -88,6 +110,7 @@ int main(void)
         cmocka_unit_test(fin_beyond_a_gap_is_acknowledged_each_time),
         cmocka_unit_test(full_segments_carry_no_sack_blocks),
         cmocka_unit_test(window_grows_with_the_segment_size),
+        cmocka_unit_test(urgent_pointer_to_fin_gives_no_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
