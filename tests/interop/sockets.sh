@@ -25,7 +25,7 @@ said_once() {
 
 lab_up
 for tcp in kernel daytona; do
-    for program in sockets_data sockets_ready sockets_process; do
+    for program in sockets_data sockets_flow sockets_ready sockets_process; do
         section "$tcp, $program"
         claims_of "$tcp" "$program"
         if [ "$tcp $program" = 'daytona sockets_process' ]; then
