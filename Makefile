@@ -19,6 +19,7 @@ PREFIX     ?= /usr/local
 SEED       ?= 1
 SEEDS      ?= 1000
 TIME       ?= 60
+SCENARIO   ?= tests/sim/scenarios/slow-start.txt
 
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
@@ -136,6 +137,12 @@ interop: packages-check ## real programs in network namespaces: root; CASE='curl
 sim: $(SIMULATOR) ## simulations: SEED=n one, with its packets recorded; SEEDS=n the first n, on all processors
 	$(if $(filter-out default file,$(origin SEEDS)),$(B)/daytona-sim --jobs 0 --seeds 1-$(SEEDS),$(B)/daytona-sim --seed $(SEED))
 
+sim-report: $(SIMULATOR) ## goodput of every controller beside theory, and fairness: tests/sim/report.txt
+	$(B)/daytona-sim --jobs 0 --report
+
+scenario: $(SIMULATOR) ## the scenario files of docs/simulator.md: SCENARIO=tests/sim/scenarios/slow-start.txt
+	$(B)/daytona-sim --scenario $(SCENARIO)
+
 fuzz: ## libFuzzer's targets under the sanitizers, two at a time: TIME=seconds in all
 	TIME=$(TIME) B=$(B) tests/checks/fuzz.sh
 
@@ -246,5 +253,5 @@ $(INTEROPS): $(B)/%: $(B)/%.o
 -include $(patsubst %.c,$(B)/%.d,$(ALL_SOURCES))
 
 .PHONY: all library tools test-programs fuzz-programs interop-programs help clean test check check-long \
-        interop sim fuzz conformance cov demo packages-check docs format install
+        interop sim sim-report scenario fuzz conformance cov demo packages-check docs format install
 .SECONDARY:

@@ -1,4 +1,5 @@
 #include "tests/sim/campaign.h"
+#include "tests/sim/parallel.h"
 #include "tests/sim/pcap.h"
 #include "tests/sim/world.h"
 #include <assert.h>
@@ -8,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 struct outcome {
@@ -117,51 +117,31 @@ static void run_seed(const struct sim_campaign *campaign, uint64_t seed, struct 
     fflush(stdout);
 }
 
-/* Every jobs-th seed from `job` on. */
-static void run_share(const struct sim_campaign *campaign, const uint64_t *seeds, uint64_t count,
-                      unsigned job, struct totals *totals)
+struct share {
+    const struct sim_campaign *campaign;
+    const uint64_t *seeds;
+    struct totals *totals; /* by job */
+};
+
+static void run_one(void *context, uint64_t index, unsigned job)
 {
-    for (uint64_t i = job; i < count; i += campaign->jobs)
-        run_seed(campaign, seeds[i], totals);
+    const struct share *share = context;
+    run_seed(share->campaign, share->seeds[index], &share->totals[job]);
 }
 
-/* A worker that does not live to report its seeds counts as one that failed. */
-static void run_shares(const struct sim_campaign *campaign, const uint64_t *seeds, uint64_t count,
-                       struct totals *shares)
-{
-    fflush(stdout);
-    for (unsigned job = 0; job < campaign->jobs; job++) {
-        pid_t worker = fork();
-        assert(worker >= 0);
-        if (worker == 0) {
-            run_share(campaign, seeds, count, job, &shares[job]);
-            fflush(stdout);
-            _exit(0);
-        }
-    }
-    int status;
-    for (unsigned job = 0; job < campaign->jobs && wait(&status) > 0; job++)
-        shares[job].failed += status != 0;
-}
-
+/* A process that does not live to report its seeds counts as one that failed. */
 int sim_campaign_run(const struct sim_campaign *campaign, const uint64_t *seeds, uint64_t count)
 {
     size_t bytes = campaign->jobs * sizeof(struct totals);
-    struct totals *shares =
-        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert(shares != MAP_FAILED);
-    if (campaign->jobs == 1)
-        run_share(campaign, seeds, count, 0, shares);
-    else
-        run_shares(campaign, seeds, count, shares);
-    struct totals totals = {0};
+    struct share share = {campaign, seeds, sim_parallel_memory(bytes)};
+    struct totals totals = {.failed = sim_parallel(campaign->jobs, count, run_one, &share)};
     for (unsigned job = 0; job < campaign->jobs; job++) {
-        totals.seeds += shares[job].seeds;
-        totals.failed += shares[job].failed;
-        totals.packets += shares[job].packets;
-        totals.virtual_us += shares[job].virtual_us;
+        totals.seeds += share.totals[job].seeds;
+        totals.failed += share.totals[job].failed;
+        totals.packets += share.totals[job].packets;
+        totals.virtual_us += share.totals[job].virtual_us;
     }
-    munmap(shares, bytes);
+    munmap(share.totals, bytes);
     printf("%llu seeds, %llu failed; %llu packets in %llu virtual seconds\n",
            (unsigned long long)totals.seeds, (unsigned long long)totals.failed,
            (unsigned long long)totals.packets, (unsigned long long)totals.virtual_us / 1000000);

@@ -5,6 +5,7 @@
  *     daytona-sim --seeds FIRST-LAST      the same
  *     daytona-sim --seeds FILE            the seeds that the lines of a file begin with
  *     daytona-sim --goodput               the table of tests/sim/goodput.txt
+ *     daytona-sim --report                the tables of tests/sim/report.txt
  *     daytona-sim --scenario FILE         a scenario (docs/simulator.md): its result as a table
  *     --csv FILE, --pcap FILE  first: measurements over time, packets
  *     --brief   first: only what a scenario did not meet
@@ -19,6 +20,7 @@
 #include "tests/sim/campaign.h"
 #include "tests/sim/goodput.h"
 #include "tests/sim/play.h"
+#include "tests/sim/report.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +33,8 @@ static int usage(void)
                     "       daytona-sim [--jobs N] [--twice] --seeds FIRST-LAST | FILE\n"
                     "       daytona-sim [--log] [--brief] [--seed N] [--csv FILE] [--pcap FILE] "
                     "--scenario FILE\n"
-                    "       daytona-sim --goodput\n");
+                    "       daytona-sim --goodput\n"
+                    "       daytona-sim [--jobs N] --report\n");
     return 2;
 }
 
@@ -73,7 +76,7 @@ static unsigned read_jobs(const char *word)
 
 /* The words of the command line. */
 struct command {
-    bool log, plan, twice, brief, goodput;
+    bool log, plan, twice, brief, goodput, report;
     const char *jobs, *seed, *seeds, *scenario, *csv, *pcap;
 };
 
@@ -85,12 +88,12 @@ static int read_options(struct command *command, int count, char **arguments)
         bool *flag; /* or */
         const char **value;
     } options[] = {
-        {"--log", &command->log, NULL},           {"--plan", &command->plan, NULL},
-        {"--twice", &command->twice, NULL},       {"--brief", &command->brief, NULL},
-        {"--goodput", &command->goodput, NULL},   {"--jobs", NULL, &command->jobs},
-        {"--seed", NULL, &command->seed},         {"--seeds", NULL, &command->seeds},
-        {"--scenario", NULL, &command->scenario}, {"--csv", NULL, &command->csv},
-        {"--pcap", NULL, &command->pcap},
+        {"--log", &command->log, NULL},         {"--plan", &command->plan, NULL},
+        {"--twice", &command->twice, NULL},     {"--brief", &command->brief, NULL},
+        {"--goodput", &command->goodput, NULL}, {"--report", &command->report, NULL},
+        {"--jobs", NULL, &command->jobs},       {"--seed", NULL, &command->seed},
+        {"--seeds", NULL, &command->seeds},     {"--scenario", NULL, &command->scenario},
+        {"--csv", NULL, &command->csv},         {"--pcap", NULL, &command->pcap},
     };
     int at = 1;
     while (at < count && arguments[at][0] == '-') {
@@ -131,6 +134,8 @@ int main(int count, char **arguments)
                             .brief = command.brief};
     if (command.goodput)
         return sim_goodput_print();
+    if (command.report)
+        return sim_report_print(campaign.jobs);
     if (command.scenario != NULL)
         return sim_play_file(&play, command.scenario);
     if (command.seeds != NULL)
