@@ -1,6 +1,7 @@
 /*
  * call_data.c - the calls that move data. Each is brought into the form of recvmsg or sendmsg.
  */
+#include "preload/bridge.h"
 #include "preload/memory.h"
 #include "preload/result.h"
 #include "preload/wrappers.h"
@@ -56,7 +57,7 @@ static ssize_t receive(struct file *file, void *data, size_t length, int flags)
 ssize_t daytona_read(int descriptor, void *data, size_t length)
 {
     int before = errno;
-    struct file *file = file_get(descriptor);
+    struct file *file = file_get_direct(descriptor);
     if (file == NULL)
         return real.read(descriptor, data, length);
     return result_finish(file, receive(file, data, length, 0), before);
@@ -65,7 +66,7 @@ ssize_t daytona_read(int descriptor, void *data, size_t length)
 ssize_t daytona_readv(int descriptor, const struct iovec *parts, int count)
 {
     int before = errno;
-    struct file *file = file_get(descriptor);
+    struct file *file = file_get_direct(descriptor);
     if (file == NULL)
         return real.readv(descriptor, parts, count);
     return result_finish(file, receive_parts(file, parts, (size_t)count, 0, -EINVAL, NULL), before);
@@ -74,7 +75,7 @@ ssize_t daytona_readv(int descriptor, const struct iovec *parts, int count)
 ssize_t daytona_recv(int descriptor, void *data, size_t length, int flags)
 {
     int before = errno;
-    struct file *file = file_get(descriptor);
+    struct file *file = file_get_direct(descriptor);
     if (file == NULL)
         return real.recv(descriptor, data, length, flags);
     return result_finish(file, receive(file, data, length, flags), before);
@@ -96,7 +97,7 @@ ssize_t daytona_recvfrom(int descriptor, void *data, size_t length, int flags,
                          struct sockaddr *address, socklen_t *address_length)
 {
     int before = errno;
-    struct file *file = file_get(descriptor);
+    struct file *file = file_get_direct(descriptor);
     if (file == NULL)
         return real.recvfrom(descriptor, data, length, flags, address, address_length);
     return result_finish(file, receive_from(file, data, length, flags, address, address_length),
@@ -148,7 +149,7 @@ static ssize_t receive_message(struct file *file, struct msghdr *message, int fl
 ssize_t daytona_recvmsg(int descriptor, struct msghdr *message, int flags)
 {
     int before = errno;
-    struct file *file = file_get(descriptor);
+    struct file *file = file_get_direct(descriptor);
     if (file == NULL)
         return real.recvmsg(descriptor, message, flags);
     return result_finish(file, receive_message(file, message, flags), before);
@@ -210,7 +211,7 @@ int daytona_recvmmsg(int descriptor, struct mmsghdr *messages, unsigned int coun
                      struct timespec *timeout)
 {
     int before = errno;
-    struct file *file = file_get(descriptor);
+    struct file *file = file_get_direct(descriptor);
     if (file == NULL)
         return real.recvmmsg(descriptor, messages, count, flags, timeout);
     return (int)result_finish(file, receive_messages(file, messages, count, flags, timeout),
@@ -241,7 +242,7 @@ static ssize_t send_data(struct file *file, const void *data, size_t length, int
 ssize_t daytona_write(int descriptor, const void *data, size_t length)
 {
     int before = errno;
-    struct file *file = file_get(descriptor);
+    struct file *file = file_get_direct(descriptor);
     if (file == NULL)
         return real.write(descriptor, data, length);
     return result_finish(file, send_data(file, data, length, 0), before);
@@ -250,7 +251,7 @@ ssize_t daytona_write(int descriptor, const void *data, size_t length)
 ssize_t daytona_writev(int descriptor, const struct iovec *parts, int count)
 {
     int before = errno;
-    struct file *file = file_get(descriptor);
+    struct file *file = file_get_direct(descriptor);
     if (file == NULL)
         return real.writev(descriptor, parts, count);
     return result_finish(file, send_parts(file, parts, (size_t)count, 0, -EINVAL), before);
@@ -259,7 +260,7 @@ ssize_t daytona_writev(int descriptor, const struct iovec *parts, int count)
 ssize_t daytona_send(int descriptor, const void *data, size_t length, int flags)
 {
     int before = errno;
-    struct file *file = file_get(descriptor);
+    struct file *file = file_get_direct(descriptor);
     if (file == NULL)
         return real.send(descriptor, data, length, flags);
     return result_finish(file, send_data(file, data, length, flags), before);
@@ -270,7 +271,7 @@ ssize_t daytona_sendto(int descriptor, const void *data, size_t length, int flag
                        const struct sockaddr *address, socklen_t address_length)
 {
     int before = errno;
-    struct file *file = file_get(descriptor);
+    struct file *file = file_get_direct(descriptor);
     if (file == NULL)
         return real.sendto(descriptor, data, length, flags, address, address_length);
     return result_finish(file, send_data(file, data, length, flags), before);
@@ -283,12 +284,42 @@ static ssize_t send_message(struct file *file, const struct msghdr *message, int
     return send_parts(file, message->msg_iov, message->msg_iovlen, flags, -EMSGSIZE);
 }
 
+/* Who receives a socket by SCM_RIGHTS may use it as it likes. */
+static void let_go_along(const struct msghdr *message)
+{
+    struct msghdr copy;
+    if (memory_is_bad(message, sizeof *message) || message->msg_controllen == 0 ||
+        !memory_can_be_read(message->msg_control, message->msg_controllen))
+        return;
+    copy = *message;
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&copy); header != NULL;
+         header = CMSG_NXTHDR(&copy, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < count; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
+            bridge_descriptor(fd);
+        }
+    }
+}
+
+static bool carries_ours(void)
+{
+    return atomic_load_explicit(&file_count, memory_order_relaxed) != 0;
+}
+
 ssize_t daytona_sendmsg(int descriptor, const struct msghdr *message, int flags)
 {
     int before = errno;
-    struct file *file = file_get(descriptor);
-    if (file == NULL)
+    struct file *file = file_get_direct(descriptor);
+    if (file == NULL) {
+        if (carries_ours())
+            let_go_along(message);
+        errno = before;
         return real.sendmsg(descriptor, message, flags);
+    }
     return result_finish(file, send_message(file, message, flags), before);
 }
 
@@ -310,7 +341,7 @@ static ssize_t send_messages(struct file *file, struct mmsghdr *messages, unsign
 int daytona_sendmmsg(int descriptor, struct mmsghdr *messages, unsigned int count, int flags)
 {
     int before = errno;
-    struct file *file = file_get(descriptor);
+    struct file *file = file_get_direct(descriptor);
     if (file == NULL)
         return real.sendmmsg(descriptor, messages, count, flags);
     return (int)result_finish(file, send_messages(file, messages, count, flags), before);
@@ -319,7 +350,7 @@ int daytona_sendmmsg(int descriptor, struct mmsghdr *messages, unsigned int coun
 ssize_t daytona_sendfile(int to, int from, off_t *offset, size_t length)
 {
     int before = errno;
-    struct file *file = file_get(to);
+    struct file *file = file_get_direct(to);
     if (file == NULL)
         return real.sendfile(to, from, offset, length);
     bool bad = offset != NULL && !memory_can_be_read(offset, sizeof *offset);

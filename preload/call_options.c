@@ -1,22 +1,60 @@
 /*
  * call_options.c - socket options, and the requests of ioctl that concern a socket.
  */
+#include "preload/engine.h"
 #include "preload/memory.h"
+#include "preload/remote.h"
 #include "preload/result.h"
+#include "preload/settings.h"
 #include "preload/socket_options.h"
 #include "preload/wrappers.h"
 
 #include <linux/sockios.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
+
+/* What a twin of another process's engine cannot answer: the options of TCP and IP, which AF_UNIX
+ * does not have, and those that it has, but with another meaning. */
+static bool asks_engine(int level, int option, int result)
+{
+    if (!settings.present)
+        return false;
+    if (level == SOL_SOCKET)
+        return engine.epoch != 0 &&
+               (option == SO_LINGER || option == SO_KEEPALIVE || option == SO_DOMAIN ||
+                option == SO_PROTOCOL || option == SO_OOBINLINE);
+    return (level == IPPROTO_TCP || level == IPPROTO_IP) && result < 0 && errno == EOPNOTSUPP;
+}
+
+static int get_natively(int descriptor, int level, int option, void *value, socklen_t *length)
+{
+    int before = errno;
+    int result = real.getsockopt(descriptor, level, option, value, length);
+    if (asks_engine(level, option, result) && !memory_is_bad(length, sizeof *length) &&
+        !memory_is_bad(value, *length) &&
+        remote_get_option(descriptor, level, option, value, length, &result))
+        return (int)result_give(result, before);
+    return result;
+}
+
+static int set_natively(int descriptor, int level, int option, const void *value, socklen_t length)
+{
+    int before = errno;
+    int result = real.setsockopt(descriptor, level, option, value, length);
+    if (asks_engine(level, option, result) && memory_can_be_read(value, length) &&
+        remote_set_option(descriptor, level, option, value, length, &result))
+        return (int)result_give(result, before);
+    return result;
+}
 
 int daytona_getsockopt(int descriptor, int level, int option, void *value, socklen_t *length)
 {
     int before = errno;
     struct file *file = file_get(descriptor);
     if (file == NULL)
-        return real.getsockopt(descriptor, level, option, value, length);
+        return get_natively(descriptor, level, option, value, length);
     return (int)result_finish(
         file, socket_options_get(file, descriptor, level, option, value, length), before);
 }
@@ -26,7 +64,7 @@ int daytona_setsockopt(int descriptor, int level, int option, const void *value,
     int before = errno;
     struct file *file = file_get(descriptor);
     if (file == NULL)
-        return real.setsockopt(descriptor, level, option, value, length);
+        return set_natively(descriptor, level, option, value, length);
     return (int)result_finish(
         file, socket_options_set(file, descriptor, level, option, value, length), before);
 }

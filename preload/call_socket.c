@@ -3,7 +3,9 @@
  */
 #include "preload/address.h"
 #include "preload/descriptors.h"
+#include "preload/remote.h"
 #include "preload/result.h"
+#include "preload/settings.h"
 #include "preload/wrappers.h"
 
 #include <stddef.h>
@@ -48,6 +50,8 @@ int daytona_accept(int descriptor, struct sockaddr *address, socklen_t *length)
 {
     int before = errno;
     struct file *file = file_get(descriptor);
+    if (file == NULL && settings.present)
+        return descriptors_new(remote_accept(descriptor, address, length, 0));
     if (file == NULL)
         return descriptors_new(real.accept(descriptor, address, length));
     return (int)result_finish(file, accept_file(file, descriptor, address, length, 0), before);
@@ -57,6 +61,8 @@ int daytona_accept4(int descriptor, struct sockaddr *address, socklen_t *length,
 {
     int before = errno;
     struct file *file = file_get(descriptor);
+    if (file == NULL && settings.present)
+        return descriptors_new(remote_accept(descriptor, address, length, flags));
     if (file == NULL)
         return descriptors_new(real.accept4(descriptor, address, length, flags));
     return (int)result_finish(file, accept_file(file, descriptor, address, length, flags), before);
@@ -82,12 +88,27 @@ static int tell_end(struct file *file, bool remote, struct sockaddr *address, so
     return result;
 }
 
+/* A twin of another process's engine has the name of a connection. */
+static int name_natively(int (*call)(int, struct sockaddr *, socklen_t *), bool peer,
+                         int descriptor, struct sockaddr *address, socklen_t *length)
+{
+    socklen_t room = length != NULL && settings.present ? *length : 0;
+    int result = call(descriptor, address, length), before = errno;
+    if (result < 0 || room < sizeof address->sa_family || address->sa_family != AF_UNIX)
+        return result;
+    if (remote_name(descriptor, peer, address, &room, &result)) {
+        *length = room;
+        return (int)result_give(result, before);
+    }
+    return result;
+}
+
 int daytona_getsockname(int descriptor, struct sockaddr *address, socklen_t *length)
 {
     int before = errno;
     struct file *file = file_get(descriptor);
     if (file == NULL)
-        return real.getsockname(descriptor, address, length);
+        return name_natively(real.getsockname, false, descriptor, address, length);
     return (int)result_finish(file, tell_end(file, false, address, length), before);
 }
 
@@ -96,6 +117,6 @@ int daytona_getpeername(int descriptor, struct sockaddr *address, socklen_t *len
     int before = errno;
     struct file *file = file_get(descriptor);
     if (file == NULL)
-        return real.getpeername(descriptor, address, length);
+        return name_natively(real.getpeername, true, descriptor, address, length);
     return (int)result_finish(file, tell_end(file, true, address, length), before);
 }

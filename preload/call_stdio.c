@@ -1,22 +1,33 @@
 /*
- * call_stdio.c - the calls that put a stdio stream on a descriptor. A stream reads and writes with
- * the C library's own calls, which no preload sees, and would meet the twin. Better no stream than
- * one with wrong data.
+ * call_stdio.c - the calls that put stdio on a descriptor. A stream reads and writes with the C
+ * library's own calls, which no preload sees: the socket becomes bridged, so that they find its
+ * data in the twin.
  */
-#include "preload/log.h"
+#include "preload/bridge.h"
 #include "preload/result.h"
 #include "preload/wrappers.h"
 
+static void make_bridged(int descriptor)
+{
+    int before = errno;
+    bridge_descriptor(descriptor);
+    errno = before;
+}
+
 FILE *daytona_fdopen(int descriptor, const char *mode)
 {
-    struct file *file = file_get(descriptor);
-    if (file == NULL)
-        return real.fdopen(descriptor, mode);
-    log_once(LOG_LEVEL_WARNING,
-             "stdio on a Daytona socket is not possible yet: the C library would read and write "
-             "descriptor %d past Daytona, so fdopen() fails; leave the port to the kernel's TCP",
-             descriptor);
-    file_put(file);
-    errno = EOPNOTSUPP;
-    return NULL;
+    make_bridged(descriptor);
+    return real.fdopen(descriptor, mode);
+}
+
+int daytona_vdprintf(int descriptor, const char *format, va_list list)
+{
+    make_bridged(descriptor);
+    return real.vdprintf(descriptor, format, list);
+}
+
+int daytona___vdprintf_chk(int descriptor, int flag, const char *format, va_list list)
+{
+    make_bridged(descriptor);
+    return real.__vdprintf_chk(descriptor, flag, format, list);
 }

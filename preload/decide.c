@@ -293,6 +293,8 @@ static int make_connection(struct candidate *candidate, struct file **out)
     status = engine_enter();
     if (status == 0) {
         status = make_file(candidate, FILE_KIND_CONNECTION, out);
+        if (status == 0)
+            twin_name_end(pair[1], *out);
         if (status == 0 && candidate->nonblocking)
             mirror_start_blocked(*out, pair[0]);
         engine_leave();

@@ -67,7 +67,10 @@ static void forget(struct file *file, int fd)
         sets_remove(file);
         file->mirror.watchers = 0;
     }
-    if (last && !file->shared) {
+    /* A bridged one ends when what lies in its twin has been sent: the engine's thread sees to it.
+     */
+    bool carried = bridge_is_up(file) && (!file->attached || file->engine_end >= 0);
+    if (last && !file->shared && !carried) {
         daytona_stack_get_option(engine.stack, file->id, DAYTONA_OPTION_LINGER_US, &linger_us);
         file_end(file);
         pump_output();
@@ -84,7 +87,7 @@ static void forget(struct file *file, int fd)
 
 int descriptors_new(int fd)
 {
-    struct file *stale = file_get(fd);
+    struct file *stale = file_get_any(fd);
     int saved = errno;
     if (stale != NULL && books_are_ours())
         forget(stale, fd);
@@ -97,7 +100,7 @@ int descriptors_close(int fd)
 {
     if (descriptors_protected(fd))
         return -EBADF;
-    struct file *file = file_get(fd);
+    struct file *file = file_get_any(fd);
     if (books_are_ours()) {
         sets_forget(fd);
         if (file != NULL)
@@ -118,7 +121,7 @@ static int attach_copy(struct file *file, int fd)
 
 int descriptors_dup(int fd)
 {
-    struct file *file = file_get(fd);
+    struct file *file = file_get_any(fd);
     int copy = descriptors_protected(fd) ? -EBADF : result_of(real.dup(fd));
     if (file != NULL)
         attach_copy(file, copy);
@@ -128,7 +131,7 @@ int descriptors_dup(int fd)
 
 int descriptors_dup_above(int fd, int command, int lowest)
 {
-    struct file *file = file_get(fd);
+    struct file *file = file_get_any(fd);
     int copy = descriptors_protected(fd) ? -EBADF : result_of(real.fcntl(fd, command, lowest));
     if (file != NULL)
         attach_copy(file, copy);
@@ -140,7 +143,7 @@ int descriptors_dup3(int old, int new, int flags, bool same_allowed)
 {
     if (descriptors_protected(old) || descriptors_protected(new))
         return -EBADF;
-    struct file *source = file_get(old), *target = file_get(new);
+    struct file *source = file_get_any(old), *target = file_get_any(new);
     /* A call that is going to fail must not end a connection. */
     bool replaces =
         target != NULL && old != new && (flags & ~O_CLOEXEC) == 0 && real.fcntl(old, F_GETFD) >= 0;
@@ -160,7 +163,7 @@ static void forget_range(unsigned first, unsigned last)
 {
     int highest = file_highest_descriptor();
     for (unsigned fd = first; fd <= last && fd <= (unsigned)highest; fd++) {
-        struct file *file = file_get((int)fd);
+        struct file *file = file_get_any((int)fd);
         if (file != NULL)
             forget(file, (int)fd);
         file_put(file);

@@ -350,6 +350,23 @@ void engine_fork_child(void)
     engine_table_forget();
 }
 
+void engine_go_on(void)
+{
+    engine.pid = getpid();
+    atomic_store(&engine.exit_wanted, false);
+    atomic_store(alive, 1);
+}
+
+void engine_left_behind(void)
+{
+    static const pthread_mutex_t fresh_adaptive = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP;
+    uint32_t epoch = engine.epoch;
+    atomic_store(alive, 0);
+    engine = (struct engine){.epoch = epoch};
+    memcpy(&engine.lock, &fresh_adaptive, sizeof engine.lock); /* its thread keeps the old one */
+    engine_table_forget();
+}
+
 /* ------------------------------------------------------------------ the engine's thread */
 
 void engine_become_thread(void)

@@ -110,6 +110,12 @@ void engine_fork_prepare(void);
 void engine_fork_parent(void);
 void engine_fork_child(void);
 
+/** In the child that the engine's thread leaves behind: it is the engine now. */
+void engine_go_on(void);
+
+/** The engine has gone on into another process, and this one goes on without. */
+void engine_left_behind(void);
+
 /** Marks the calling thread as the engine's. */
 void engine_become_thread(void);
 

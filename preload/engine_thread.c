@@ -8,6 +8,7 @@
 #include "preload/port_claims.h"
 #include "preload/pump.h"
 #include "preload/real.h"
+#include "preload/remote.h"
 #include "preload/settings.h"
 #include "preload/shield.h"
 #include "preload/summary.h"
@@ -31,6 +32,7 @@
 #define TRUST_US ((uint64_t)10 * 1000)
 
 static int control = -1; /* the engine's end */
+static int service = -1; /* where other processes ask, see remote.h */
 static int ends = -1;    /* epoll: the engine's ends of twins, for the application's last close */
 
 void engine_thread_say(enum log_level level, const char *line)
@@ -58,6 +60,16 @@ static void watch_end(struct file *file)
     struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET};
     event.data.u64 = (uint64_t)file->generation << 32 | file_index(file);
     real.epoll_ctl(ends, EPOLL_CTL_ADD, file->engine_end, &event);
+}
+
+/* Of a bridged socket: all that happens. */
+static void watch_bridge(struct file *file)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET};
+    if (file->bridge.watched || file->engine_end < 0)
+        return;
+    event.data.u64 = (uint64_t)file->generation << 32 | file_index(file);
+    file->bridge.watched = real.epoll_ctl(ends, EPOLL_CTL_MOD, file->engine_end, &event) == 0;
 }
 
 /* A listener of both families: IPv6 connections come from the kernel. */
@@ -120,6 +132,10 @@ static void notice_ends(void)
         struct file *file = file_by_index(index, (uint32_t)(events[i].data.u64 >> 32));
         if (file != NULL && file->kind == FILE_KIND_LISTENER)
             engine_add_work(file, FILE_WORK_ACCEPT);
+        if (file != NULL && bridge_is_up(file)) {
+            bridge_notice(file, events[i].events);
+            continue;
+        }
         if (file == NULL || (events[i].events & (EPOLLRDHUP | EPOLLHUP)) == 0 ||
             (file->mirror.hung_up && !file->closed && file->descriptors > 0))
             continue; /* the last one: hung up by ourselves */
@@ -159,6 +175,17 @@ static void share_reservation(struct file *file, struct file *listener)
     file->guard = listener;
 }
 
+/* What has changed at the connection reaches its twin. */
+static void show(struct file *file)
+{
+    if (bridge_is_up(file)) {
+        watch_bridge(file);
+        bridge_carry(file);
+    } else if (!sets_offer(file)) {
+        mirror_update(file);
+    }
+}
+
 static void join_accepted(struct file *listener)
 {
     struct file *file;
@@ -177,16 +204,14 @@ static void join_accepted(struct file *listener)
             if (!listener->closed && end != -ECONNREFUSED)
                 engine_thread_say(LOG_LEVEL_WARNING,
                                   "no descriptor for an accepted connection: it is reset");
-            daytona_stack_abort(engine.stack, engine_now(), file->id);
-            file->closed = file->gone = true;
-            release(file);
+            file_abort(file);
             continue;
         }
         file->engine_end = end;
         share_reservation(file, listener);
         file->mirror.early = listener->mirror.watchers > 0;
         watch_end(file);
-        mirror_update(file);
+        show(file);
     }
 }
 
@@ -221,8 +246,8 @@ void engine_thread_work(void)
         file->work = 0;
         if ((work & FILE_WORK_ACCEPT) != 0)
             join_waiting(file);
-        if ((work & FILE_WORK_MIRROR) != 0 && !sets_offer(file))
-            mirror_update(file);
+        if ((work & FILE_WORK_MIRROR) != 0)
+            show(file);
         if ((work & FILE_WORK_GONE) != 0 && file->attached)
             release(file);
         file_put(file);
@@ -268,16 +293,29 @@ static void rest(struct daytona_instant until)
         {.fd = control, .events = POLLIN},
         {.fd = ends, .events = POLLIN},
         {.fd = receives ? engine.capture_descriptor : -1, .events = POLLIN},
+        {.fd = service, .events = POLLIN},
     };
     engine_thread_unlock();
-    real.ppoll(entries, 4, until.ns == DAYTONA_NEVER.ns ? NULL : &timeout, NULL);
+    real.ppoll(entries, 5, until.ns == DAYTONA_NEVER.ns ? NULL : &timeout, NULL);
     engine_thread_lock();
     engine.rest = ENGINE_REST_NONE;
+    if (entries[4].revents != 0)
+        remote_serve(service);
     if (entries[0].revents != 0) {
         uint64_t count;
         ssize_t got = real.read(engine.thread_wake, &count, sizeof count);
         (void)got;
     }
+}
+
+void engine_thread_linger(struct daytona_instant until)
+{
+    close_number(&control); /* the other end is the application's, and hung up */
+    notice_ends();
+    pump();
+    engine_thread_work();
+    engine.rest = ENGINE_REST_CAPTURE;
+    rest(engine.work != NULL ? engine_now() : until);
 }
 
 static void report_drops(void)
@@ -367,6 +405,7 @@ static int begin(const struct engine_birth *birth, int *shared, size_t *count,
     engine_table_settle(control, birth->first);
     if (status == 0) {
         ends = epoll_create1(EPOLL_CLOEXEC);
+        service = remote_open();
         summary_begin();
     }
     return status;

@@ -32,6 +32,10 @@ void *engine_thread_main(void *birth);
 /** Does what has been asked for with engine_add_work(). Engine locked. */
 void engine_thread_work(void);
 
+/** In the child that the thread leaves behind (linger.h): one round of everything, with a rest
+ * until `until` at the latest. The application's process is gone. Engine locked. */
+void engine_thread_linger(struct daytona_instant until);
+
 /** log_line() for the engine's thread, whose table has no standard error: the application's, as it
  *  is now, is lent for the line. */
 void engine_thread_say(enum log_level level, const char *line);

@@ -11,6 +11,7 @@ names() {
 #define CALL_NO_RETURN(family, name, parameters, arguments) shown name shown daytona_##name
 #define CALL_VARIADIC(family, type, name, parameters, last, arguments) shown name shown daytona_##name
 #define CALL_CHECKED(type, name, parameters, arguments, fits, plain, plain_arguments) shown name
+#define CALL_LIST(type, name, parameters, last, wrapper) shown name
 #define CALL_ALIAS(alias, name) shown alias
 #include "$table"
 TABLE

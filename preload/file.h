@@ -21,15 +21,28 @@ struct file;
 /** How many descriptors of this process are Daytona's; with 0 every look-up is this one load. */
 extern atomic_int file_count;
 
-/** The slow half of file_get(). */
+/** The slow halves of file_get_any() and file_get(). */
 struct file *file_find(int fd);
+struct file *file_find_own(int fd);
 
-/** The Daytona socket behind `fd`, referenced until file_put(); NULL when it is anything else.
- *  Lock-free; always NULL in the engine's own thread, whose descriptors are another table's. */
-static inline struct file *file_get(int fd)
+/** The Daytona socket behind `fd`, of whichever engine, referenced until file_put(); NULL when it
+ * is anything else. Lock-free; always NULL in the engine's own thread, whose descriptors are
+ * another table's. For the books about descriptors. */
+static inline struct file *file_get_any(int fd)
 {
     return atomic_load_explicit(&file_count, memory_order_relaxed) == 0 ? NULL : file_find(fd);
 }
+
+/** The same, if it is of this process's own engine. One that was inherited from another's becomes
+ *  bridged, and NULL: it is used natively, and through remote.h. */
+static inline struct file *file_get(int fd)
+{
+    return atomic_load_explicit(&file_count, memory_order_relaxed) == 0 ? NULL : file_find_own(fd);
+}
+
+/** The same, but NULL also for a bridged socket, whose data and readiness are the descriptor's own
+ *  (bridge.h). */
+struct file *file_get_direct(int fd);
 
 /** Gives a reference back; NULL is allowed. */
 void file_put(struct file *file);

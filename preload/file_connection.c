@@ -42,17 +42,35 @@ int file_claim_port(struct file *file, uint16_t port)
     return status;
 }
 
+static void file_gone(struct file *file)
+{
+    file->gone = true;
+    if (file->claimed_port != 0)
+        port_claims_remove(file->claimed_port);
+    engine_add_work(file, FILE_WORK_GONE);
+}
+
+void file_abort(struct file *file)
+{
+    sets_remove(file);
+    file->closed = true;
+    daytona_stack_abort(engine.stack, engine_now(), file->id);
+    file_gone(file);
+    wait_wake(file, ~0u);
+}
+
 void file_changed(struct file *file, unsigned now, unsigned edges)
 {
     file->edges |= edges;
     if ((now & DAYTONA_READY_GONE) != 0) {
-        file->gone = true;
-        if (file->claimed_port != 0)
-            port_claims_remove(file->claimed_port);
-        engine_add_work(file, FILE_WORK_GONE);
+        file_gone(file);
         return;
     }
     wait_wake(file, now | edges);
+    if (bridge_is_up(file)) {
+        engine_add_work(file, FILE_WORK_MIRROR);
+        return;
+    }
     if (file->kind == FILE_KIND_LISTENER) {
         if ((now & DAYTONA_READY_IN) != 0)
             engine_add_work(file, FILE_WORK_ACCEPT);
@@ -258,6 +276,11 @@ int file_shutdown(struct file *file, int how)
     int status = file_enter(file);
     if (status < 0)
         return status;
+    if (bridge_is_up(file) && file->descriptor >= 0) {
+        status = real.shutdown(file->descriptor, how) < 0 ? -errno : 0;
+        engine_leave();
+        return status;
+    }
     enum daytona_shutdown direction = how == SHUT_RD   ? DAYTONA_SHUTDOWN_READ
                                       : how == SHUT_WR ? DAYTONA_SHUTDOWN_WRITE
                                                        : DAYTONA_SHUTDOWN_BOTH;

@@ -1,15 +1,18 @@
 #include "preload/engine.h"
 #include "preload/file_record.h"
 #include "preload/pump.h"
+#include "preload/real.h"
 #include "preload/wait.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define PARTS_MAX    64                 /* of one call into the stack */
+#define BRIDGED      ((ssize_t)-4096)   /* no errno: the socket has become bridged meanwhile */
 #define COPY_AT_ONCE ((size_t)16 << 10) /* on the stack of a thread that may have a small one */
 
 /* ------------------------------------------------------------------ scattered memory */
@@ -131,6 +134,8 @@ static ssize_t receive_locked(struct file *file, struct cursor *cursor, int flag
         await_low_water(&patience, wanted);
     for (;;) {
         bool filled;
+        if (bridge_is_up(file))
+            return total > 0 ? (ssize_t)total : BRIDGED;
         ptrdiff_t got = receive_now(file, cursor, receive_flags(flags), &filled);
         if (got > 0) {
             total += (size_t)got;
@@ -147,6 +152,12 @@ static ssize_t receive_locked(struct file *file, struct cursor *cursor, int flag
     }
 }
 
+/* The socket has become bridged: the rest of the call is the twin's. */
+static ssize_t natively(ssize_t result)
+{
+    return result < 0 ? -errno : result;
+}
+
 ssize_t file_receive(struct file *file, const struct iovec *iov, size_t count, int flags,
                      int *message_flags)
 {
@@ -160,6 +171,10 @@ ssize_t file_receive(struct file *file, const struct iovec *iov, size_t count, i
     ssize_t got = cursor_left(&cursor) == 0 ? 0 : receive_locked(file, &cursor, flags);
     pump_output();
     engine_leave();
+    if (got == BRIDGED) {
+        struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = count};
+        got = natively(real.recvmsg(file->descriptor, &message, flags));
+    }
     return got;
 }
 
@@ -174,6 +189,8 @@ static ssize_t send_locked(struct file *file, struct cursor *cursor, int flags)
     size_t wanted = cursor_left(cursor), total = 0;
     for (;;) {
         struct daytona_span spans[PARTS_MAX];
+        if (bridge_is_up(file))
+            return total > 0 ? (ssize_t)total : BRIDGED;
         size_t count = cursor_spans(cursor, spans);
         unsigned more = cursor->count > count ? DAYTONA_SEND_MORE : 0u;
         ptrdiff_t sent = daytona_stack_send(engine.stack, engine_now(), file->id, spans, count,
@@ -203,6 +220,10 @@ ssize_t file_send(struct file *file, const struct iovec *iov, size_t count, int 
         return status;
     ssize_t sent = send_locked(file, &cursor, flags);
     engine_leave();
+    if (sent == BRIDGED) {
+        const struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = count};
+        return natively(real.sendmsg(file->descriptor, &message, flags));
+    }
     if (sent == -ENOTCONN) /* Linux's TCP says it so */
         sent = -EPIPE;
     if (sent == -EPIPE && (flags & MSG_NOSIGNAL) == 0)
@@ -269,7 +290,10 @@ static uint32_t unsent(const struct daytona_connection_info *info)
 
 int file_bytes_readable(struct file *file)
 {
-    return amount(file, received);
+    int in_stack = amount(file, received), in_twin = 0;
+    if (in_stack >= 0 && bridge_is_up(file))
+        real.ioctl(file->descriptor, FIONREAD, &in_twin);
+    return in_stack < 0 ? in_stack : in_stack + in_twin;
 }
 
 int file_bytes_unacknowledged(struct file *file)

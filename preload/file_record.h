@@ -9,6 +9,7 @@
 #ifndef DAYTONA_PRELOAD_FILE_RECORD_H
 #define DAYTONA_PRELOAD_FILE_RECORD_H
 
+#include "preload/bridge.h"
 #include "preload/file.h"
 #include "preload/mirror.h"
 #include "preload/sets.h"
@@ -51,6 +52,9 @@ struct file {
     bool kernel_waits; /**< a listener's: the kernel has an IPv6 connection for it, without room */
     uint16_t claimed_port; /**< see file_claim_port(); 0: none */
     unsigned edges; /**< DAYTONA_READY_* that happened again since the mirror was last looked at */
+
+    atomic_bool bridged; /**< lock-free to read; see bridge.h */
+    struct bridge bridge;
 
     struct wait_follower *followers; /**< threads that wait for this file */
     struct mirror mirror;
@@ -101,6 +105,12 @@ void file_abandon(int fd);
 /** No descriptor above this one was ever Daytona's. */
 int file_highest_descriptor(void);
 
+/** Whether a process holds a connection's twin that the engine's thread carries data for. */
+bool file_any_held(void);
+
+/** Calls `each` for every record that is not closed, with descriptors in this process or without. */
+void file_each_left(void (*each)(struct file *file));
+
 /** Calls `each` for every record with a descriptor. Engine locked. */
 void file_each(void (*each)(struct file *file));
 
@@ -119,6 +129,9 @@ int file_wait_connected(struct file *file);
 
 /** Has packets to `port` captured until the file is gone. Engine locked. */
 int file_claim_port(struct file *file, uint16_t port);
+
+/** The connection ends with RST at once. Engine's thread. */
+void file_abort(struct file *file);
 
 /** The application's last descriptor is gone: ends the connection. Engine locked. */
 void file_end(struct file *file);

@@ -12,23 +12,25 @@ void file_set_nonblocking(struct file *file, bool nonblocking)
     atomic_store(&file->nonblocking, nonblocking);
 }
 
-/* accept() waits on the twin itself, so a listener's twin has to know. */
-static void tell_twin(struct file *file, uint64_t us)
+/* The twin has to know where it is the one that waits: accept() does so, and all calls on a bridged
+ * socket. */
+static void tell_twin(struct file *file, enum file_direction direction, uint64_t us)
 {
+    int option = direction == FILE_RECEIVE ? SO_RCVTIMEO : SO_SNDTIMEO;
     struct timeval time = {.tv_sec = (time_t)(us / 1000000u),
                            .tv_usec = (suseconds_t)(us % 1000000u)};
     if (file_enter(file) < 0)
         return;
     if (file->descriptor >= 0)
-        real.setsockopt(file->descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
+        real.setsockopt(file->descriptor, SOL_SOCKET, option, &time, sizeof time);
     engine_leave();
 }
 
 int file_set_timeout(struct file *file, enum file_direction direction, uint64_t us)
 {
     atomic_store(&file->timeout_us[direction], us);
-    if (file->kind == FILE_KIND_LISTENER && direction == FILE_RECEIVE)
-        tell_twin(file, us);
+    if ((file->kind == FILE_KIND_LISTENER && direction == FILE_RECEIVE) || bridge_is_up(file))
+        tell_twin(file, direction, us);
     return 0;
 }
 
@@ -82,7 +84,14 @@ int file_take_error(struct file *file)
     int status = file_enter(file);
     if (status < 0)
         return status;
-    status = daytona_stack_take_error(engine.stack, file->id);
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (bridge_is_up(file) && file->descriptor >= 0)
+        status = real.getsockopt(file->descriptor, SOL_SOCKET, SO_ERROR, &error, &length) < 0
+                     ? -errno
+                     : error;
+    else
+        status = daytona_stack_take_error(engine.stack, file->id);
     engine_leave();
     return status;
 }

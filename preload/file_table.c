@@ -1,5 +1,6 @@
 #include "preload/engine.h"
 #include "preload/file_record.h"
+#include "preload/remote.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -75,6 +76,8 @@ struct file *file_make(enum file_kind kind, int domain, struct daytona_socket_id
     file->attached = file->accepted = false;
     file->edges = file->work = 0;
     file->claimed_port = 0;
+    atomic_store(&file->bridged, false);
+    file->bridge = (struct bridge){0};
     file->followers = NULL;
     file->next_work = file->held = file->guard = NULL;
     file->guarded = 0;
@@ -131,6 +134,26 @@ struct file *file_find(int fd)
             return file;
         file_put(file);
     }
+}
+
+struct file *file_find_own(int fd)
+{
+    struct file *file = file_find(fd);
+    if (file == NULL || (file->epoch == engine.epoch && engine_alive()))
+        return file;
+    if (!atomic_exchange(&file->bridged, true)) /* of this process's copy of the record */
+        remote_bridge(fd);
+    file_put(file);
+    return NULL;
+}
+
+struct file *file_get_direct(int fd)
+{
+    struct file *file = file_get(fd);
+    if (file == NULL || !bridge_is_up(file))
+        return file;
+    file_put(file);
+    return NULL;
 }
 
 /* The kernel has given `fd` out anew, so what the table says of it is about one that was closed out
@@ -202,6 +225,23 @@ void file_abandon(int fd)
 int file_highest_descriptor(void)
 {
     return highest_descriptor;
+}
+
+bool file_any_held(void)
+{
+    for (uint32_t index = 1; index < records_used; index++) {
+        const struct file *file = records + index;
+        if (file->kind == FILE_KIND_CONNECTION && !file->closed && file->engine_end >= 0)
+            return true;
+    }
+    return false;
+}
+
+void file_each_left(void (*each)(struct file *file))
+{
+    for (uint32_t index = 1; index < records_used; index++)
+        if (records[index].kind != FILE_KIND_FREE && !records[index].closed)
+            each(records + index);
 }
 
 void file_each(void (*each)(struct file *file))

@@ -2,10 +2,11 @@
 
 #include "preload/engine.h"
 #include "preload/engine_thread.h"
-#include "preload/pump.h"
+#include "preload/file_record.h"
 #include "preload/real.h"
 #include "preload/settings.h"
 #include "preload/summary.h"
+#include "preload/twin.h"
 
 #include <limits.h>
 #include <linux/futex.h>
@@ -25,11 +26,13 @@
 struct unfinished {
     bool open;      /* something is still to be delivered or closed */
     bool time_wait; /* connections that only wait */
+    bool listening; /* other processes hold listeners */
+    bool held;      /* ... or connections */
 };
 
 static struct unfinished look(void)
 {
-    struct unfinished found = {false, false};
+    struct unfinished found = {.held = file_any_held()};
     struct daytona_socket_id id = {0, 0};
     struct daytona_connection_info info;
     while (daytona_stack_next(engine.stack, &id)) {
@@ -37,48 +40,54 @@ static struct unfinished look(void)
             continue;
         if (info.state == DAYTONA_TCP_TIME_WAIT)
             found.time_wait = true;
-        else if (info.state != DAYTONA_TCP_CLOSED && info.state != DAYTONA_TCP_LISTEN)
+        else if (info.state == DAYTONA_TCP_LISTEN)
+            found.listening = true;
+        else if (info.state != DAYTONA_TCP_CLOSED)
             found.open = true;
     }
     return found;
 }
 
-static void wait_for_packets(void)
+/* Ends the listeners that nobody holds any more. */
+static void end_deserted(struct file *file)
 {
-    struct daytona_instant now = engine_now();
-    struct daytona_instant until = daytona_instant_after_us(now, TIME_WAIT_US / 4);
-    struct daytona_instant deadline = daytona_stack_deadline(engine.stack);
-    if (daytona_instant_before(deadline, until))
-        until = deadline;
-    uint64_t ns = daytona_instant_before(now, until) ? until.ns - now.ns : 0;
-    struct timespec timeout = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
-    struct pollfd entry = {.fd = engine.capture_descriptor, .events = POLLIN};
-    real.ppoll(&entry, 1, &timeout, NULL);
+    if (file->kind == FILE_KIND_LISTENER && !twin_listens(file)) {
+        file_detach_all(file);
+        file_end(file);
+    }
 }
 
-/* The port of a listener is free again: another program, or the next run of this one, may have it
- * by now, and its connections are no affair of ours. */
+static struct daytona_instant next_look(struct daytona_instant now)
+{
+    struct daytona_instant until = daytona_instant_after_us(now, TIME_WAIT_US / 4);
+    struct daytona_instant deadline = daytona_stack_deadline(engine.stack);
+    return daytona_instant_before(deadline, until) ? deadline : until;
+}
+
+/* The port of a listener that has ended is free again: another program, or the next run of this
+ * one, may have it by now, and its connections are no affair of ours. */
 static void finish_connections(void)
 {
-    daytona_stack_retire(engine.stack);
     struct daytona_instant progress = engine_now(), last_open = progress;
     uint64_t packets = 0;
     for (;;) {
-        pump();
-        engine_thread_work();
+        file_each_left(end_deserted);
         struct daytona_instant now = engine_now();
         struct unfinished found = look();
+        if (!found.listening)
+            daytona_stack_retire(engine.stack);
         uint64_t seen = daytona_stack_counters(engine.stack)->packets_in;
-        if (seen != packets)
+        if (seen != packets || found.held || found.listening)
             progress = now;
         packets = seen;
         if (found.open)
             last_open = now;
         bool waits = found.time_wait && settings.rules == SETTINGS_RULES_ON &&
                      daytona_instant_since_us(now, last_open) < TIME_WAIT_US;
-        if ((!found.open && !waits) || daytona_instant_since_us(now, progress) > PATIENCE_US)
+        if ((!found.open && !found.held && !found.listening && !waits) ||
+            daytona_instant_since_us(now, progress) > PATIENCE_US)
             return;
-        wait_for_packets();
+        engine_thread_linger(next_look(now));
     }
 }
 
@@ -95,6 +104,7 @@ static _Noreturn void child(void)
     sigemptyset(&end);
     sigaddset(&end, SIGTERM);
     sigprocmask(SIG_UNBLOCK, &end, NULL);
+    engine_go_on();
     finish_connections();
     summary_write_all();
     real._exit(0);
@@ -105,7 +115,8 @@ void linger_fork(void)
 {
     madvise(engine.region.data, engine.region.length, MADV_DOFORK);
     struct unfinished found = look();
-    bool needed = found.open || (found.time_wait && settings.rules == SETTINGS_RULES_ON);
+    bool needed = found.open || found.held || found.listening ||
+                  (found.time_wait && settings.rules == SETTINGS_RULES_ON);
     if (needed && _Fork() == 0)
         child();
     if (!needed)

@@ -19,6 +19,7 @@
 #define TO_READY(name)      daytona_##name
 #define TO_DESCRIPTOR(name) daytona_##name
 #define TO_STDIO(name)      daytona_##name
+#define TO_EXEC(name)       daytona_##name
 #define TO_PROCESS(name)    daytona_##name
 
 #define CALL(family, type, name, parameters, arguments)                                            \
@@ -57,6 +58,16 @@
     {                                                                                              \
         bool within = fits;                                                                        \
         return within ? daytona_##plain plain_arguments : real.name arguments;                     \
+    }
+#define CALL_LIST(type, name, parameters, last, wrapper)                                           \
+    ATTRIBUTE_PUBLIC type names_##name parameters ATTRIBUTE_SYMBOL(#name);                         \
+    type names_##name parameters                                                                   \
+    {                                                                                              \
+        va_list list;                                                                              \
+        va_start(list, last);                                                                      \
+        type result = wrapper;                                                                     \
+        va_end(list);                                                                              \
+        return result;                                                                             \
     }
 #define CALL_ALIAS(alias, name)                                                                    \
     ATTRIBUTE_PUBLIC extern __typeof(names_##name) names_##alias ATTRIBUTE_SYMBOL(#alias)          \

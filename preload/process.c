@@ -6,7 +6,9 @@
 #include "preload/linger.h"
 #include "preload/pump.h"
 #include "preload/tally.h"
+#include "preload/real.h"
 
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -14,17 +16,21 @@
 
 #define PATIENCE_S 2 /* for the engine's thread to leave its child behind */
 
-static void end_file(struct file *file)
+/* What a forked child may hold too, or the program to be executed will, goes on. */
+static void leave_file(struct file *file)
 {
-    file_end(file);
+    if (!file->shared)
+        file_end(file);
+    else if (file->kind == FILE_KIND_CONNECTION)
+        bridge_begin(file, file->descriptor, 0);
 }
 
-void process_exit(void)
+/* The engine's thread leaves a child behind, which is the engine from then on. Engine locked, and
+ * given back. */
+static void leave(void)
 {
     const struct timespec patience = {.tv_sec = PATIENCE_S};
-    if (!engine_alive() || engine.pid != getpid() || engine_enter() < 0)
-        return;
-    file_each(end_file);
+    file_each(leave_file);
     pump_output();
     struct daytona_counters counters = *daytona_stack_counters(engine.stack);
     atomic_store(&engine.exit_wanted, true);
@@ -32,6 +38,36 @@ void process_exit(void)
     engine_leave();
     tally_say(&counters);
     syscall(SYS_futex, &engine.exit_done, FUTEX_WAIT_PRIVATE, 0, &patience, NULL, 0);
+}
+
+static bool engine_is_here(void)
+{
+    return engine_alive() && engine.pid == getpid();
+}
+
+void process_exit(void)
+{
+    if (engine_is_here() && engine_enter() == 0)
+        leave();
+}
+
+bool process_exec(void)
+{
+    if (!engine_is_here() || engine_enter() < 0)
+        return false;
+    for (int fd = 0; fd <= file_highest_descriptor(); fd++) {
+        struct file *file = file_get(fd);
+        if (file != NULL && (real.fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0)
+            file->shared = true;
+        file_put(file);
+    }
+    leave();
+    return true;
+}
+
+void process_exec_failed(void)
+{
+    engine_left_behind();
 }
 
 static void mark_shared(struct file *file)

@@ -32,7 +32,7 @@ static short poll_events(unsigned ready)
  * none: its twin tells the truth by itself. */
 static struct file *connection_of(const struct pollfd *entry)
 {
-    struct file *file = file_get(entry->fd);
+    struct file *file = file_get_direct(entry->fd);
     if (file != NULL && file->kind == FILE_KIND_CONNECTION && file->epoch == engine.epoch &&
         !file->closed)
         return file;
@@ -66,10 +66,24 @@ struct poll_call {
     const sigset_t *mask;
 };
 
+/* A socket that was ours when the wait began has become bridged or was closed. */
+static bool has_left(const struct poll_call *call)
+{
+    for (nfds_t i = 0; i < call->count; i++) {
+        if (call->entries[WAIT_ENTRIES + i].fd == call->fds[i].fd)
+            continue;
+        struct file *file = connection_of(&call->fds[i]);
+        file_put(file);
+        if (file == NULL)
+            return true;
+    }
+    return false;
+}
+
 static bool has_something(void *context)
 {
     struct poll_call *call = context;
-    return sweep(call->fds, call->count) > 0;
+    return sweep(call->fds, call->count) > 0 || has_left(call);
 }
 
 static void copy_others(struct poll_call *call)

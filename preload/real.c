@@ -57,6 +57,7 @@
     }
 #define CALL_CHECKED(type, name, parameters, arguments, fits, plain, plain_arguments)              \
     CALL(CHECKED, type, name, parameters, arguments)
+#define CALL_LIST(type, name, parameters, last, wrapper)
 #define CALL_ALIAS(alias, name)
 #include "preload/calls.def"
 #undef CALL

@@ -10,6 +10,8 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
@@ -27,6 +29,7 @@ struct real_calls {
 #define CALL_VARIADIC(family, type, name, parameters, last, arguments) type(*name) parameters;
 #define CALL_CHECKED(type, name, parameters, arguments, fits, plain, plain_arguments)              \
     type(*name) parameters;
+#define CALL_LIST(type, name, parameters, last, wrapper)
 #define CALL_ALIAS(alias, name)
 #include "preload/calls.def"
 #undef CALL
@@ -34,6 +37,7 @@ struct real_calls {
 #undef CALL_NO_RETURN
 #undef CALL_VARIADIC
 #undef CALL_CHECKED
+#undef CALL_LIST
 #undef CALL_ALIAS
 };
 

@@ -62,20 +62,78 @@ static socklen_t put_name(struct sockaddr_un *out, struct twin_name name)
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + NAME_LENGTH);
 }
 
-static struct twin_name take_name(const struct sockaddr_un *name, socklen_t length)
+/* The name, and the nonce of its engine; false when it is no twin's. */
+static bool parse_name(const struct sockaddr_un *name, socklen_t length, struct twin_name *out,
+                       uint64_t *nonce)
 {
-    const struct twin_name stranger = {0, 0};
-    uint64_t nonce, index, generation;
+    uint64_t index, generation;
     const char *at = name->sun_path;
-    if (length != offsetof(struct sockaddr_un, sun_path) + NAME_LENGTH || at[0] != '\0' ||
-        memcmp(at + 1, PREFIX, PREFIX_LENGTH) != 0)
-        return stranger;
+    if (length != offsetof(struct sockaddr_un, sun_path) + NAME_LENGTH ||
+        name->sun_family != AF_UNIX || at[0] != '\0' || memcmp(at + 1, PREFIX, PREFIX_LENGTH) != 0)
+        return false;
     at += 1 + PREFIX_LENGTH;
-    if (!take_digits(at, NONCE_DIGITS, &nonce) || nonce != engine.nonce ||
+    if (!take_digits(at, NONCE_DIGITS, nonce) ||
         !take_digits(at + NONCE_DIGITS + 1, NUMBER_DIGITS, &index) ||
         !take_digits(at + NONCE_DIGITS + 1 + NUMBER_DIGITS + 1, NUMBER_DIGITS, &generation))
-        return stranger;
-    return (struct twin_name){(uint32_t)index, (uint32_t)generation};
+        return false;
+    *out = (struct twin_name){(uint32_t)index, (uint32_t)generation};
+    return true;
+}
+
+static struct twin_name take_name(const struct sockaddr_un *name, socklen_t length)
+{
+    struct twin_name taken;
+    uint64_t nonce;
+    bool ours = parse_name(name, length, &taken, &nonce) && nonce == engine.nonce;
+    return ours ? taken : (struct twin_name){0, 0};
+}
+
+bool twin_is_named(const struct sockaddr_un *name, socklen_t length)
+{
+    struct twin_name ignored;
+    uint64_t nonce;
+    return parse_name(name, length, &ignored, &nonce);
+}
+
+bool twin_is_kernels(const struct sockaddr_un *name, socklen_t length)
+{
+    struct twin_name named;
+    uint64_t nonce;
+    return parse_name(name, length, &named, &nonce) && named.index == TWIN_KERNEL;
+}
+
+/* "\0daytona-NONCE": where an engine can be asked. */
+static socklen_t put_engine_name(struct sockaddr_un *out, uint64_t nonce)
+{
+    *out = (struct sockaddr_un){.sun_family = AF_UNIX};
+    memcpy(out->sun_path + 1, PREFIX, PREFIX_LENGTH);
+    put_digits(out->sun_path + 1 + PREFIX_LENGTH, nonce, NONCE_DIGITS);
+    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + PREFIX_LENGTH + NONCE_DIGITS);
+}
+
+socklen_t twin_engine_name(struct sockaddr_un *out)
+{
+    return put_engine_name(out, engine.nonce);
+}
+
+bool twin_identify(int fd, struct twin_name *connection, struct sockaddr_un *engine_name,
+                   socklen_t *length)
+{
+    struct sockaddr_un name = {0};
+    socklen_t name_length = sizeof name;
+    uint64_t nonce;
+    if (real.getpeername(fd, (struct sockaddr *)&name, &name_length) < 0 ||
+        !parse_name(&name, name_length, connection, &nonce) || connection->index == TWIN_KERNEL)
+        return false;
+    *length = put_engine_name(engine_name, nonce);
+    return true;
+}
+
+void twin_name_end(int end, const struct file *connection)
+{
+    struct sockaddr_un name;
+    socklen_t length = put_name(&name, name_of(connection));
+    real.bind(end, (struct sockaddr *)&name, length);
 }
 
 int twin_pair(bool nonblocking, int pair[2])
@@ -101,6 +159,18 @@ int twin_listen(const struct file *listener, int backlog, bool nonblocking)
         return -error;
     }
     return fd;
+}
+
+bool twin_listens(const struct file *listener)
+{
+    struct sockaddr_un name;
+    socklen_t length = put_name(&name, name_of(listener));
+    int fd = real.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool taken =
+        fd < 0 || (real.bind(fd, (struct sockaddr *)&name, length) < 0 && errno == EADDRINUSE);
+    if (fd >= 0)
+        real.close(fd);
+    return taken;
 }
 
 /* A socket of that name, queued at the listener's twin. */

@@ -7,8 +7,17 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 struct file;
+struct sockaddr_un;
+
+/** The record behind a connection's twin, in its engine. */
+struct twin_name {
+    uint32_t index; /**< TWIN_KERNEL: see twin_take_kernel() */
+    uint32_t generation;
+};
+#define TWIN_KERNEL UINT32_MAX
 
 /** A connected pair: [0] for the application, with O_NONBLOCK if `nonblocking`; [1] for the
  *  engine. Both close-on-exec. 0 or -errno. */
@@ -16,6 +25,9 @@ int twin_pair(bool nonblocking, int pair[2]);
 
 /** A listening twin for `listener`, close-on-exec. The descriptor or -errno. */
 int twin_listen(const struct file *listener, int backlog, bool nonblocking);
+
+/** Whether anybody holds the listener's twin: its name is taken as long. */
+bool twin_listens(const struct file *listener);
 
 /** The engine's thread: makes the engine's end of `connection`'s twin and queues it at the
  *  listener's. The descriptor; -EAGAIN no room in the backlog, -ECONNREFUSED no listener any more.
@@ -32,11 +44,22 @@ int twin_take_kernel(int fd, int flags);
 
 /** accept4() on a listener's twin, native in every respect. The new descriptor, and in *connection
  *  the index and generation of its record; 0, 0 when it was somebody else who connected. */
-struct twin_name {
-    uint32_t index; /**< TWIN_KERNEL: see twin_take_kernel() */
-    uint32_t generation;
-};
-#define TWIN_KERNEL UINT32_MAX
 int twin_accept(int fd, int flags, struct twin_name *connection);
+
+/** Gives the engine's end of a pair the connection's name, as an accepted one's has. */
+void twin_name_end(int end, const struct file *connection);
+
+/** Whose twin `fd` is, of whichever process's engine: false when it is no connection's. The address
+ *  of that engine is for remote.h. */
+bool twin_identify(int fd, struct twin_name *connection, struct sockaddr_un *engine_name,
+                   socklen_t *length);
+
+/** Whether it is the name of an engine's end; and whether what it sends is a kernel's connection.
+ */
+bool twin_is_named(const struct sockaddr_un *name, socklen_t length);
+bool twin_is_kernels(const struct sockaddr_un *name, socklen_t length);
+
+/** The address of this process's engine. */
+socklen_t twin_engine_name(struct sockaddr_un *out);
 
 #endif

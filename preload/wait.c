@@ -260,7 +260,7 @@ struct file_interest {
 static bool file_is_ready(void *context)
 {
     const struct file_interest *wanted = context;
-    return wanted->file->closed ||
+    return wanted->file->closed || (bridge_is_up(wanted->file) && !wanted->file->connecting) ||
            (daytona_stack_readiness(engine.stack, wanted->file->id) & wanted->interest) != 0;
 }
 

@@ -19,6 +19,7 @@
 #define CALL_VARIADIC(family, type, name, parameters, last, arguments)                             \
     ATTRIBUTE_PUBLIC type daytona_##name parameters;
 #define CALL_CHECKED(type, name, parameters, arguments, fits, plain, plain_arguments)
+#define CALL_LIST(type, name, parameters, last, wrapper)
 #define CALL_ALIAS(alias, name)
 #include "preload/calls.def"
 #undef CALL
@@ -26,7 +27,13 @@
 #undef CALL_NO_RETURN
 #undef CALL_VARIADIC
 #undef CALL_CHECKED
+#undef CALL_LIST
 #undef CALL_ALIAS
+
+/** execl and its kin, whose words are listed up to a NULL; execle's environment follows it. */
+int daytona_execl_list(const char *path, const char *word, va_list list);
+int daytona_execlp_list(const char *file, const char *word, va_list list);
+int daytona_execle_list(const char *path, const char *word, va_list list);
 
 /** listen and connect under the C library's names: Daytona's when the port rules say so. */
 int ruled_listen(int descriptor, int backlog);

@@ -46,6 +46,7 @@ calls() {
 #define CALL_NO_RETURN(family, name, parameters, arguments) family name@
 #define CALL_VARIADIC(family, type, name, parameters, last, arguments) family name@
 #define CALL_CHECKED(type, name, parameters, arguments, fits, plain, plain_arguments) other plain name@
+#define CALL_LIST(type, name, parameters, last, wrapper) other wrapper name@
 #define CALL_ALIAS(alias, name) other name alias@
 #include "preload/calls.def"
 TABLE

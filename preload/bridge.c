@@ -1,0 +1,242 @@
+#include "preload/bridge.h"
+
+#include "preload/engine.h"
+#include "preload/file_record.h"
+#include "preload/pump.h"
+#include "preload/real.h"
+#include "preload/remote.h"
+#include "preload/wait.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define CARRY_BYTES ((size_t)64 << 10)
+#define TWIN_BUFFER (1 << 20) /* SO_SNDBUF asked for; net.core.wmem_max bounds it */
+
+/* ------------------------------------------------------------------ the beginning */
+
+bool bridge_is_up(const struct file *file)
+{
+    return atomic_load_explicit(&file->bridged, memory_order_acquire);
+}
+
+static void set_timeout(int fd, int option, uint64_t us)
+{
+    struct timeval time = {.tv_sec = (time_t)(us / 1000000u),
+                           .tv_usec = (suseconds_t)(us % 1000000u)};
+    if (us != 0)
+        real.setsockopt(fd, SOL_SOCKET, option, &time, sizeof time);
+}
+
+/* What the mirror has put into the twin is taken out, as far as this end can. */
+static void clean_twin(struct file *file, int fd)
+{
+    char tokens[256];
+    int size = TWIN_BUFFER;
+    while (real.recv(fd, tokens, sizeof tokens, MSG_DONTWAIT) > 0)
+        ;
+    if (file->mirror.seeded)
+        real.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    file->bridge.junk = file->mirror.seeded + file->mirror.blocked;
+    set_timeout(fd, SO_RCVTIMEO, atomic_load(&file->timeout_us[FILE_RECEIVE]));
+    set_timeout(fd, SO_SNDTIMEO, atomic_load(&file->timeout_us[FILE_SEND]));
+}
+
+int bridge_begin(struct file *file, int fd, pid_t holder)
+{
+    struct stat about;
+    if (bridge_is_up(file))
+        return 0;
+    if (file->kind != FILE_KIND_CONNECTION)
+        return -EINVAL;
+    clean_twin(file, fd);
+    file->bridge.holder = holder != 0 ? holder : engine.pid;
+    if (fstat(fd, &about) == 0)
+        file->bridge.application = about.st_ino;
+    file->bridge.write_shut = file->mirror.read_shut;
+    file->mirror = (struct mirror){0};
+    sets_remove(file);
+    atomic_store(&file->bridged, true);
+    wait_wake(file, ~0u);
+    engine.kick_runner = true; /* it may wait for this file */
+    engine_add_work(file, FILE_WORK_MIRROR);
+    return 0;
+}
+
+int bridge_descriptor(int fd)
+{
+    struct file *file = file_get(fd);
+    int status = 0;
+    if (file != NULL && file->kind == FILE_KIND_CONNECTION && !bridge_is_up(file)) {
+        status = file_enter(file);
+        if (status == 0) {
+            status = bridge_begin(file, fd, 0);
+            engine_leave();
+        }
+    }
+    file_put(file);
+    return status;
+}
+
+void bridge_inheritable(void)
+{
+    if (engine.epoch == 0)
+        return;
+    if (!engine_alive() || getpid() != engine.pid) { /* a child, of vfork() perhaps */
+        remote_bridge_inheritable();
+        return;
+    }
+    for (int fd = 0; fd <= file_highest_descriptor(); fd++) {
+        struct file *file = file_get(fd);
+        bool goes_along = file != NULL && (real.fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0;
+        file_put(file);
+        if (goes_along)
+            bridge_descriptor(fd);
+    }
+}
+
+/* ------------------------------------------------------------------ the engine's thread */
+
+static uint8_t carried[CARRY_BYTES];
+
+static bool has_end(const struct file *file)
+{
+    return file->engine_end >= 0 && !file->closed;
+}
+
+/* The application's end, as a descriptor of this table; -1 when no holder is known. */
+static int application_end(const struct file *file)
+{
+    pid_t pid = file->bridge.holder;
+    struct stat about;
+    char path[64];
+    int process = (int)syscall(SYS_pidfd_open, pid, 0), found = -1;
+    for (int fd = 0; process >= 0 && found < 0 && fd < 1024; fd++) {
+        snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, fd);
+        if (stat(path, &about) == 0 && about.st_ino == file->bridge.application &&
+            S_ISSOCK(about.st_mode))
+            found = (int)syscall(SYS_pidfd_getfd, process, fd, 0);
+    }
+    if (process >= 0)
+        real.close(process);
+    return found;
+}
+
+/* AF_UNIX tells ECONNRESET to the one end when the other is closed with data unread: so there must
+ * be some, and only the application's end can have sent it. Where nobody is found that holds it,
+ * the end of the stream must do. */
+static void show_reset(struct file *file)
+{
+    char ignored[256];
+    bool unread = real.recv(file->engine_end, ignored, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+    int end = unread || file->bridge.read_ended ? -1 : application_end(file);
+    if (end >= 0) {
+        real.send(end, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        real.close(end);
+    }
+    real.close(file->engine_end);
+    file->engine_end = -1;
+    if (file->descriptors == 0)
+        file_end(file);
+}
+
+/* The application's end is closed, and all that was written to it has been sent. */
+static void end_stream(struct file *file)
+{
+    if (file->bridge.hung_up) {
+        if (!file->bridge.write_shut)
+            file_detach_all(file);
+        file_end(file);
+        return;
+    }
+    if (!file->bridge.read_ended)
+        daytona_stack_shutdown(engine.stack, engine_now(), file->id, DAYTONA_SHUTDOWN_WRITE);
+    file->bridge.read_ended = true;
+}
+
+/* Who wrote it has gone: nobody is told that the peer did not want it. */
+static void refuse_rest(struct file *file)
+{
+    real.shutdown(file->engine_end, SHUT_RD);
+    file->bridge.read_ended = true;
+}
+
+/* What the application has written. */
+static void carry_out(struct file *file)
+{
+    while (has_end(file) && (!file->bridge.read_ended || file->bridge.hung_up)) {
+        if (file->bridge.junk > 0) {
+            ssize_t taken = real.recv(file->engine_end, carried, file->bridge.junk, MSG_DONTWAIT);
+            file->bridge.junk -= taken > 0 ? (unsigned)taken : file->bridge.junk;
+            continue;
+        }
+        ssize_t got = real.recv(file->engine_end, carried, sizeof carried, MSG_PEEK | MSG_DONTWAIT);
+        if (got < 0 && errno == ECONNRESET) {
+            file_detach_all(file);
+            file_abort(file); /* RFC 2525 section 2.17: closed with data unread */
+            return;
+        }
+        if (got < 0)
+            return;
+        if (got == 0) {
+            end_stream(file);
+            return;
+        }
+        struct daytona_span span = {carried, (size_t)got};
+        ptrdiff_t sent = daytona_stack_send(engine.stack, engine_now(), file->id, &span, 1,
+                                            (size_t)got == sizeof carried ? DAYTONA_SEND_MORE : 0u);
+        if (sent > 0)
+            real.recv(file->engine_end, carried, (size_t)sent, MSG_DONTWAIT);
+        else if (sent == -EPIPE)
+            refuse_rest(file);
+        if (sent <= 0)
+            return;
+    }
+}
+
+/* One piece of what the peer has sent; false when no more can be done now. */
+static bool carry_piece_in(struct file *file)
+{
+    struct daytona_room room = {carried, sizeof carried};
+    ptrdiff_t got =
+        daytona_stack_receive(engine.stack, engine_now(), file->id, &room, 1, DAYTONA_RECEIVE_PEEK);
+    if (got == 0 && !file->bridge.write_shut) {
+        real.shutdown(file->engine_end, SHUT_WR);
+        file->bridge.write_shut = true;
+    }
+    if (got < 0 && got != -EAGAIN && got != -ENOTCONN)
+        show_reset(file);
+    if (got <= 0)
+        return false;
+    ssize_t put = real.send(file->engine_end, carried, (size_t)got, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (put < 0 && errno == EPIPE)
+        put = got; /* after SHUT_RD what comes is thrown away */
+    if (put <= 0)
+        return false;
+    room.length = (size_t)put;
+    daytona_stack_receive(engine.stack, engine_now(), file->id, &room, 1, DAYTONA_RECEIVE_DISCARD);
+    return true;
+}
+
+void bridge_carry(struct file *file)
+{
+    if (file->gone)
+        return;
+    while (has_end(file) && carry_piece_in(file))
+        ;
+    carry_out(file);
+    pump_output();
+}
+
+void bridge_notice(struct file *file, unsigned events)
+{
+    if ((events & EPOLLHUP) != 0)
+        file->bridge.hung_up = true;
+    engine_add_work(file, FILE_WORK_MIRROR);
+}

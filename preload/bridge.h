@@ -1,0 +1,54 @@
+/*
+ * bridge.h - bridged sockets: their data go through the twin, so that whoever holds the descriptor
+ * may use it by any means: a forked child, a program that was executed, stdio, a system call of
+ * its own. The engine's thread carries bytes between the twin and the connection; flow control is
+ * end to end, because it takes from either only what the other has room for.
+ *
+ * A socket becomes bridged before anything that the wrappers cannot see may touch it, and stays so.
+ * What the twin shows natively is then the truth:
+ *
+ *   end of stream    shutdown() of the engine's end for writing
+ *   reset            the engine's end closed with a byte of the application's end unread in it
+ *   shutdown, close  of the application's end: end of stream, and hang-up, at the engine's
+ *   unread data      lost by the last close: ECONNRESET at the engine's end, which resets
+ */
+#ifndef DAYTONA_PRELOAD_BRIDGE_H
+#define DAYTONA_PRELOAD_BRIDGE_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct file;
+
+struct bridge {
+    bool hung_up;      /**< nobody holds the application's end any more */
+    bool write_shut;   /**< the end of the peer's stream has been shown */
+    bool read_ended;   /**< the application's stream has ended */
+    bool watched;      /**< the engine's thread is told of all that happens at its end */
+    unsigned junk;     /**< bytes of the mirror's that lie in the engine's end */
+    pid_t holder;      /**< a process that holds the application's end */
+    ino_t application; /**< inode of that end */
+};
+
+/** Makes the connection bridged; `fd` is its twin in the caller's descriptor table, `holder` a
+ *  process that has it (0: this one). 0, also when it is bridged already; -EINVAL for a listener.
+ *  Engine locked. */
+int bridge_begin(struct file *file, int fd, pid_t holder);
+
+/** The same by a descriptor, for an application thread with the engine unlocked; does nothing when
+ *  `fd` is no Daytona connection. Returns 0, or -errno when it cannot be done. */
+int bridge_descriptor(int fd);
+
+/** All connections of this process that a program it executes would inherit. */
+void bridge_inheritable(void);
+
+/** Data and the like go through the twin natively. */
+bool bridge_is_up(const struct file *file);
+
+/** The engine's thread: carries what can be carried, both ways. */
+void bridge_carry(struct file *file);
+
+/** The engine's thread: what its epoll set says of the engine's end. */
+void bridge_notice(struct file *file, unsigned events);
+
+#endif

@@ -1,0 +1,177 @@
+#include "preload/remote.h"
+
+#include "preload/address.h"
+#include "preload/engine.h"
+#include "preload/file_record.h"
+#include "preload/real.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define PATIENCE_MS 2000 /* for an engine that is at work, or stopped */
+
+union control {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+/* ------------------------------------------------------------------ asking */
+
+static int send_request(int through, const struct remote_request *request, int fd)
+{
+    union control room = {0};
+    union {
+        const void *from;
+        void *base;
+    } place = {.from = request};
+    struct iovec part = {.iov_base = place.base, .iov_len = sizeof *request};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = room.bytes,
+                             .msg_controllen = sizeof room.bytes};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    return real.sendmsg(through, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static int receive_answer(int through, struct remote_answer *answer)
+{
+    struct pollfd entry = {.fd = through, .events = POLLIN};
+    int ready;
+    do
+        ready = real.poll(&entry, 1, PATIENCE_MS);
+    while (ready < 0 && errno == EINTR);
+    if (ready <= 0)
+        return -ETIMEDOUT;
+    ssize_t got = real.recv(through, answer, sizeof *answer, MSG_DONTWAIT);
+    return got == (ssize_t)sizeof *answer ? 0 : -EPROTO;
+}
+
+/* Asks the engine of `fd`, a twin, whose name is found out here. False: it is none. */
+static bool ask(int fd, struct remote_request *request, struct remote_answer *answer)
+{
+    struct sockaddr_un engine_name, own = {.sun_family = AF_UNIX};
+    socklen_t length;
+    int before = errno;
+    bool answered = false;
+    if (!twin_identify(fd, &request->connection, &engine_name, &length))
+        return false;
+    int through = real.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (through >= 0 &&
+        real.bind(through, (struct sockaddr *)&own, sizeof(sa_family_t)) == 0 && /* any name */
+        real.connect(through, (struct sockaddr *)&engine_name, length) == 0 &&
+        send_request(through, request, fd) == 0)
+        answered = receive_answer(through, answer) == 0;
+    if (through >= 0)
+        real.close(through);
+    errno = before;
+    return answered;
+}
+
+bool remote_bridge(int fd)
+{
+    struct remote_request request = {.what = REMOTE_BRIDGE};
+    struct remote_answer answer;
+    return ask(fd, &request, &answer) && answer.result == 0;
+}
+
+/* A child may have given a socket any number; those that programs give lie low. */
+#define NUMBERS_LOOKED_AT 256
+
+void remote_bridge_inheritable(void)
+{
+    int last = file_highest_descriptor() + NUMBERS_LOOKED_AT;
+    for (int fd = 0; fd <= last; fd++) {
+        int flags = real.fcntl(fd, F_GETFD);
+        if (flags >= 0 && (flags & FD_CLOEXEC) == 0)
+            remote_bridge(fd);
+    }
+}
+
+static void copy_address(const struct sockaddr_storage *from, socklen_t from_length,
+                         struct sockaddr *address, socklen_t *length)
+{
+    if (address == NULL)
+        return;
+    memcpy(address, from, from_length < *length ? from_length : *length);
+    *length = from_length;
+}
+
+int remote_accept(int fd, struct sockaddr *address, socklen_t *length, int flags)
+{
+    struct sockaddr_storage room = {0};
+    socklen_t room_length = sizeof room;
+    int ignored;
+    if (address_check_room(address, length, true) < 0)
+        return real.accept4(fd, address, length, flags); /* the kernel shall say what is wrong */
+    for (;;) {
+        int accepted = real.accept4(fd, (struct sockaddr *)&room, &room_length, flags);
+        if (accepted < 0)
+            return accepted;
+        if (room.ss_family != AF_UNIX || !twin_is_named((struct sockaddr_un *)&room, room_length)) {
+            copy_address(&room, room_length, address, length);
+            return accepted;
+        }
+        bool kernels = twin_is_kernels((struct sockaddr_un *)&room, room_length);
+        if (kernels ? twin_take_kernel(accepted, flags) == 0 : remote_bridge(accepted)) {
+            if (kernels && address != NULL)
+                real.getpeername(accepted, address, length);
+            else if (address != NULL)
+                remote_name(accepted, true, address, length, &ignored);
+            return accepted;
+        }
+        real.close(accepted); /* its engine is gone */
+    }
+}
+
+bool remote_get_option(int fd, int level, int option, void *value, socklen_t *length, int *result)
+{
+    struct remote_request request = {
+        .what = REMOTE_GET_OPTION, .level = level, .option = option, .length = *length};
+    struct remote_answer answer;
+    if (request.length > REMOTE_VALUE_MAX)
+        request.length = REMOTE_VALUE_MAX;
+    if (!ask(fd, &request, &answer))
+        return false;
+    *result = answer.result;
+    if (answer.result == 0) {
+        memcpy(value, answer.value, answer.length < *length ? answer.length : *length);
+        *length = answer.length;
+    }
+    return true;
+}
+
+bool remote_set_option(int fd, int level, int option, const void *value, socklen_t length,
+                       int *result)
+{
+    struct remote_request request = {
+        .what = REMOTE_SET_OPTION, .level = level, .option = option, .length = length};
+    struct remote_answer answer;
+    if (length > REMOTE_VALUE_MAX)
+        return false;
+    memcpy(request.value, value, length);
+    if (!ask(fd, &request, &answer))
+        return false;
+    *result = answer.result;
+    return true;
+}
+
+bool remote_name(int fd, bool peer, struct sockaddr *address, socklen_t *length, int *result)
+{
+    struct remote_request request = {.what = peer ? REMOTE_REMOTE : REMOTE_LOCAL};
+    struct remote_answer answer;
+    if (!ask(fd, &request, &answer))
+        return false;
+    *result = answer.result;
+    if (answer.result == 0 && address != NULL) {
+        memcpy(address, answer.value, answer.length < *length ? answer.length : *length);
+        *length = answer.length;
+    }
+    return true;
+}

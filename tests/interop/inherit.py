@@ -1,0 +1,186 @@
+"""Servers whose connections are served by another process than the one whose socket it was.
+
+inherit.py serve PORT STYLE [COUNT]   serves COUNT connections (default 4), then ends; STYLE:
+    fork       a child for each connection, the parent closes it
+    prefork    as many children accept on the parent's listener
+    orphans    the same, but the parent ends at once
+    spawn      cat, with the connection as its standard input and output
+    daemon     the parent listens and ends, its child goes on
+    become     the server itself becomes cat
+    pass       another process gets each connection through SCM_RIGHTS
+    names      like fork; the child sends back what the socket says of itself
+    unread     like fork; the child closes without reading
+    wait_reset like fork; the child reads until its connection breaks and says how
+inherit.py ask ADDRESS PORT STYLE [COUNT]   prints one line for each connection
+"""
+
+import errno
+import os
+import socket
+import struct
+import sys
+import threading
+
+DATA = os.urandom(1) * 10 + bytes(range(256)) * 8000
+
+
+def echo(client):
+    while data := client.recv(65536):
+        client.sendall(data)
+
+
+def tell_names(client):
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    told = (client.getsockname(), client.getpeername(),
+            client.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY),
+            len(client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)),
+            client.getsockopt(socket.SOL_SOCKET, socket.SO_DOMAIN) == socket.AF_INET)
+    client.sendall(repr(told).encode())
+
+
+def leave_unread(client):
+    client.recv(1)
+
+
+def wait_for_reset(client):
+    try:
+        while client.recv(65536):
+            pass
+        print("end of stream", flush=True)
+    except OSError as error:
+        print(errno.errorcode[error.errno], flush=True)
+
+
+IN_CHILD = {"fork": echo, "names": tell_names, "unread": leave_unread, "wait_reset": wait_for_reset}
+
+
+def fork_for_each(listener, count, serve):
+    for _ in range(count):
+        client = listener.accept()[0]
+        if os.fork() == 0:
+            listener.close()
+            serve(client)
+            client.close()
+            os._exit(0)
+        client.close()
+    for _ in range(count):
+        os.wait()
+
+
+def fork_before(listener, count):
+    for _ in range(count):
+        if os.fork() == 0:
+            client, address = listener.accept()
+            assert address == client.getpeername(), address
+            echo(client)
+            client.close()
+            os._exit(0)
+
+
+def fork_before_and_wait(listener, count):
+    fork_before(listener, count)
+    for _ in range(count):
+        os.wait()
+
+
+def spawn_for_each(listener, count):
+    for _ in range(count):
+        client = listener.accept()[0]
+        child = os.posix_spawn("/bin/cat", ["cat"], os.environ,
+                               file_actions=[(os.POSIX_SPAWN_DUP2, client.fileno(), 0),
+                                             (os.POSIX_SPAWN_DUP2, client.fileno(), 1)])
+        client.close()
+        os.waitpid(child, 0)
+
+
+def become(listener, count):
+    client = listener.accept()[0]
+    os.dup2(client.fileno(), 0)
+    os.dup2(client.fileno(), 1)
+    os.execvp("cat", ["cat"])
+
+
+def daemonise(listener, count):
+    if os.fork() > 0:
+        os._exit(0)
+    os.setsid()
+    for _ in range(count):
+        client = listener.accept()[0]
+        echo(client)
+        client.close()
+
+
+def pass_on(listener, count):
+    ours, theirs = socket.socketpair()
+    if os.fork() == 0:
+        listener.close()
+        for _ in range(count):
+            client = socket.socket(fileno=socket.recv_fds(theirs, 1, 1)[1][0])
+            echo(client)
+            client.close()
+        os._exit(0)
+    for _ in range(count):
+        client = listener.accept()[0]
+        socket.send_fds(ours, [b"x"], [client.fileno()])
+        client.close()
+    os.wait()
+
+
+def serve(port, style, count):
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("0.0.0.0", port))
+    listener.listen(16)
+    others = {"prefork": fork_before_and_wait, "orphans": fork_before, "spawn": spawn_for_each, "daemon": daemonise,
+              "become": become, "pass": pass_on}
+    if style in others:
+        others[style](listener, count)
+    else:
+        fork_for_each(listener, count, IN_CHILD[style])
+
+
+def ask_echo(client):
+    def write():
+        client.sendall(DATA)
+        client.shutdown(socket.SHUT_WR)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    back = b"".join(iter(lambda: client.recv(65536), b""))
+    writer.join()
+    return "same" if back == DATA else f"{len(back)} of {len(DATA)} bytes"
+
+
+def ask_names(client):
+    told = client.recv(4096).decode()
+    right = repr((client.getpeername(), client.getsockname(), 1, 104, True))
+    return "right" if told == right else told + " instead of " + right
+
+
+def ask_unread(client):
+    client.sendall(b"never read")
+    try:
+        return "end of stream" if client.recv(10) == b"" else "data"
+    except OSError as error:
+        return errno.errorcode[error.errno]
+
+
+def ask_reset(client):
+    client.sendall(b"some")
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    return "reset"
+
+
+def ask(address, port, style, count):
+    how = {"names": ask_names, "unread": ask_unread, "wait_reset": ask_reset}.get(style, ask_echo)
+    clients = [socket.create_connection((address, port), timeout=30) for _ in range(count)]
+    for client in clients:
+        with client:
+            print(how(client), flush=True)
+
+
+arguments = sys.argv[2:]
+if sys.argv[1] == "serve":
+    serve(int(arguments[0]), arguments[1], int((arguments[2:] or [4])[0]))
+else:
+    ask(arguments[0], int(arguments[1]), arguments[2], int((arguments[3:] or [4])[0]))
