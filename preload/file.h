@@ -5,8 +5,8 @@
  *
  * Every operation takes a file got from file_get() and not yet put back, returns 0 or more, or
  * a negative errno, and leaves errno itself unspecified: the wrapper converts once. Operations
- * lock the engine themselves; none may be called with the engine locked. In a process that was
- * forked away from the engine they fail with -EOPNOTSUPP and say so once in the log.
+ * lock the engine themselves; none may be called with the engine locked. None is meant
+ * for a process that was forked away from the engine: file_get() finds nothing there.
  */
 #ifndef DAYTONA_PRELOAD_FILE_H
 #define DAYTONA_PRELOAD_FILE_H

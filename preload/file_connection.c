@@ -14,19 +14,9 @@
 
 /* ------------------------------------------------------------------ life */
 
-void file_refuse_inherited(const struct file *file)
-{
-    log_once(LOG_LEVEL_WARNING,
-             "descriptor %d is a socket of the parent process: Daytona cannot use it after fork() "
-             "yet, the call fails",
-             file->descriptor);
-}
-
 int file_enter(struct file *file)
 {
     int status = file->epoch == engine.epoch ? engine_enter() : -EOPNOTSUPP;
-    if (status == -EOPNOTSUPP)
-        file_refuse_inherited(file);
     if (status == 0 && file->closed) {
         engine_leave();
         status = -EBADF;

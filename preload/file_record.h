@@ -108,7 +108,8 @@ int file_highest_descriptor(void);
 /** Whether a process holds a connection's twin that the engine's thread carries data for. */
 bool file_any_held(void);
 
-/** Calls `each` for every record that is not closed, with descriptors in this process or without. */
+/** Calls `each` for every record that is not closed, with descriptors in this process or without.
+ */
 void file_each_left(void (*each)(struct file *file));
 
 /** Calls `each` for every record with a descriptor. Engine locked. */
@@ -116,9 +117,6 @@ void file_each(void (*each)(struct file *file));
 
 /** Locks the engine for an operation on `file`: 0, or -errno as engine_enter(). */
 int file_enter(struct file *file);
-
-/** Says, once in a process, that a forked child has used a file of its parent's engine. */
-void file_refuse_inherited(const struct file *file);
 
 /** A change of readiness reported by the stack. Engine locked. */
 void file_changed(struct file *file, unsigned now, unsigned edges);

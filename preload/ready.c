@@ -191,21 +191,6 @@ static bool concerns_us(struct pollfd *fds, nfds_t count)
     return found;
 }
 
-/* In a forked child, where every other call on the parent's connections fails: to wait for one
- * would be to wait for ever. */
-static int poll_inherited(struct poll_call *call)
-{
-    for (nfds_t i = 0; i < call->count; i++) {
-        struct file *file = connection_of(&call->fds[i]);
-        if (file == NULL)
-            continue;
-        file_refuse_inherited(file);
-        call->fds[i].revents = POLLERR;
-        file_put(file);
-    }
-    return collect(call);
-}
-
 static int poll_with_ours(struct poll_call *call)
 {
     for (;;) {
@@ -213,10 +198,8 @@ static int poll_with_ours(struct poll_call *call)
         int status = poll_running(call);
         if (status == -EBUSY)
             status = poll_mirrored(call);
-        if (status == -EOPNOTSUPP)
-            return poll_inherited(call);
         if (status < 0 && status != -EAGAIN)
-            return status == -ESHUTDOWN || status == -EDEADLK
+            return status == -ESHUTDOWN || status == -EDEADLK || status == -EOPNOTSUPP
                        ? poll_native(call->fds, call->count, call->deadline, call->mask)
                        : status;
         int ready = collect(call);

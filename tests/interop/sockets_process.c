@@ -192,48 +192,124 @@ static bool child_that_closes_leaves_the_parent_connected(void)
     return true;
 }
 
-/* What a child does with an inherited connection: 0 when it reads what there is, 1 when that is
- * refused in so many words, else what went wrong. */
-static int use_inherited(int fd)
+/* A child does so and so with an inherited connection; whether it ends well. */
+static bool child_does(bool (*act)(int fd), int fd)
 {
-    char got;
-    if (polled(fd, POLLIN, SOON) == 0)
-        return 2;
-    if (read(fd, &got, 1) == 1)
-        return got == 'a' ? 0 : 3;
-    return errno == EOPNOTSUPP ? 1 : 4;
-}
-
-static bool child_that_uses_a_connection_reads_right_or_is_refused(void)
-{
-    struct ends ends;
     int status;
-    MUST(make(&ends));
-    MUST(write(ends.client, "a", 1) == 1);
     pid_t child = fork();
     if (child == 0)
-        _exit(use_inherited(ends.server));
-    MUST(waitpid(child, &status, 0) == child && WIFEXITED(status));
-    MUST(WEXITSTATUS(status) <= 1);
+        _exit(act(fd) ? 0 : 1);
+    return waitpid(child, &status, 0) == child && status == 0;
+}
+
+static bool reads_a(int fd)
+{
+    char got;
+    return polled(fd, POLLIN, SOON) == POLLIN && read(fd, &got, 1) == 1 && got == 'a';
+}
+
+static bool writes_a(int fd)
+{
+    return polled(fd, POLLOUT, SOON) == POLLOUT && write(fd, "a", 1) == 1;
+}
+
+static bool child_and_parent_may_use_a_connection_in_turns(void)
+{
+    struct ends ends;
+    MUST(make(&ends));
+    for (int i = 0; i < 3; i++) {
+        MUST(writes_a(ends.client));
+        MUST(child_does(reads_a, ends.server));
+        MUST(child_does(writes_a, ends.client));
+        MUST(reads_a(ends.server));
+        MUST(child_does(writes_a, ends.server));
+        MUST(child_does(reads_a, ends.client));
+    }
     drop(&ends);
     return true;
 }
 
-static bool stream_on_a_socket_reads_right_or_is_refused(void)
+static bool shuts_writing(int fd)
+{
+    return shutdown(fd, SHUT_WR) == 0;
+}
+
+static bool shutdown_by_a_child_holds_for_the_parent(void)
+{
+    struct ends ends;
+    char got;
+    MUST(make(&ends));
+    MUST(child_does(shuts_writing, ends.client));
+    MUST(polled(ends.server, POLLIN, SOON) == POLLIN && read(ends.server, &got, 1) == 0);
+    MUST(send(ends.client, "x", 1, MSG_NOSIGNAL) == -1 && errno == EPIPE);
+    MUST(writes_a(ends.server) && reads_a(ends.client));
+    drop(&ends);
+    return true;
+}
+
+static void *read_later(void *context)
+{
+    return reads_a(*(int *)context) ? context : NULL;
+}
+
+/* A thread of the parent waits for a connection that a child begins to use. */
+static bool thread_in_a_blocking_call_goes_on_when_a_child_joins_in(void)
+{
+    struct ends ends;
+    pthread_t thread;
+    void *result;
+    MUST(make(&ends));
+    MUST(pthread_create(&thread, NULL, read_later, &ends.server) == 0);
+    poll(NULL, 0, 50);
+    MUST(child_does(writes_a, ends.server) && reads_a(ends.client));
+    MUST(writes_a(ends.client));
+    pthread_join(thread, &result);
+    MUST(result != NULL);
+    drop(&ends);
+    return true;
+}
+
+static bool streams_read_and_write(void)
+{
+    struct ends ends;
+    char line[32];
+    MUST(make(&ends));
+    MUST(write(ends.client, "first\nsecond\n", 13) == 13);
+    FILE *in = fdopen(ends.server, "r"), *out = fdopen(dup(ends.server), "w");
+    MUST(in != NULL && out != NULL);
+    MUST(fgets(line, sizeof line, in) != NULL && strcmp(line, "first\n") == 0);
+    MUST(fgets(line, sizeof line, in) != NULL && strcmp(line, "second\n") == 0);
+    MUST(fprintf(out, "answer %d\n", 7) > 0 && fflush(out) == 0);
+    MUST(drain(ends.client, 9));
+    ends.server = -1;
+    fclose(in);
+    fclose(out);
+    MUST(polled(ends.client, POLLIN, SOON) != 0);
+    drop(&ends);
+    return true;
+}
+
+static bool formatted_output_on_a_descriptor_is_sent(void)
 {
     struct ends ends;
     MUST(make(&ends));
-    MUST(write(ends.client, "a", 1) == 1);
-    for (int i = 0; i < 2; i++) { /* which is told once */
-        FILE *stream = fdopen(ends.server, "r");
-        MUST(stream != NULL || errno == EOPNOTSUPP);
-        if (stream != NULL) {
-            MUST(fgetc(stream) == 'a');
-            ends.server = -1;
-            fclose(stream);
-            break;
-        }
-    }
+    MUST(dprintf(ends.client, "%s %d\n", "number", 42) == 10);
+    MUST(drain(ends.server, 10));
+    drop(&ends);
+    return true;
+}
+
+static bool commands_write_to_an_inherited_connection(void)
+{
+    struct ends ends;
+    char command[64];
+    MUST(make(&ends));
+    snprintf(command, sizeof command, "echo spoken >&%d", ends.client);
+    MUST(system(command) == 0);
+    MUST(drain(ends.server, 7));
+    FILE *pipe = popen(command, "r");
+    MUST(pipe != NULL && pclose(pipe) == 0);
+    MUST(drain(ends.server, 7));
     drop(&ends);
     return true;
 }
@@ -300,8 +376,12 @@ static const struct claim claims[] = {
     CLAIM(copies_keep_a_connection_open),
     CLAIM(numbers_are_the_lowest_free),
     CLAIM(child_that_closes_leaves_the_parent_connected),
-    CLAIM(child_that_uses_a_connection_reads_right_or_is_refused),
-    CLAIM(stream_on_a_socket_reads_right_or_is_refused),
+    CLAIM(child_and_parent_may_use_a_connection_in_turns),
+    CLAIM(shutdown_by_a_child_holds_for_the_parent),
+    CLAIM(thread_in_a_blocking_call_goes_on_when_a_child_joins_in),
+    CLAIM(streams_read_and_write),
+    CLAIM(formatted_output_on_a_descriptor_is_sent),
+    CLAIM(commands_write_to_an_inherited_connection),
     CLAIM(close_range_ends_connections),
     CLAIM(lingering_close_waits_for_delivery),
     CLAIM(closed_listener_leaves_its_port_at_once),
