@@ -76,24 +76,35 @@ TEXT
 
 # One line "RFC section file" for each citation, with comments that wrap put together.
 citations() {
-    find include stack tests/unit tests/sim -name '*.[ch]' | LC_ALL=C sort | while read -r file; do
-        tr -s ' \n*' ' ' <"$file" | grep -oE 'RFC [0-9]+ (section )?[0-9]+(\.[0-9]+)*' |
+    find include stack tests/unit tests/sim tests/conformance -name '*.[ch]' -o -name '*.script' -o -name '*.table' |
+        LC_ALL=C sort | while read -r file; do
+        tr -s ' \n*#' ' ' <"$file" | grep -oE 'RFC [0-9]+ (section )?[0-9]+(\.[0-9]+)*' |
             sed "s|RFC \([0-9]*\) \(section \)\{0,1\}\([0-9.]*\)|\1 \3 $file|"
     done | sort -u
 }
+
+# Why a clause has no test: "RFC 1234 section 5.6 | reason", one a line.
+untested=tests/conformance/untested.txt
 
 {
     cat <<'TEXT'
 # From the RFCs to the code and its tests
 
-Made by `make docs` from the comments that cite a section.
+Made by `make docs` from the comments that cite a section; why a clause has no test says
+`tests/conformance/untested.txt`.
 
 | clause | code | tests |
 |---|---|---|
 TEXT
-    citations | sort -t ' ' -k 1,1n -k 2,2V -k 3,3 | awk '
+    citations | sort -t ' ' -k 1,1n -k 2,2V -k 3,3 | awk -v reasons="$untested" '
         function flush() {
-            if (clause != "") printf "| %s | %s | %s |\n", clause, substr(code, 3), tests == "" ? "**none**" : substr(tests, 3)
+            if (clause == "") return
+            if (tests == "") tests = "  " (clause in why ? "none: " why[clause] : "**none**")
+            printf "| %s | %s | %s |\n", clause, substr(code, 3), substr(tests, 3)
+        }
+        BEGIN {
+            while ((getline line <reasons) > 0)
+                if (line !~ /^#/ && split(line, part, / *\| */) == 2) why[part[1]] = part[2]
         }
         {
             if ("RFC " $1 " section " $2 != clause) { flush(); clause = "RFC " $1 " section " $2; code = tests = "" }

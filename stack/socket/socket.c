@@ -104,7 +104,8 @@ static void shut_writing(struct socket *socket)
 static int connection_shutdown(struct socket *socket, enum daytona_shutdown how)
 {
     struct connection *connection = socket->connection;
-    if (connection == NULL || connection->ended)
+    /* In TIME-WAIT, too, there is nothing left to shut: as Linux says. */
+    if (connection == NULL || connection->ended || socket->state == DAYTONA_TCP_TIME_WAIT)
         return -ENOTCONN;
     if (socket->state == DAYTONA_TCP_SYN_SENT) { /* as Linux: that is the end of the attempt */
         connection_end(connection, 0, "shutdown");

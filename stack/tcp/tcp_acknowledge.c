@@ -161,7 +161,7 @@ static void una_advance(struct connection *connection, struct ack_report *report
     tcp_scoreboard_advance(connection, report);
     send->lost_to = offset_later(send->lost_to, send->una);
     send->duplicate_acks = 0;
-    send->tries = send->backoff = send->probes = 0;
+    send->tries = send->probes = 0;
     send->stalled_since.ns = 0;
     connection->soft_error = 0;
     if (rtt_us != 0)
@@ -253,11 +253,13 @@ static bool acknowledge_syn(struct connection *connection, const struct segment 
     return true;
 }
 
-/* RFC 5961 section 5.2 narrows what RFC 9293 calls an old ACK. */
+/* RFC 5961 section 5.2 narrows what RFC 9293 calls an old ACK. As in Linux, what was never sent
+ * is not old either: a young connection would believe half of all numbers if its peer's window is
+ * large. */
 static bool acknowledgment_plausible(const struct connection *connection, uint64_t ack)
 {
     const struct sender *send = &connection->send;
-    return ack <= send->nxt && ack + send->wnd_max >= send->una;
+    return ack > send->iss && ack <= send->nxt && ack + send->wnd_max >= send->una;
 }
 
 /* The test of RFC 9293 section 3.10.7.4 with wl1 and wl2. As in Linux an ACK that moves una is news

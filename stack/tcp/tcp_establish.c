@@ -30,6 +30,7 @@ void tcp_establish(struct connection *connection, const struct segment *segment)
     tcp_syn_acknowledged(connection, segment);
     if (send->srtt_us == 0 && send->syn_tries > 0)
         send->rto_us = RTO_AFTER_LOSS_US;
+    send->backoff = 0;
     send->syn_due = false;
     connection->controls.cwnd_bytes = first_window(connection);
     connection->controls.ssthresh_bytes = UINT32_MAX;

@@ -208,8 +208,8 @@ bool tcp_step_fin(struct connection *connection, struct segment *segment,
         receive->fin_at = at;
     }
     if ((segment->flags & TCP_FIN) != 0 && welcome && receive->fin_seen &&
-        receive->nxt != receive->fin_at)
-        tcp_ack_duplicate(connection); /* beyond a gap, each time it comes */
+        receive->nxt != receive->fin_at && segment->payload.length == 0)
+        tcp_ack_duplicate(connection); /* beyond a gap, each time it comes; text has done so */
     if (receive->fin_seen && receive->nxt == receive->fin_at && welcome)
         fin_reached(connection);
     return true;

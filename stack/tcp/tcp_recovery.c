@@ -160,9 +160,13 @@ struct sent *tcp_recovery_next(struct connection *connection, bool after_new)
         if (lost != NULL && due)
             return lost;
     }
-    if (send->recovery == RECOVERY_NONE ||
-        tcp_pipe(connection) + send->mss > tcp_cwnd_now(connection))
+    if (send->recovery == RECOVERY_NONE)
         return NULL;
+    if (tcp_pipe(connection) + send->mss > tcp_cwnd_now(connection)) {
+        if (lost != NULL)
+            send->limited_to = send->nxt; /* or cwnd would not grow while losses are repaired */
+        return NULL;
+    }
     if (!after_new)
         return lost;
     const struct loss_detector *detector = tcp_detector(connection);

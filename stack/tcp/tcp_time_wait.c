@@ -31,7 +31,6 @@ static void time_wait_acknowledge(struct socket *socket)
                    .timestamp_value = tcp_timestamp(tcp, wait->timestamp_offset),
                    .timestamp_echo = wait->timestamp_recent},
     };
-    socket->time_wait.answered = tcp->now;
     tcp_reply(tcp, &reply);
 }
 
@@ -146,7 +145,9 @@ enum daytona_verdict tcp_time_wait_input(struct socket *socket, const struct dem
     }
     if (seq == wait->receive_nxt && end == seq)
         return DAYTONA_VERDICT_ACCEPTED;
-    if (tcp_answer_due(socket->tcp, wait->answered))
+    if (tcp_answer_due(socket->tcp, wait->answered)) {
+        wait->answered = socket->tcp->now;
         time_wait_acknowledge(socket);
+    }
     return DAYTONA_VERDICT_UNACCEPTABLE;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Packet scripts, on the stack in virtual time and on the kernel's TCP in real time; and the list
+# Every state with every segment and every call, as the tables say; packet scripts, on the stack in virtual time and on the kernel's TCP in real time; and the list
 # of differences between the two: each that a script names has its reason in
 # docs/linux-differences.md, and each reason there has a script.
 # seconds-max: 180
@@ -10,6 +10,7 @@ runner=${B:-build}/daytona-conformance
 mapfile -t scripts < <(find tests/conformance/scripts -name '*.script' | LC_ALL=C sort)
 
 status=0
+"$runner" --states tests/conformance || status=1
 "$runner" --jobs 4 "${scripts[@]}" || status=1
 "$runner" --linux --jobs 32 "${scripts[@]}" || status=1
 

@@ -14,4 +14,16 @@ fi
 # A row that must be there, so that a table that comes out empty is noticed.
 grep -q '^| `connect` | `__connect` |' "$work/pages/intercepted-calls.md" || { echo 'intercepted-calls.md lacks connect'; status=1; }
 grep -q '^| RFC 9293 section 3.10.7.4 | .*tests/unit' "$work/pages/rfc-map.md" || { echo 'rfc-map.md lacks RFC 9293 section 3.10.7.4'; status=1; }
+# Every clause has a test or a reason, and every reason is still needed.
+if grep -F '**none**' "$work/pages/rfc-map.md"; then
+    echo 'these clauses have no test; cite them in one, or say why not in tests/conformance/untested.txt'
+    status=1
+fi
+while IFS='|' read -r clause reason; do
+    clause=${clause% }
+    if [ -n "$clause" ] && ! grep -qF "| $clause |" <(grep -F "| none:$reason |" "$work/pages/rfc-map.md"); then
+        echo "tests/conformance/untested.txt: $clause has a test, or nobody cites it"
+        status=1
+    fi
+done < <(grep -v '^#' tests/conformance/untested.txt)
 exit "$status"

@@ -18,11 +18,13 @@ static void append_timestamps(struct flow *flow, const struct option_words *opti
                               uint32_t clock_ms, struct wire_segment *out)
 {
     uint8_t bytes[10] = {WIRE_TS, sizeof bytes};
-    uint32_t value = option->value.said ? (uint32_t)option->value.value : clock_ms;
+    uint32_t later = flow->peer_timestamp + (clock_ms - flow->peer_timestamp_ms);
+    uint32_t value = option->value.said ? (uint32_t)option->value.value : later;
     uint32_t echo = flow->host_timestamp + (option->echo.said ? (uint32_t)option->echo.value : 0);
     wire_put32(bytes + 2, value);
     wire_put32(bytes + 6, echo);
     flow->peer_timestamp = value;
+    flow->peer_timestamp_ms = clock_ms;
     append(out, bytes, sizeof bytes);
 }
 
@@ -286,6 +288,8 @@ void flow_note(struct flow *flow, const struct wire_segment *heard)
         flow->cookie_length = cookie[1] - 2u;
         memcpy(flow->cookie, cookie + 2, flow->cookie_length);
     }
+    if ((heard->flags & (WIRE_ACK | WIRE_RST)) == WIRE_ACK)
+        flow->host_edge = heard->ack - flow->peer_isn + heard->window;
     uint32_t end = end_of(heard) - flow->host_isn;
     if ((heard->flags & WIRE_RST) == 0 && (int32_t)(end - flow->host_next) > 0)
         flow->host_next = end;

@@ -13,18 +13,20 @@ struct flow {
     uint32_t peer_isn, host_isn;
     uint32_t peer_next;   /**< relative: one past all that the peer has said in order */
     uint32_t host_next;   /**< relative: one past all that the host has said */
+    uint32_t host_edge;   /**< relative: right edge of the window that the host offers, unscaled */
     uint32_t sent, read;  /**< relative: where the host's next send() and recv() begin */
     bool urgent;          /**< what recv() brings is no longer the plain stream */
     uint16_t window;      /**< of the peer's segments: as it was last said */
     bool host_timestamps; /**< offered by the host; and by the peer */
     bool peer_timestamps;
     uint32_t peer_timestamp, host_timestamp; /**< last ones said */
+    uint32_t peer_timestamp_ms;              /**< the script's clock when the peer's was said */
     uint8_t cookie[WIRE_OPTIONS_MAX];        /**< of TCP Fast Open, as the host gave it */
     size_t cookie_length;
 };
 
 /** What the words mean on this flow, as a segment of the peer; moves the flow on. `clock_ms` is
- *  for timestamps that are not said. */
+ *  the script's clock: timestamps that are not said go on with it from the last one. */
 void flow_say(struct flow *flow, const struct segment_words *words, uint32_t clock_ms,
               struct wire_segment *out);
 

@@ -8,9 +8,15 @@
  *     --jobs    so many at a time (1)
  *     --trace   shows the packets of scripts that go well too
  *
+ *     daytona-conformance --states DIRECTORY [--show] [--linux]
+ *
+ *               tries every state with every segment and every call, as the tables there say;
+ *               --show writes what comes of each cell, with --linux what the kernel does
+ *
  * Standard output is in the Test Anything Protocol; the exit status is 1 when a script failed.
  */
 #include "tests/conformance/play.h"
+#include "tests/conformance/states.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -143,9 +149,21 @@ static int play_all(const struct command *command, char *const *paths, int count
     return right ? 0 : 1;
 }
 
+static int states(const char *directory, char *const *arguments, int count)
+{
+    bool show = false, on_linux = false;
+    for (int i = 0; i < count; i++) {
+        show = show || strcmp(arguments[i], "--show") == 0;
+        on_linux = on_linux || strcmp(arguments[i], "--linux") == 0;
+    }
+    return states_try(on_linux ? subject_linux : subject_daytona, directory, show) ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     struct command command = {.jobs = 1};
+    if (argc >= 3 && strcmp(argv[1], "--states") == 0)
+        return states(argv[2], argv + 3, argc - 3);
     int at = 1;
     for (; at < argc && argv[at][0] == '-'; at++) {
         if (strcmp(argv[at], "--linux") == 0)

@@ -71,7 +71,7 @@ static bool play_peer(struct stage *stage, const struct step *step, struct flow 
 {
     static uint8_t packet[WIRE_PACKET_MAX];
     struct wire_segment segment;
-    uint32_t clock_ms = 1000 + (uint32_t)((now_us(stage) - stage->started_us) / 1000);
+    uint32_t clock_ms = (uint32_t)((now_us(stage) - stage->started_us) / 1000);
     flow_say(flow, &step->segment, clock_ms, &segment);
     log_segment(stage, flow, &segment, true, now_us(stage));
     arrive(stage, packet, wire_write(&segment, packet));
@@ -277,33 +277,41 @@ static bool nothing_left(struct stage *stage)
     return found == 0;
 }
 
-static void prepare(struct stage *stage)
+void stage_prepare(struct stage *stage, struct subject *subject)
 {
+    stage->subject = subject;
+    stage->failed = false;
+    stage->logged = 0;
+    stage->log[0] = '\0';
     for (unsigned i = 0; i < SCRIPT_FLOWS_MAX; i++)
         stage->flows[i] = (struct flow){.socket = -1,
                                         .host_port = HOST_PORT,
                                         .peer_port = (uint16_t)(PEER_PORT + i),
                                         .peer_isn = 0xfffffc00u + 7 * i, /* wraps soon */
                                         .window = 65535,
+                                        .peer_timestamp = 1000,
                                         .sent = 1,
                                         .read = 1};
     stage->started_us = stage->began_us = stage->ended_us = now_us(stage);
 }
 
+bool stage_play(struct stage *stage, const struct script *script)
+{
+    enum side other = stage->subject->real_time ? SIDE_DAYTONA : SIDE_LINUX;
+    stage->script = script;
+    for (size_t i = 0; i < script->step_count; i++) {
+        stage->step = &script->steps[i];
+        if (stage->step->side != other && !play_step(stage, stage->step))
+            return false;
+    }
+    return true;
+}
+
 bool play(const struct script *script, struct subject *subject, bool trace)
 {
     static struct stage stage;
-    enum side other = subject->real_time ? SIDE_DAYTONA : SIDE_LINUX;
-    stage.script = script;
-    stage.subject = subject;
-    prepare(&stage);
-    bool right = true;
-    for (size_t i = 0; i < script->step_count && right; i++) {
-        stage.step = &script->steps[i];
-        if (stage.step->side != other)
-            right = play_step(&stage, stage.step);
-    }
-    right = right && nothing_left(&stage);
+    stage_prepare(&stage, subject);
+    bool right = stage_play(&stage, script) && nothing_left(&stage);
     if (trace || !right)
         fputs(stage.log, stdout);
     return right;

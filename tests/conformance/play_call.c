@@ -151,7 +151,7 @@ static bool play_receive(struct stage *stage, const struct step *step, struct fl
         return stage_fail(stage, "so much cannot be received");
     uint32_t from = (uint32_t)number_word(step, "from", flow->read);
     int result = call(stage, &what);
-    bool right = (what.flags & MSG_TRUNC) != 0 || as_written(what.bytes, result, from);
+    bool right = (what.flags & (MSG_TRUNC | MSG_OOB)) != 0 || as_written(what.bytes, result, from);
     if (result > 0 && (what.flags & (MSG_PEEK | MSG_OOB)) == 0)
         flow->read = from + (uint32_t)result;
     free(what.bytes);

@@ -242,6 +242,7 @@ static bool add_line(struct reader *reader, char *line)
     return add_step(reader, side, word, words);
 }
 
+/* The caller's, for the life of the process: steps borrow their lines. */
 static char *read_file(const char *path)
 {
     FILE *file = fopen(path, "re");
@@ -255,19 +256,16 @@ static char *read_file(const char *path)
     return whole ? strdup(text) : NULL;
 }
 
-bool script_read(const char *path, struct script *out)
+bool script_parse(const char *name, char *text, struct script *out)
 {
-    *out = (struct script){.name = path, .text = read_file(path)};
-    struct reader reader = {.script = out, .path = path, .text = ""};
-    if (out->text == NULL)
-        return complain(&reader, "cannot be read", path);
+    *out = (struct script){.name = name};
+    struct reader reader = {.script = out, .path = name, .text = ""};
     for (int i = 0; i < SETTING_COUNT; i++)
         snprintf(out->settings.values[i], sizeof out->settings.values[i], "%s",
                  setting_rows[i].initial);
-    char *next = out->text;
-    while (next != NULL) {
+    while (text != NULL) {
         char line[512];
-        reader.text = strsep(&next, "\n");
+        reader.text = strsep(&text, "\n");
         reader.line++;
         if (strlen(reader.text) >= sizeof line)
             return complain(&reader, "too long", "");
@@ -276,5 +274,19 @@ bool script_read(const char *path, struct script *out)
         if (!add_line(&reader, line))
             return false;
     }
-    return out->step_count > 0 || complain(&reader, "says nothing", path);
+    return true;
+}
+
+bool script_read(const char *path, struct script *out)
+{
+    char *text = read_file(path);
+    if (text == NULL) {
+        printf("%s: cannot be read\n", path);
+        return false;
+    }
+    if (!script_parse(path, text, out))
+        return false;
+    if (out->step_count == 0)
+        printf("%s: says nothing\n", path);
+    return out->step_count > 0;
 }

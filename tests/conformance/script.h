@@ -68,16 +68,17 @@ struct step {
 struct script {
     const char *name;
     enum side only;
-    const char *only_text; /**< the reason's key */
     struct settings settings;
     struct step steps[SCRIPT_STEPS_MAX];
     size_t step_count;
     bool listening; /**< while parsing: `establish` needs no second listener */
-    char *text;     /**< owned */
 };
 
 /** Reads a script; false with a message on standard output when it is malformed. */
 bool script_read(const char *path, struct script *out);
+
+/** The same from memory; `text` is changed and borrowed. Nothing to do is no mistake here. */
+bool script_parse(const char *name, char *text, struct script *out);
 
 /** Reads one word of a segment. False: it is none. */
 bool segment_word(struct segment_words *segment, const char *word, bool expected);

@@ -24,6 +24,12 @@ void stage_log(struct stage *stage, const char *format, ...) __attribute__((form
 /** The step went wrong: says so; returns false. */
 bool stage_fail(struct stage *stage, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/** A new beginning: no flow has said anything yet. */
+void stage_prepare(struct stage *stage, struct subject *subject);
+
+/** Plays all lines; false when one failed. */
+bool stage_play(struct stage *stage, const struct script *script);
+
 /** Plays a socket call; false when it failed. */
 bool play_call(struct stage *stage, const struct step *step, struct flow *flow);
 

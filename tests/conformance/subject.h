@@ -79,12 +79,14 @@ struct subject {
     /** The next packet that the host sends no later than `until_us`: its length, or 0. Time moves
      *  on to when it was sent (*at_us), or to `until_us`. */
     size_t (*take)(void *context, uint64_t until_us, uint8_t out[WIRE_PACKET_MAX], uint64_t *at_us);
+    /** What became of the last packet that arrived, a name of verdicts.def; "" when the subject
+     *  does not tell. */
+    const char *(*verdict)(void *context);
     /** 0 or more, or -errno. */
     int (*call)(void *context, struct call *call);
 };
 
-/** Makes the subjects; for the life of the process, which is that of one script. NULL with
- *  *why when the machine cannot do it. */
+/** Makes the subject, or makes it anew. NULL with *why when the machine cannot do it. */
 struct subject *subject_daytona(const struct settings *settings, const char **why);
 struct subject *subject_linux(const struct settings *settings, const char **why);
 

@@ -32,6 +32,7 @@ struct laboratory {
     struct daytona_instant now;
     struct daytona_socket_id sockets[SOCKETS_MAX];
     int count;
+    enum daytona_verdict verdict; /* on the last packet */
     uint32_t mtu;
     struct daytona_stack_config config; /* it keeps the names that the settings give */
 };
@@ -78,8 +79,13 @@ static void inject(void *context, const uint8_t *packet, size_t length)
 {
     struct laboratory *laboratory = context;
     struct daytona_packet_in in = {{packet, length}, length};
-    daytona_stack_input(laboratory->stack, laboratory->now, &in);
+    laboratory->verdict = daytona_stack_input(laboratory->stack, laboratory->now, &in);
     pump(laboratory);
+}
+
+static const char *verdict(void *context)
+{
+    return daytona_verdict_name(((struct laboratory *)context)->verdict);
 }
 
 static size_t take_waiting(struct laboratory *laboratory, uint8_t out[WIRE_PACKET_MAX],
@@ -327,8 +333,16 @@ struct subject *subject_daytona(const struct settings *settings, const char **wh
         .now_us = now_us,
         .inject = inject,
         .take = take,
+        .verdict = verdict,
         .call = make_call,
     };
+    static struct daytona_room region;
+    if (region.data == NULL)
+        region = (struct daytona_room){aligned_alloc(64, REGION_BYTES), REGION_BYTES};
+    laboratory.count = 0;
+    while (laboratory.first_waiting < laboratory.end_waiting)
+        free(laboratory.waiting[laboratory.first_waiting++].bytes);
+    laboratory.first_waiting = laboratory.end_waiting = 0;
     laboratory.now.ns = 1000000000;
     laboratory.mtu = (uint32_t)strtoul(settings->values[SETTING_MTU], NULL, 10);
     laboratory.config = (struct daytona_stack_config){
@@ -339,7 +353,6 @@ struct subject *subject_daytona(const struct settings *settings, const char **wh
         .congestion = settings->values[SETTING_CONGESTION],
         .receive_buffer_max = 6291456, /* as in the profile of tun.c: window scale 7 */
     };
-    struct daytona_room region = {aligned_alloc(64, REGION_BYTES), REGION_BYTES};
     *why = "no memory";
     if (region.data == NULL)
         return NULL;
