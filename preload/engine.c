@@ -182,6 +182,7 @@ static int make_stack(char *message, size_t size)
         .accept_partial_checksum = true,
         .congestion = settings.congestion,
         .syn_cookies = settings.syn_cookies,
+        .ecn = settings.ecn,
         .receive_buffer_bytes = (uint32_t)settings.receive_buffer_bytes,
         .send_buffer_bytes = (uint32_t)settings.send_buffer_bytes,
         .receive_buffer_max =

@@ -150,6 +150,19 @@ static int read_CONTROLLER(const char *value, char (*out)[SETTINGS_NAME_MAX],
     return fail(fault, 0, "the name of a congestion controller, as in cubic or reno");
 }
 
+static int read_ECN_POLICY(const char *value, char (*out)[SETTINGS_NAME_MAX],
+                           struct value_fault *fault)
+{
+    const char *name;
+    for (size_t i = 0; (name = daytona_stack_ecn_name(i)) != NULL; i++) {
+        if (strcmp(value, name) == 0) {
+            strncpy(*out, name, sizeof *out - 1);
+            return 0;
+        }
+    }
+    return fail(fault, 0, "off, passive, on, accurate, mixed or accurate-in");
+}
+
 static int read_FILE_NAME(const char *value, char (*out)[SETTINGS_FILE_MAX],
                           struct value_fault *fault)
 {

@@ -30,6 +30,7 @@ struct settings {
     struct daytona_port_span port_range;
     struct settings_names interfaces; /**< count 0: all */
     char congestion[SETTINGS_NAME_MAX];
+    char ecn[SETTINGS_NAME_MAX];
     uint64_t receive_buffer_bytes, send_buffer_bytes; /**< payload, as the stack counts */
     uint64_t receive_buffer_max, send_buffer_max;
     uint64_t memory_bytes;

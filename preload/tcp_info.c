@@ -35,7 +35,9 @@ static void write_state(const struct daytona_connection_info *info, struct tcp_i
     out->tcpi_backoff = info->backoff;
     out->tcpi_options = (uint8_t)((info->timestamps_on ? TCPI_OPT_TIMESTAMPS : 0) |
                                   (info->sack_on ? TCPI_OPT_SACK : 0) |
-                                  (info->window_scaling_on ? TCPI_OPT_WSCALE : 0));
+                                  (info->window_scaling_on ? TCPI_OPT_WSCALE : 0) |
+                                  (info->ecn != DAYTONA_ECN_MODE_NONE ? TCPI_OPT_ECN : 0) |
+                                  (info->ecn_seen ? TCPI_OPT_ECN_SEEN : 0));
     out->tcpi_snd_wscale = (uint8_t)(info->send_window_scale & 0xf);
     out->tcpi_rcv_wscale = (uint8_t)(info->receive_window_scale & 0xf);
     out->tcpi_snd_mss = info->send_mss;
@@ -93,6 +95,7 @@ static void write_counts(const struct daytona_connection_info *info, struct tcp_
     out->tcpi_data_segs_out = info->data_segments_out;
     out->tcpi_data_segs_in = info->data_segments_in;
     out->tcpi_rcv_ooopack = info->out_of_order_in;
+    out->tcpi_delivered_ce = info->delivered_ce;
     out->tcpi_delivered = segments((uint32_t)info->bytes_acked, info->send_mss);
 }
 

@@ -36,6 +36,7 @@ static void fill_defaults(struct daytona_stack_config *config)
         .port_low = 49152,
         .port_high = 65535,
         .congestion = "cubic",
+        .ecn = "passive",
         .receive_buffer_bytes = 131072,
         .receive_buffer_max = 33554432,
         .send_buffer_bytes = 1048576,
@@ -49,6 +50,7 @@ static void fill_defaults(struct daytona_stack_config *config)
     FILL(port_low);
     FILL(port_high);
     FILL(congestion);
+    FILL(ecn);
     FILL(receive_buffer_max);
     FILL(send_buffer_max);
     FILL(syn_queue_max);
@@ -74,7 +76,7 @@ static bool config_valid(const struct daytona_stack_config *config)
            config->send_buffer_bytes >= SEND_MIN &&
            config->send_buffer_bytes <= config->send_buffer_max &&
            config->super_segment_bytes_max <= SUPER_MAX && config->rto_min_us <= RTO_MIN_LIMIT_US &&
-           congestion_find(config->congestion) != NULL;
+           congestion_find(config->congestion) != NULL && tcp_ecn_policy(config->ecn) >= 0;
 }
 
 int daytona_stack_init(struct daytona_room memory, const struct daytona_stack_config *config,
@@ -106,7 +108,8 @@ static enum daytona_verdict transport_input(struct tcp *tcp, const struct ipv4_h
                                             struct daytona_span payload)
 {
     if (header->protocol == IP_PROTOCOL_TCP)
-        return tcp_input(tcp, &header->source, &header->destination, payload);
+        return tcp_input(tcp, &header->source, &header->destination,
+                         (enum ip_ecn)(header->type_of_service & IP_ECN_MASK), payload);
     struct icmp_error error;
     int result = icmp_parse(payload, &error);
     if (result == 0)

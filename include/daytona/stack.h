@@ -70,6 +70,7 @@ struct daytona_stack_config {
     uint32_t super_segment_bytes_max;
 
     const char *congestion; /**< default controller's name, "cubic" if NULL */
+    const char *ecn;        /**< default of option ECN by name, "passive" if NULL (Linux) */
 
     uint32_t receive_buffer_bytes; /**< default SO_RCVBUF, 131072 if 0 (doubling as in Linux is the
                                         socket layer's business: this is payload) */
@@ -298,6 +299,27 @@ const char *daytona_stack_get_congestion(struct daytona_stack *stack, struct day
 /** The index-th controller's name, NULL past the end. */
 const char *daytona_stack_congestion_name(size_t index);
 
+/** Explicit congestion notification, classic (RFC 3168) or accurate (RFC 9768): what is taken when
+ * a peer asks for it, and what is asked for. A controller that needs_ecn asks for all that is
+ *  taken. The values of option ECN, and Linux's of net.ipv4.tcp_ecn. */
+enum daytona_ecn_policy {
+    DAYTONA_ECN_OFF,
+    DAYTONA_ECN_ON,               /**< takes and asks for the classic kind */
+    DAYTONA_ECN_PASSIVE,          /**< takes the classic kind, asks for none */
+    DAYTONA_ECN_ACCURATE,         /**< takes and asks for both kinds */
+    DAYTONA_ECN_MIXED,            /**< takes both kinds, asks for the classic one */
+    DAYTONA_ECN_ACCURATE_PASSIVE, /**< takes both kinds, asks for none */
+};
+/** The index-th policy's name ("off", "on", "passive", ...), NULL past the end. */
+const char *daytona_stack_ecn_name(size_t index);
+
+/** What a connection has agreed on. */
+enum daytona_ecn_mode {
+    DAYTONA_ECN_MODE_NONE,
+    DAYTONA_ECN_MODE_CLASSIC,
+    DAYTONA_ECN_MODE_ACCURATE
+};
+
 /* ------------------------------------------------------------------ looking in */
 
 /** RFC 9293 section 3.3.2; the values are those of Linux's tcpi_state. */
@@ -325,6 +347,8 @@ struct daytona_connection_info {
     bool in_recovery;       /**< fast recovery */
     bool in_loss;           /**< after a retransmission timeout */
     bool timestamps_on, sack_on, window_scaling_on;
+    enum daytona_ecn_mode ecn;
+    bool ecn_seen; /**< data that could be marked, or were, have come */
     uint8_t send_window_scale, receive_window_scale;
     uint8_t backoff;          /**< RTO doublings */
     uint8_t retransmit_tries; /**< consecutive, of the first unacknowledged segment */
@@ -344,6 +368,12 @@ struct daytona_connection_info {
     uint32_t segments_out, segments_in, data_segments_out, data_segments_in;
     uint32_t segments_retransmitted, timeouts, fast_retransmits, duplicate_acks_in;
     uint32_t out_of_order_in, checksum_errors;
+    uint32_t ce_received;  /**< segments that came marked CE */
+    uint32_t delivered_ce; /**< of ours, those that the peer said had come marked */
+    uint32_t ece_received; /**< ACKs that said so */
+    /** Accurate ECN: payload bytes that came with ECT(0), with CE and with ECT(1); ours as the peer
+     *  counts them, and the peer's. */
+    uint32_t delivered_ecn_bytes[3], received_ecn_bytes[3];
     uint64_t last_data_sent_us, last_data_received_us; /**< ago */
     uint64_t last_ack_received_us; /**< ago; any acceptable segment, as each bears an ACK */
     uint64_t age_us;               /**< since the connection record was made */

@@ -29,7 +29,7 @@ static bool possible(const struct ipv4_header *header)
 }
 
 static enum daytona_verdict reassemble(struct ipv4_input *input, struct daytona_counters *counters,
-                                       struct daytona_instant now, const struct ipv4_header *header,
+                                       struct daytona_instant now, struct ipv4_header *header,
                                        struct daytona_span *payload)
 {
     struct daytona_span whole;
@@ -42,6 +42,8 @@ static enum daytona_verdict reassemble(struct ipv4_input *input, struct daytona_
         break;
     }
     counters->reassembled++;
+    header->type_of_service =
+        (uint8_t)((header->type_of_service & ~IP_ECN_MASK) | input->reassembly.ecn);
     *payload = whole;
     return DAYTONA_VERDICT_ACCEPTED;
 }

@@ -18,6 +18,7 @@ struct reassembly_datagram {
     struct daytona_address source, destination; /* with the next two the key of RFC 791 */
     uint16_t identification;
     uint8_t protocol;
+    uint8_t ecn_seen;           /* bit 1 << enum ip_ecn of each fragment */
     bool killed;                /* kept only to recognise what still arrives of it */
     struct fragment *fragments; /* by offset, disjoint */
     uint32_t fragment_count;
@@ -169,13 +170,28 @@ static bool fragment_insert(struct reassembly *reassembly, struct reassembly_dat
     return true;
 }
 
+/* The ECN field of the whole, RFC 3168 section 5.3: a mark on any fragment is a mark. False when
+ * a mark contradicts a fragment that could not be marked. */
+static bool ecn_of_whole(uint8_t seen, uint8_t *ecn)
+{
+    bool marked = (seen & 1u << IP_ECN_CE) != 0, incapable = (seen & 1u << IP_ECN_NOT_ECT) != 0;
+    if (marked)
+        *ecn = IP_ECN_CE;
+    else if (incapable)
+        *ecn = IP_ECN_NOT_ECT;
+    else
+        *ecn = (seen & 1u << IP_ECN_ECT_0) != 0 ? IP_ECN_ECT_0 : IP_ECN_ECT_1;
+    return !(marked && incapable);
+}
+
 /* All has arrived: copies the fragments, which are disjoint and fill the length, into one
  * block, and forgets the datagram. */
 static enum reassembly_outcome datagram_complete(struct reassembly *reassembly,
                                                  struct reassembly_datagram *datagram,
                                                  struct daytona_span *whole)
 {
-    uint8_t *bytes = memory_take(reassembly->memory, datagram->length);
+    bool agreed = ecn_of_whole(datagram->ecn_seen, &reassembly->ecn);
+    uint8_t *bytes = agreed ? memory_take(reassembly->memory, datagram->length) : NULL;
     if (bytes != NULL) {
         for (const struct fragment *f = datagram->fragments; f != NULL; f = f->next)
             memcpy(bytes + f->offset, f->bytes, f->length);
@@ -221,6 +237,7 @@ enum reassembly_outcome reassembly_add(struct reassembly *reassembly, struct day
         return REASSEMBLY_HELD;
     if (overlaps || !fragment_insert(reassembly, datagram, link, offset, payload))
         return datagram_kill(reassembly, datagram);
+    datagram->ecn_seen |= (uint8_t)(1u << (header->type_of_service & IP_ECN_MASK));
     return datagram->held == datagram->length ? datagram_complete(reassembly, datagram, whole)
                                               : REASSEMBLY_HELD;
 }

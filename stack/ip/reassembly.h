@@ -19,6 +19,7 @@ struct reassembly {
     struct memory *memory;
     struct reassembly_datagram *oldest, *newest; /**< in the order of their first fragments */
     uint8_t *whole;                              /**< the datagram last completed, or NULL */
+    uint8_t ecn;                                 /**< enum ip_ecn of the datagram last completed */
     size_t bytes, bytes_max; /**< of memory taken by fragments held, and their bound */
     uint32_t count;          /**< datagrams held */
     uint32_t given_up;       /**< timed out, not reported by reassembly_expire() yet */
@@ -29,6 +30,8 @@ enum reassembly_outcome { REASSEMBLY_HELD, REASSEMBLY_COMPLETE, REASSEMBLY_DROPP
 /**
  * Takes one fragment (copied). COMPLETE: `*whole` is the datagram's payload, borrowed until the
  * next call or reassembly_return_whole(). Above a bound the oldest datagrams are given up. An
+ * A datagram of which some fragments were marked CE and others not ECN-capable is dropped (RFC 3168
+ * section 5.3). An
  * exact copy of a fragment is ignored (HELD), since networks duplicate; one that overlaps
  * otherwise, or contradicts the datagram's length, kills its datagram, and what still arrives
  * of that until the timeout is DROPPED. So is a fragment that would reach beyond 65,535 bytes.

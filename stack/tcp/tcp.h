@@ -20,17 +20,19 @@
 #include "stack/tcp/list.h"
 #include "stack/tcp/offset.h"
 #include "stack/tcp/sent.h"
+#include "stack/tcp/tcp_ecn.h"
 #include "stack/wire/tcp_header.h"
 #include <daytona/congestion.h>
 #include <daytona/stack.h>
 
-/** Which timer of its owner a `struct timer` is (tcp_timers.c has the table). The first four
- *  share the sender's timer: at most one of them makes sense at a time. */
+/** Which timer of its owner a `struct timer` is (tcp_timers.c has the table). Those before
+ *  TIMER_PACING share the sender's timer: at most one of them makes sense at a time. */
 enum timer_kind {
     TIMER_RETRANSMIT,  /**< RFC 6298 */
     TIMER_REORDER,     /**< what is late is lost by then, RFC 8985 section 6.2 */
     TIMER_PERSIST,     /**< the window is closed or too small, RFC 9293 section 3.8.6.1 */
     TIMER_CORK,        /**< a partial segment has been held back long enough */
+    TIMER_MARKED,      /**< RFC 3168 section 6.1.2: a mark at a window of one segment */
     TIMER_PACING,      /**< the next packet may leave */
     TIMER_DELAYED_ACK, /**< RFC 9293 section 3.8.6.3 */
     TIMER_KEEPALIVE,   /**< RFC 9293 section 3.8.4; the socket's timer, as are those below */
@@ -245,7 +247,7 @@ struct sender {
     struct sack_block sacks[SACK_BLOCKS_KNOWN]; /**< last reported */
     struct rate rate;
     struct rack rack;
-    struct timer timer;  /**< TIMER_RETRANSMIT, _REORDER, _PERSIST or _CORK */
+    struct timer timer;  /**< TIMER_RETRANSMIT, _REORDER, _PERSIST, _CORK or _MARKED */
     struct timer pacing; /**< TIMER_PACING */
 };
 
@@ -312,6 +314,7 @@ struct connection {
     struct list_node output; /**< in tcp.output, later in tcp.ended */
     struct sender send;
     struct receiver receive;
+    struct ecn ecn;
     struct daytona_congestion_controls controls;
     struct daytona_congestion_state congestion;
     struct tally tally;
@@ -334,6 +337,7 @@ struct segment {
     uint64_t seq, ack;
     uint32_t window; /**< scaled */
     uint8_t flags;   /**< TCP_SYN ...; steps clear what they have dealt with */
+    enum ip_ecn ecn; /**< of the packet that it came in */
 };
 
 /** Offsets that the segment covers: payload and, one each, SYN and FIN. */

@@ -42,7 +42,8 @@ struct daytona_congestion_sample tcp_congestion_sample(const struct connection *
         .una = send->una,
         .nxt = send->nxt,
         .cwnd_limited = send->limited_to >= send->una,
-        .in_recovery = send->recovery != RECOVERY_NONE,
+        .ce_bytes = tcp_ecn_marked(connection, acked_bytes),
+        .in_recovery = send->recovery != RECOVERY_NONE || connection->ecn.holding,
         .after_timeout = send->recovery == RECOVERY_LOSS,
         .without_sack = !connection->sack,
     };
@@ -291,6 +292,7 @@ bool tcp_step_acknowledge(struct connection *connection, struct segment *segment
         tcp_ack_challenge(connection);
         return false;
     }
+    uint32_t flight = tcp_flight(connection), cwnd = connection->controls.cwnd_bytes;
     bool window_news = segment->ack >= send->una && window_is_news(send, segment);
     struct ack_report report = report_begin(connection, segment);
     report.duplicate = !connection->sack && duplicate_without_sack(connection, segment);
@@ -302,6 +304,7 @@ bool tcp_step_acknowledge(struct connection *connection, struct segment *segment
         report.duplicate = true;
     if (report.duplicate)
         count_duplicate(connection);
+    bool marked = tcp_ecn_feedback(connection, segment, report.delivered);
     if (report.acked > 0 || report.sacked || report.duplicate) {
         keep_round_trip(connection, &report);
         tcp_recovery_acknowledged(connection, &report);
@@ -311,6 +314,8 @@ bool tcp_step_acknowledge(struct connection *connection, struct segment *segment
         tcp_space_report(connection);
     }
 
+    if (marked)
+        tcp_ecn_reduce(connection, flight, cwnd);
     if (segment->ack >= send->una)
         send->probes = 0;
     if (window_news)

@@ -42,6 +42,39 @@ void tcp_ack_duplicate(struct connection *connection)
     tcp_ack_now(connection);
 }
 
+void tcp_ack_before(struct connection *connection)
+{
+    struct tcp *tcp = connection->tcp;
+    struct receiver *receive = &connection->receive;
+    struct reply reply = {
+        .local = connection->socket->entry.local,
+        .remote = connection->socket->entry.remote,
+        .header = {.seq = offset_seq(connection->send.nxt),
+                   .ack = offset_seq(receive->nxt),
+                   .flags = TCP_ACK | (connection->ecn.echo ? TCP_ECE : 0),
+                   .window = tcp_window_field(connection, false),
+                   .has_timestamps = connection->timestamps,
+                   .timestamp_value = tcp_timestamp(tcp, connection->timestamp_offset),
+                   .timestamp_echo = receive->timestamp_recent},
+    };
+    if (!tcp_reply(tcp, &reply))
+        return;
+    connection->tally.segments_out++;
+    receive->acked = receive->nxt;
+}
+
+uint32_t tcp_segments_in(const struct connection *connection, const struct segment *segment)
+{
+    const struct receiver *receive = &connection->receive;
+    uint32_t bytes = (uint32_t)segment->payload.length;
+    return bytes <= receive->advertised_mss ? 1 : (bytes + receive->mss - 1) / receive->mss;
+}
+
+uint32_t tcp_segments_of(const struct connection *connection, uint32_t bytes)
+{
+    return (bytes + connection->send.mss - 1) / connection->send.mss;
+}
+
 bool tcp_answer_due(const struct tcp *tcp, struct daytona_instant answered)
 {
     return answered.ns == 0 || daytona_instant_since_us(tcp->now, answered) >= ANSWER_INTERVAL_US;

@@ -96,9 +96,9 @@ void tcp_orphaned(struct connection *connection);
 
 /* ------------------------------------------------------------------ packets */
 
-/** A TCP segment (the IP payload) from `source` to `destination`. */
+/** A TCP segment (the IP payload) from `source` to `destination`, in a packet with `ecn`. */
 enum daytona_verdict tcp_input(struct tcp *tcp, const struct daytona_address *source,
-                               const struct daytona_address *destination,
+                               const struct daytona_address *destination, enum ip_ecn ecn,
                                struct daytona_span bytes);
 
 /** An ICMP error about a segment of ours. */

@@ -87,7 +87,7 @@ static uint32_t timestamp_make(const struct tcp *tcp, const struct handshake *ha
     uint32_t bits = handshake->scaling ? handshake->peer_scale & BITS_SCALE : SCALE_NONE;
     if (handshake->sack)
         bits |= BIT_SACK;
-    if ((handshake->syn_flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR))
+    if (handshake->ecn == DAYTONA_ECN_MODE_CLASSIC)
         bits |= BIT_ECN;
     uint32_t now = tcp_timestamp(tcp, 0), made = (now & ~BITS) | bits;
     if (made > now)
@@ -102,8 +102,8 @@ static void timestamp_open(const struct socket *listener, uint32_t echo, struct 
     out->scaling = (bits & BITS_SCALE) != SCALE_NONE;
     out->peer_scale = out->scaling ? bits & BITS_SCALE : 0;
     out->scale = out->scaling ? tcp_scale_for(listener) : 0;
-    if ((bits & BIT_ECN) != 0)
-        out->syn_flags |= TCP_ECE | TCP_CWR;
+    if ((bits & BIT_ECN) != 0 && out->ecn == DAYTONA_ECN_MODE_NONE)
+        out->ecn = DAYTONA_ECN_MODE_CLASSIC;
 }
 
 enum daytona_verdict tcp_cookie_send(struct socket *listener, const struct demux_entry *tuple,
@@ -112,6 +112,8 @@ enum daytona_verdict tcp_cookie_send(struct socket *listener, const struct demux
     struct tcp *tcp = listener->tcp;
     if (!handshake->timestamps)
         handshake->sack = handshake->scaling = false; /* there is no place to remember them */
+    if (!handshake->timestamps && handshake->ecn == DAYTONA_ECN_MODE_CLASSIC)
+        handshake->ecn = DAYTONA_ECN_MODE_NONE;
     handshake->iss = cookie_make(tcp, tuple, handshake);
     const struct reply reply = {
         .local = tuple->local,
@@ -160,6 +162,7 @@ bool tcp_cookie_read(struct socket *listener, const struct demux_entry *tuple,
                    .timestamp_value = header->timestamp_value},
     };
     handshake_agree(out, listener, tuple, &syn, &iss, (uint16_t)tcp_path_mtu_ask(tcp, tuple));
+    out->ecn = (uint8_t)tcp_accecn_recognise(listener, header);
     if (header->has_timestamps)
         timestamp_open(listener, header->timestamp_echo, out);
     return true;

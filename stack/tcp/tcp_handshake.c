@@ -35,6 +35,8 @@ void handshake_agree(struct handshake *out, const struct socket *listener,
         .peer_scale = header->window_scale,
         .scale = header->has_window_scale ? tcp_scale_for(listener) : 0,
         .syn_flags = header->flags,
+        .ecn = (uint8_t)tcp_ecn_judge(listener, syn),
+        .syn_ecn = (uint8_t)syn->ecn,
         .timestamps = header->has_timestamps,
         .sack = header->has_sack_permitted &&
                 listener->options[DAYTONA_OPTION_LOSS_DETECTION] != DETECTION_NEWRENO,
@@ -45,7 +47,7 @@ void handshake_agree(struct handshake *out, const struct socket *listener,
 struct tcp_header handshake_syn_ack(const struct handshake *handshake,
                                     const struct demux_entry *tuple, uint32_t timestamp)
 {
-    return (struct tcp_header){
+    struct tcp_header header = {
         .source_port = tuple->local.port,
         .destination_port = tuple->remote.port,
         .seq = handshake->iss,
@@ -60,6 +62,9 @@ struct tcp_header handshake_syn_ack(const struct handshake *handshake,
         .timestamp_value = timestamp,
         .timestamp_echo = handshake->timestamp_recent,
     };
+    tcp_ecn_syn_ack((enum daytona_ecn_mode)handshake->ecn, (enum ip_ecn)handshake->syn_ecn,
+                    &header);
+    return header;
 }
 
 /* The SYN, as far as it was remembered. */
@@ -93,6 +98,8 @@ static void connection_catch_up(struct connection *connection, const struct hand
     connection_set_irs(connection, handshake->irs);
     tcp_options_offer(connection);
     tcp_options_agree(connection, &syn);
+    tcp_ecn_adopt(connection, (enum daytona_ecn_mode)handshake->ecn,
+                  (enum ip_ecn)handshake->syn_ecn);
     /* What was said counts, also when a setting has changed since. */
     receive->advertised_mss = handshake->advertised_mss;
     receive->window_scale = handshake->scale;

@@ -44,6 +44,20 @@ static uint32_t readable(const struct connection *connection)
     return (uint32_t)(receive->urgent_at - receive->read);
 }
 
+static void ecn_info(const struct ecn *ecn, struct daytona_connection_info *out)
+{
+    out->ecn = (enum daytona_ecn_mode)ecn->mode;
+    out->ecn_seen = ecn->seen;
+    out->ce_received = ecn->ce_in;
+    out->delivered_ce = ecn->ce_out;
+    out->ece_received = ecn->ece_in;
+    for (unsigned i = 0; i < TCP_ACCECN_FIELDS; i++) {
+        uint32_t first = i == TCP_ACCECN_CEB || ecn->mode != DAYTONA_ECN_MODE_ACCURATE ? 0 : 1;
+        out->delivered_ecn_bytes[i] = ecn->bytes_out[i] - first;
+        out->received_ecn_bytes[i] = ecn->bytes_in[i] - first;
+    }
+}
+
 static void connection_info(const struct connection *connection,
                             struct daytona_connection_info *out)
 {
@@ -51,6 +65,7 @@ static void connection_info(const struct connection *connection,
     const struct tally *tally = &connection->tally;
     struct daytona_instant now = connection->tcp->now;
     sender_info(connection, out);
+    ecn_info(&connection->ecn, out);
     out->timestamps_on = connection->timestamps;
     out->sack_on = connection->sack;
     out->window_scaling_on = connection->window_scaling;

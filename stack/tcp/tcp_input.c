@@ -100,6 +100,7 @@ static bool step_sequence(struct connection *connection, struct segment *segment
         /* Our SYN-ACK was lost; the peer is alive, so the next timeout is reckoned from now. */
         if (connection->timestamps && segment->header.has_timestamps)
             receive->timestamp_recent = segment->header.timestamp_value;
+        tcp_ecn_asked_again(connection, segment);
         connection->send.syn_due = true;
         tcp_rto_restart(connection);
         tcp_output_want(connection);
@@ -160,7 +161,7 @@ static bool step_syn(struct connection *connection, struct segment *segment,
 /* The walk: what the header says, then what the segment brings. */
 typedef bool step(struct connection *, struct segment *, enum daytona_verdict *);
 static step *const header_steps[] = {
-    step_timestamp, step_sequence, step_reset, step_syn, tcp_step_acknowledge, NULL,
+    step_timestamp, step_sequence, step_reset, step_syn, tcp_step_ecn, tcp_step_acknowledge, NULL,
 };
 static step *const content_steps[] = {tcp_step_urgent, tcp_step_text, tcp_step_fin, NULL};
 
@@ -275,9 +276,10 @@ static enum daytona_verdict damaged(struct tcp *tcp, const struct demux_entry *t
 }
 
 enum daytona_verdict tcp_input(struct tcp *tcp, const struct daytona_address *source,
-                               const struct daytona_address *destination, struct daytona_span bytes)
+                               const struct daytona_address *destination, enum ip_ecn ecn,
+                               struct daytona_span bytes)
 {
-    struct segment segment = {0};
+    struct segment segment = {.ecn = ecn};
     if (tcp_header_parse(bytes, &segment.header, &segment.payload) < 0)
         return DAYTONA_VERDICT_BAD_TCP_HEADER;
     struct demux_entry tuple = {

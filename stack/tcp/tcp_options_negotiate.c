@@ -42,6 +42,7 @@ void tcp_options_offer(struct connection *connection)
     connection->receive.advertised_mss = tcp_mss_for(connection->socket, connection->send.path_mtu);
     connection->send.peer_mss = MSS_DEFAULT;
     tcp_mss_update(connection);
+    tcp_ecn_offer(connection);
 }
 
 void tcp_options_agree(struct connection *connection, const struct segment *syn)

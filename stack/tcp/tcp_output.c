@@ -71,7 +71,8 @@ static uint32_t new_data_length(struct connection *connection)
         most = most > SUPER_SEGMENT_MAX ? SUPER_SEGMENT_MAX : most;
         uint32_t quantum = tcp_pacing_quantum(connection);
         most = most > quantum ? quantum : most;
-        most = most < send->mss ? send->mss : most;
+        if (most < send->mss || connection->ecn.cwr_due) /* CWR stands on one segment alone */
+            most = send->mss;
         whole = whole < most ? whole : most;
         return whole - whole % send->mss;
     }
@@ -154,6 +155,8 @@ static bool new_data(struct connection *connection, struct outgoing *what)
 {
     struct sender *send = &connection->send;
     bool fin = fin_unsent(send);
+    if (connection->ecn.paused)
+        return false;
     if (unsent(send) == 0 && !fin) {
         if (sent_first_lost(&send->sent) == NULL &&
             tcp_pipe(connection) < connection->controls.cwnd_bytes)
@@ -267,7 +270,7 @@ bool tcp_output_next(struct connection *connection, struct daytona_packet_out *o
     struct outgoing what = {.seq = connection->send.nxt};
     bool any;
     tcp_path_refresh(connection);
-    if (tells_of_gap(connection))
+    if (tells_of_gap(connection) || tcp_ecn_reflects(connection))
         any = false;
     else if (!tcp_state_synchronized(state))
         any = syn_segment(connection, &what);

@@ -293,6 +293,15 @@ void tcp_ack_later(struct connection *connection, uint32_t us);
 /** An out-of-order segment came: RFC 5681 section 4.2. */
 void tcp_ack_duplicate(struct connection *connection);
 
+/** An ACK of what arrived before the segment in hand goes out of its own. */
+void tcp_ack_before(struct connection *connection);
+
+/** Packets that a received segment stands for: a captured super-frame is several. */
+uint32_t tcp_segments_in(const struct connection *connection, const struct segment *segment);
+
+/** Packets of ours that `bytes` of payload take. */
+uint32_t tcp_segments_of(const struct connection *connection, uint32_t bytes);
+
 /** The ACK of a bare segment that is not acceptable; at most two a second. */
 void tcp_ack_unacceptable(struct connection *connection);
 

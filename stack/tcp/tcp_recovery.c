@@ -45,7 +45,8 @@ static void fast_recovery_enter(struct connection *connection, const struct ack_
     observe(connection->tcp, connection->socket, DAYTONA_EVENT_RECOVERY_ENTER,
             offset_seq(send->recovery_point).value, send->sent.lost_bytes, NULL);
     struct daytona_congestion_sample sample = tcp_congestion_sample(connection, 0, flight, 0);
-    tcp_congestion_call(connection, CONGESTION_LOSS, &sample);
+    if (tcp_ecn_loss(connection))
+        tcp_congestion_call(connection, CONGESTION_LOSS, &sample);
     tcp_prr_begin(connection, report);
     send->inflation = connection->sack ? 0 : DUP_THRESH * send->mss;
     tcp_output_want(connection);
@@ -75,6 +76,8 @@ static bool controller_wants(const struct connection *connection, const struct a
         return false;
     if (connection->socket->congestion->models_path)
         return true;
+    if (connection->ecn.holding && !connection->socket->congestion->needs_ecn)
+        return false;
     return !was_fast && connection->send.recovery != RECOVERY_FAST &&
            (report->acked > 0 || connection->send.rack.reordering_seen);
 }
@@ -87,6 +90,7 @@ void tcp_recovery_acknowledged(struct connection *connection, struct ack_report 
     tcp_detector(connection)->detect(connection, report);
     if (send->recovery != RECOVERY_NONE && report->acked > 0 && send->una >= send->recovery_point)
         recovery_exit(connection);
+    tcp_ecn_advance(connection);
     if (send->recovery == RECOVERY_NONE && send->sent.lost_bytes > 0)
         fast_recovery_enter(connection, report);
     if (send->recovery == RECOVERY_FAST && connection->sack)

@@ -165,6 +165,8 @@ bool tcp_request_output(struct tcp *tcp, struct daytona_packet_out *out)
     const struct handshake *handshake = &request->handshake;
     struct tcp_header header = handshake_syn_ack(handshake, &request->entry,
                                                  tcp_timestamp(tcp, handshake->timestamp_offset));
+    if (handshake->ecn == DAYTONA_ECN_MODE_ACCURATE && request->repeated == 0)
+        tcp_accecn_begin_option(&header);
     tcp_bare_output(request->listener, &request->entry, &header, out);
     return true;
 }
@@ -221,6 +223,8 @@ static bool is_same_syn(const struct handshake *handshake, const struct segment 
 
 static void answer_again(struct request *request, const struct segment *segment)
 {
+    if (tcp_accecn_ace(&segment->header) == 0) /* RFC 3168 section 6.1.1.1: it asks for less */
+        request->handshake.ecn = DAYTONA_ECN_MODE_NONE;
     if (request->handshake.timestamps && segment->header.has_timestamps)
         request->handshake.timestamp_recent = segment->header.timestamp_value;
     if (request->sent.ns != 0)

@@ -17,7 +17,9 @@ struct handshake {
     uint16_t peer_window;      /**< as on the wire */
     uint16_t advertised_mss, window, path_mtu;
     uint8_t peer_scale, scale;
-    uint8_t syn_flags;              /**< of the SYN: ECE and CWR ask for ECN (RFC 3168) */
+    uint8_t syn_flags;              /**< of the SYN */
+    uint8_t ecn;                    /**< enum daytona_ecn_mode that is agreed to */
+    uint8_t syn_ecn;                /**< enum ip_ecn that the SYN came with */
     bool timestamps, sack, scaling; /**< both ends have them */
 };
 

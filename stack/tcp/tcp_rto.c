@@ -167,6 +167,7 @@ static void loss_recovery_enter(struct connection *connection)
     if (!new_episode)
         return;
     struct daytona_congestion_sample sample = tcp_congestion_sample(connection, 0, flight, 0);
+    tcp_ecn_loss(connection);
     tcp_congestion_call(connection, CONGESTION_TIMEOUT, &sample);
 }
 

@@ -30,6 +30,7 @@ void settings_init(struct tcp *tcp)
     memcpy(settings->values, option_defaults, sizeof settings->values);
     settings->values[DAYTONA_OPTION_RECEIVE_BUFFER] = tcp->config.receive_buffer_bytes;
     settings->values[DAYTONA_OPTION_SEND_BUFFER] = tcp->config.send_buffer_bytes;
+    settings->values[DAYTONA_OPTION_ECN] = tcp_ecn_policy(tcp->config.ecn);
 }
 
 void settings_share(struct socket *socket, struct settings *settings)

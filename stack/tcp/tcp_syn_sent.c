@@ -19,6 +19,7 @@ static enum daytona_verdict refused(struct connection *connection, bool acknowle
 static enum daytona_verdict open_crossed(struct connection *connection,
                                          const struct segment *segment)
 {
+    tcp_ecn_adopt(connection, tcp_ecn_judge(connection->socket, segment), segment->ecn);
     tcp_window_take(connection, segment);
     connection->send.wl2 = connection->send.una;
     connection->send.syn_due = true;
@@ -62,6 +63,7 @@ enum daytona_verdict tcp_syn_sent_input(struct connection *connection, struct se
     if (!acknowledged)
         return open_crossed(connection, segment);
 
+    tcp_ecn_answered(connection, segment);
     tcp_window_take(connection, segment);
     tcp_establish(connection, segment);
     acknowledge_syn_ack(connection);

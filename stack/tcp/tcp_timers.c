@@ -132,6 +132,7 @@ static const struct timer_action {
     [TIMER_PERSIST] = {offsetof(struct connection, send.timer), tcp_persist_fired, NULL, NULL},
     [TIMER_CORK] = {offsetof(struct connection, send.timer), cork_fired, NULL, NULL},
     [TIMER_PACING] = {offsetof(struct connection, send.pacing), tcp_output_want, NULL, NULL},
+    [TIMER_MARKED] = {offsetof(struct connection, send.timer), tcp_ecn_pause_fired, NULL, NULL},
     [TIMER_DELAYED_ACK] = {offsetof(struct connection, receive.timer), tcp_delayed_ack_fired, NULL,
                            NULL},
     [TIMER_KEEPALIVE] = {offsetof(struct socket, life), NULL, keepalive_fired, NULL},

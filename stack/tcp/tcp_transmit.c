@@ -55,7 +55,20 @@ static void fill_urgent(const struct connection *connection, uint64_t seq,
     header->urgent_pointer = up - seq > UINT16_MAX ? UINT16_MAX : (uint16_t)(up - seq);
 }
 
-static struct tcp_header header_for(struct connection *connection, const struct outgoing *what)
+/* Bytes of options that may be added to a segment without making its packet too large. */
+static uint32_t option_room(const struct connection *connection, const struct outgoing *what,
+                            const struct tcp_header *header)
+{
+    if (what->length == 0)
+        return TCP_HEADER_MAX;
+    uint32_t usual = TCP_HEADER_MIN + (header->has_timestamps ? 12 : 0); /* counted in the MSS */
+    uint32_t used = what->length + (uint32_t)tcp_header_length(header) - usual;
+    return connection->send.mss > used ? connection->send.mss - used : 0;
+}
+
+/* The header, and the ECN field for the packet's. */
+static struct tcp_header header_for(struct connection *connection, const struct outgoing *what,
+                                    enum ip_ecn *ecn)
 {
     const struct socket *socket = connection->socket;
     bool syn = (what->flags & TCP_SYN) != 0;
@@ -80,11 +93,12 @@ static struct tcp_header header_for(struct connection *connection, const struct 
         fill_sacks(connection, sack_room(connection, what->length), &header);
     fill_urgent(connection, what->seq, &header);
     tcp_user_timeout_tell(connection, what->length, &header);
+    *ecn = tcp_ecn_write(connection, what, option_room(connection, what, &header), &header);
     return header;
 }
 
 static void write_ip(struct connection *connection, size_t tcp_bytes, unsigned segments,
-                     struct daytona_packet_out *out)
+                     enum ip_ecn ecn, struct daytona_packet_out *out)
 {
     const struct socket *socket = connection->socket;
     struct ipv4_header ip = {
@@ -92,7 +106,8 @@ static void write_ip(struct connection *connection, size_t tcp_bytes, unsigned s
         .destination = socket->entry.remote.address,
         .identification = connection->identification,
         .total_length = (uint16_t)(IPV4_HEADER_MIN + tcp_bytes),
-        .type_of_service = (uint8_t)socket->options[DAYTONA_OPTION_TYPE_OF_SERVICE],
+        .type_of_service =
+            (uint8_t)((unsigned)socket->options[DAYTONA_OPTION_TYPE_OF_SERVICE] | ecn),
         .time_to_live = (uint8_t)socket->options[DAYTONA_OPTION_TIME_TO_LIVE],
         .protocol = IP_PROTOCOL_TCP,
         .dont_fragment = tcp_path_dont_fragment(connection),
@@ -121,7 +136,8 @@ void tcp_transmit(struct connection *connection, const struct outgoing *what,
     uint32_t mss = connection->send.mss;
     bool super = what->length > mss;
     unsigned segments = super ? (what->length + mss - 1) / mss : 1;
-    struct tcp_header header = header_for(connection, what);
+    enum ip_ecn ecn;
+    struct tcp_header header = header_for(connection, what, &ecn);
     uint8_t *tcp_bytes = out->header + IPV4_HEADER_MIN;
     size_t header_length = tcp_header_emit(&header, tcp_bytes);
 
@@ -133,7 +149,7 @@ void tcp_transmit(struct connection *connection, const struct outgoing *what,
     out->segment_bytes = super ? (uint16_t)mss : 0;
     out->header_length = (uint16_t)(IPV4_HEADER_MIN + header_length);
     out->transport_offset = IPV4_HEADER_MIN;
-    write_ip(connection, header_length + what->length, segments, out);
+    write_ip(connection, header_length + what->length, segments, ecn, out);
     tcp_checksum_store(tcp_bytes, header_length, &out->source, &out->destination, out->spans,
                        out->span_count);
     account(connection, what, segments);

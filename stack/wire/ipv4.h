@@ -11,6 +11,10 @@
 
 enum { IP_PROTOCOL_ICMP = 1, IP_PROTOCOL_TCP = 6 };
 
+/** The ECN field, the low two bits of the type of service (RFC 3168 section 5). */
+enum ip_ecn { IP_ECN_NOT_ECT, IP_ECN_ECT_1, IP_ECN_ECT_0, IP_ECN_CE };
+#define IP_ECN_MASK 3u
+
 struct ipv4_header {
     struct daytona_address source, destination;
     uint16_t identification;

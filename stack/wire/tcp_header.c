@@ -1,5 +1,6 @@
 #include "stack/wire/tcp_header.h"
 
+#include "stack/wire/accecn_option.h"
 #include "stack/wire/bytes.h"
 #include <assert.h>
 #include <errno.h>
@@ -11,10 +12,10 @@
  * |          Source Port          |       Destination Port        |
  * |                        Sequence Number                        |
  * |                    Acknowledgment Number                      |
- * | Offset| Rsrvd |C|E|U|A|P|R|S|F|            Window             |
+ * | Offset| Rsr |A|C|E|U|A|P|R|S|F|            Window             |
  * |           Checksum            |         Urgent Pointer        |
  * |                           [Options]                           |
- *                                           RFC 9293 section 3.1
+ *                             RFC 9293 section 3.1, RFC 9768 section 3.1
  */
 enum {
     AT_SOURCE_PORT = 0,
@@ -26,6 +27,8 @@ enum {
     AT_WINDOW = 14,
     AT_URGENT_POINTER = 18,
 };
+
+#define ACCURATE_ECN 0x01u /* in the byte of the data offset */
 
 /* RFC 9293 section 3.2, RFC 2018, RFC 7323: the option kinds, and their whole lengths. */
 enum {
@@ -90,6 +93,8 @@ static void parse_option(const uint8_t *at, size_t length, struct tcp_header *ou
     } else if (kind == OPTION_SACK) {
         parse_sack(at, length, out);
     }
+    if (kind == OPTION_ACCECN_0 || kind == OPTION_ACCECN_1)
+        accecn_option_parse(at, length, &out->accecn);
 }
 
 static void parse_options(const uint8_t *at, size_t left, struct tcp_header *out)
@@ -122,6 +127,7 @@ int tcp_header_parse(struct daytona_span segment, struct tcp_header *out,
         .seq = {load_32(at + AT_SEQ)},
         .ack = {load_32(at + AT_ACK)},
         .flags = at[AT_FLAGS],
+        .ae = (at[AT_DATA_OFFSET] & ACCURATE_ECN) != 0,
         .window = load_16(at + AT_WINDOW),
         .urgent_pointer = load_16(at + AT_URGENT_POINTER),
         .header_length = (uint8_t)header_length,
@@ -153,7 +159,8 @@ static size_t sack_blocks_that_fit(const struct tcp_header *header)
     return header->sack_count < room ? header->sack_count : room;
 }
 
-size_t tcp_header_length(const struct tcp_header *header)
+/* Up to the AccECN option, which takes what is left. */
+static size_t length_before_accecn(const struct tcp_header *header)
 {
     size_t length = TCP_HEADER_MIN;
     /* Each with the NOPs that keep it on a multiple of four. Without timestamps to share a
@@ -169,6 +176,12 @@ size_t tcp_header_length(const struct tcp_header *header)
         length += 4 + LENGTH_SACK_BLOCK * sack_blocks_that_fit(header);
     }
     return length;
+}
+
+size_t tcp_header_length(const struct tcp_header *header)
+{
+    size_t length = length_before_accecn(header);
+    return length + accecn_option_length(&header->accecn, TCP_HEADER_MAX - length);
 }
 
 static uint8_t *put_bytes(uint8_t *at, const uint8_t bytes[4])
@@ -230,7 +243,8 @@ size_t tcp_header_emit(struct tcp_header *header, uint8_t out[TCP_HEADER_MAX])
     store_16(out + AT_DESTINATION_PORT, header->destination_port);
     store_32(out + AT_SEQ, header->seq.value);
     store_32(out + AT_ACK, header->ack.value);
-    out[AT_DATA_OFFSET] = (uint8_t)(header->header_length / 4 << 4);
+    out[AT_DATA_OFFSET] =
+        (uint8_t)((unsigned)header->header_length / 4 << 4 | (header->ae ? ACCURATE_ECN : 0));
     out[AT_FLAGS] = header->flags;
     store_16(out + AT_WINDOW, header->window);
     store_16(out + AT_URGENT_POINTER, header->urgent_pointer);
@@ -238,10 +252,12 @@ size_t tcp_header_emit(struct tcp_header *header, uint8_t out[TCP_HEADER_MAX])
         put_syn_options(out + TCP_HEADER_MIN, header);
     else
         put_other_options(out + TCP_HEADER_MIN, header);
+    size_t before = length_before_accecn(header);
     if (header->has_user_timeout)
-        put_bytes(out + header->header_length - TCP_USER_TIMEOUT_LENGTH,
+        put_bytes(out + before - TCP_USER_TIMEOUT_LENGTH,
                   (const uint8_t[4]){OPTION_USER_TIMEOUT, TCP_USER_TIMEOUT_LENGTH,
                                      (uint8_t)(header->user_timeout >> 8),
                                      (uint8_t)header->user_timeout});
+    accecn_option_emit(&header->accecn, TCP_HEADER_MAX - before, out + before);
     return header->header_length;
 }

@@ -1,6 +1,7 @@
 /*
  * tcp_header.h - the TCP header and its options as a plain value (RFC 9293 section 3.1, RFC 7323,
- * RFC 2018): parse never reads out of bounds and accepts any bytes, emit writes Linux's layout.
+ * RFC 2018, RFC 9768): parse never reads out of bounds and accepts any bytes, emit writes Linux's
+ * layout.
  */
 #ifndef STACK_WIRE_TCP_HEADER_H
 #define STACK_WIRE_TCP_HEADER_H
@@ -24,6 +25,16 @@ enum tcp_flag {
     TCP_CWR = 0x80,
 };
 
+/** The byte counters of the AccECN option (RFC 9768 section 3.2.3), as the peer counts them:
+ * payload that arrived with each value of the IP header's ECN field. */
+enum tcp_accecn_field { TCP_ACCECN_E0B, TCP_ACCECN_CEB, TCP_ACCECN_E1B, TCP_ACCECN_FIELDS };
+
+struct tcp_accecn {
+    bool present;
+    uint8_t fields;                       /**< bit 1 << field of those that are there */
+    uint32_t counters[TCP_ACCECN_FIELDS]; /**< the low 24 bits */
+};
+
 struct tcp_sack_block {
     struct seq left, right; /**< right is one past the block (RFC 2018 section 3) */
 };
@@ -38,11 +49,13 @@ struct tcp_header {
     uint8_t header_length; /**< set by parse and emit */
     uint8_t window_scale;  /**< as on the wire */
     uint8_t sack_count;
+    bool ae; /**< "Accurate ECN", RFC 9768 section 3.1: the lowest bit of byte 12 */
     bool has_window_scale, has_sack_permitted, has_timestamps;
     bool has_user_timeout;
     uint16_t user_timeout; /**< RFC 5482 section 3: the highest bit says minutes, else seconds */
     uint32_t timestamp_value, timestamp_echo;
     struct tcp_sack_block sacks[TCP_SACK_BLOCKS_MAX];
+    struct tcp_accecn accecn;
 };
 
 /** Reads a header and options. 0; -EBADMSG data offset out of bounds. A malformed option ends
@@ -56,8 +69,8 @@ int tcp_header_parse_quoted(struct daytona_span quoted, struct tcp_header *out);
 /**
  * Writes the header with a zero checksum field and returns its length (a multiple of 4).
  * SYN: mss, sackOK, TS, nop, wscale (without TS: mss, nop, nop, sackOK, nop, wscale). Other
- * segments: nop, nop, TS, nop, nop, SACK. The user timeout comes last. Sets header->header_length.
- * SACK blocks that do not fit are left out.
+ * segments: nop, nop, TS, nop, nop, SACK. Then the user timeout, the AccECN option last. Sets
+ * header->header_length. SACK blocks and then AccECN counters that do not fit are left out.
  */
 size_t tcp_header_emit(struct tcp_header *header, uint8_t out[TCP_HEADER_MAX]);
 

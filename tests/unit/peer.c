@@ -1,5 +1,6 @@
 #include "tests/unit/peer.h"
 
+#include "stack/tcp/tcp_ecn.h"
 #include "stack/wire/checksum.h"
 #include "stack/wire/ipv4.h"
 #include <errno.h>
@@ -84,6 +85,7 @@ enum daytona_verdict peer_say_header(struct peer *peer, struct tcp_header *heade
         .source = daytona_address_from_ipv4(PEER_ADDRESS),
         .destination = daytona_address_from_ipv4(OUR_ADDRESS),
         .total_length = (uint16_t)(IPV4_HEADER_MIN + header_length + payload.length),
+        .type_of_service = peer->ecn,
         .time_to_live = 64,
         .protocol = IP_PROTOCOL_TCP,
     };
@@ -99,7 +101,7 @@ enum daytona_verdict peer_say_header(struct peer *peer, struct tcp_header *heade
 static struct tcp_header plain_header(const struct peer *peer, uint8_t flags, uint32_t seq,
                                       uint32_t ack)
 {
-    return (struct tcp_header){
+    struct tcp_header header = {
         .seq = {peer->peer_isn + seq},
         .ack = {(flags & TCP_ACK) != 0 ? peer->our_isn + ack : 0},
         .flags = flags,
@@ -108,6 +110,8 @@ static struct tcp_header plain_header(const struct peer *peer, uint8_t flags, ui
         .timestamp_value = peer->timestamp,
         .timestamp_echo = peer->timestamp_echo,
     };
+    tcp_accecn_ace_set(&header, peer->ace);
+    return header;
 }
 
 enum daytona_verdict peer_say(struct peer *peer, uint8_t flags, uint32_t seq, uint32_t ack,
@@ -163,6 +167,8 @@ bool peer_hears(struct peer *peer)
                      TCP_CHECKSUM_COMPLETE);
     assert_int_equal(tcp_header_parse(whole, &heard->header, &text), 0);
     heard->length = text.length;
+    heard->ecn = ip.type_of_service & IP_ECN_MASK;
+    heard->ace = tcp_accecn_ace(&heard->header);
     assert_int_equal(text.length, packet->payload_length);
     memcpy(heard->payload, text.data, text.length);
     if ((heard->header.flags & TCP_SYN) != 0)

@@ -19,6 +19,8 @@ struct heard {
     struct tcp_header header;
     uint32_t seq, ack; /**< relative to the initial sequence numbers: 0 is the SYN */
     size_t length;     /**< payload */
+    uint8_t ecn;       /**< of its IP header */
+    unsigned ace;      /**< AE, CWR and ECE as a number */
     uint8_t payload[65536];
     struct daytona_packet_out packet;
 };
@@ -33,6 +35,8 @@ struct peer {
     uint16_t window;                      /**< of the segments the peer says, as on the wire */
     bool timestamps;                      /**< the peer's segments have them */
     uint32_t timestamp, timestamp_echo;   /**< their values; the echo follows what is heard */
+    uint8_t ecn;                          /**< the ECN field of the packets that the peer sends */
+    unsigned ace;                         /**< AE, CWR and ECE of all its segments, 0-7 */
     unsigned events[DAYTONA_EVENT_COUNT]; /**< how many of each the stack told */
     struct daytona_event last[DAYTONA_EVENT_COUNT];
     struct heard heard; /**< the last one */
