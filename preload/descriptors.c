@@ -112,6 +112,8 @@ int descriptors_close(int fd)
 
 static int attach_copy(struct file *file, int fd)
 {
+    if (fd >= 0 && file_make_native(file, fd))
+        return fd;
     if (fd < 0 || !books_are_ours() || file->epoch != engine.epoch || engine_enter() < 0)
         return fd;
     file_attach(file, fd);

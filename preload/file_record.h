@@ -79,6 +79,9 @@ int file_table_init(void);
 /** A new record with no descriptor, referenced for the engine. NULL: too many. Engine locked. */
 struct file *file_make(enum file_kind kind, int domain, struct daytona_socket_id id);
 
+/** If the file is of another process's engine: makes it bridged by its descriptor `fd`; true. */
+bool file_make_native(struct file *file, int fd);
+
 /** One more reference for a file that the caller knows to be alive. */
 void file_hold(struct file *file);
 

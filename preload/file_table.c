@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /*
  * Two arrays of reserved address space, of which only what is used is ever touched: records,
@@ -139,12 +140,19 @@ struct file *file_find(int fd)
 struct file *file_find_own(int fd)
 {
     struct file *file = file_find(fd);
-    if (file == NULL || (file->epoch == engine.epoch && engine_alive()))
+    if (file == NULL || !file_make_native(file, fd))
         return file;
-    if (!atomic_exchange(&file->bridged, true)) /* of this process's copy of the record */
-        remote_bridge(fd);
     file_put(file);
     return NULL;
+}
+
+bool file_make_native(struct file *file, int fd)
+{
+    if (file->epoch == engine.epoch && engine_alive())
+        return false;
+    if (!atomic_exchange(&file->bridged, true)) /* of this process's copy of the record */
+        remote_bridge(fd);
+    return true;
 }
 
 struct file *file_get_direct(int fd)
@@ -184,6 +192,8 @@ bool file_attach(struct file *file, int fd)
         highest_descriptor = fd;
     atomic_store(&record_of[fd], file_index(file));
     atomic_fetch_add(&file_count, 1);
+    if (fd <= STDERR_FILENO) /* stdio's own streams may use it, inside the C library */
+        bridge_begin(file, fd, 0);
     return true;
 }
 

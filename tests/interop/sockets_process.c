@@ -289,6 +289,27 @@ static bool streams_read_and_write(void)
     return true;
 }
 
+static bool standard_streams_may_be_connections(void)
+{
+    struct ends ends;
+    char line[32];
+    MUST(make(&ends));
+    int in = dup(STDIN_FILENO), out = dup(STDOUT_FILENO);
+    fflush(stdout);
+    MUST(dup2(ends.server, STDIN_FILENO) == STDIN_FILENO);
+    MUST(dup2(ends.client, STDOUT_FILENO) == STDOUT_FILENO);
+    printf("through %s\n", "stdio");
+    fflush(stdout);
+    bool same = fgets(line, sizeof line, stdin) != NULL && strcmp(line, "through stdio\n") == 0;
+    dup2(in, STDIN_FILENO);
+    dup2(out, STDOUT_FILENO);
+    close(in);
+    close(out);
+    MUST(same);
+    drop(&ends);
+    return true;
+}
+
 static bool formatted_output_on_a_descriptor_is_sent(void)
 {
     struct ends ends;
@@ -380,6 +401,7 @@ static const struct claim claims[] = {
     CLAIM(shutdown_by_a_child_holds_for_the_parent),
     CLAIM(thread_in_a_blocking_call_goes_on_when_a_child_joins_in),
     CLAIM(streams_read_and_write),
+    CLAIM(standard_streams_may_be_connections),
     CLAIM(formatted_output_on_a_descriptor_is_sent),
     CLAIM(commands_write_to_an_inherited_connection),
     CLAIM(close_range_ends_connections),
