@@ -19,8 +19,8 @@
 #define REAL_EARLY_US 9000
 #define REAL_LATE_US  40000
 
-/* What a host that has nothing to say may still be about to send when a script ends. */
-#define REAL_QUIET_US 3000
+/* When a script ends the host must be silent so long: beyond its shortest timer, two ticks. */
+#define REAL_QUIET_US 20000
 
 void stage_log(struct stage *stage, const char *format, ...)
 {
