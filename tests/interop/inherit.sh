@@ -17,6 +17,7 @@ serve() { # TCP, style, count
     start_server 7000 server "$1" --listen 7000 -- "$python" tests/interop/inherit.py serve 7000 "$2" "$3"
 }
 
+# shellcheck disable=SC2317 # called by wait_until
 says_four() { # word: the server has said it once for each connection
     [ "$(grep -c "^$1\$" "$WORK/server.log")" -eq 4 ]
 }

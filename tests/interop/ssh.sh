@@ -8,7 +8,7 @@
 made_run_sshd=
 [ -d /run/sshd ] || made_run_sshd=yes
 
-for mode in $(modes daytona:kernel -- "$@"); do
+for mode in $(modes daytona:kernel kernel:daytona daytona:daytona -- "$@"); do
     lab_up
     section "$mode"
     mkdir -p /run/sshd
