@@ -181,6 +181,7 @@ static int make_stack(char *message, size_t size)
         .port_high = settings.port_range.high,
         .accept_partial_checksum = true,
         .congestion = settings.congestion,
+        .mtu_probing = settings.mtu_probing,
         .syn_cookies = settings.syn_cookies,
         .ecn = settings.ecn,
         .receive_buffer_bytes = (uint32_t)settings.receive_buffer_bytes,

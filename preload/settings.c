@@ -127,6 +127,16 @@ static int read_FALLBACK(const char *value, enum settings_fallback *out, struct 
     return index < 0 ? index : 0;
 }
 
+static int read_PROBING(const char *value, enum daytona_mtu_probing *out, struct value_fault *fault)
+{
+    static const char *const words[] = {"off", "blackhole", "always", NULL};
+    int index = read_word(value, words, "off, blackhole or always", fault);
+    if (index < 0)
+        return index;
+    *out = (enum daytona_mtu_probing)(DAYTONA_MTU_PROBING_OFF + index);
+    return 0;
+}
+
 static int read_COOKIES(const char *value, enum daytona_syn_cookies *out, struct value_fault *fault)
 {
     static const char *const words[] = {"auto", "off", "always", NULL};

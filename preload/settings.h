@@ -34,6 +34,7 @@ struct settings {
     uint64_t receive_buffer_bytes, send_buffer_bytes; /**< payload, as the stack counts */
     uint64_t receive_buffer_max, send_buffer_max;
     uint64_t memory_bytes;
+    enum daytona_mtu_probing mtu_probing;
     enum daytona_syn_cookies syn_cookies;
     enum settings_rules rules;
     enum settings_fallback fallback;

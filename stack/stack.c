@@ -37,6 +37,7 @@ static void fill_defaults(struct daytona_stack_config *config)
         .port_high = 65535,
         .congestion = "cubic",
         .ecn = "passive",
+        .mtu_probing = DAYTONA_MTU_PROBING_BLACK_HOLE,
         .receive_buffer_bytes = 131072,
         .receive_buffer_max = 33554432,
         .send_buffer_bytes = 1048576,
@@ -51,6 +52,7 @@ static void fill_defaults(struct daytona_stack_config *config)
     FILL(port_high);
     FILL(congestion);
     FILL(ecn);
+    FILL(mtu_probing);
     FILL(receive_buffer_max);
     FILL(send_buffer_max);
     FILL(syn_queue_max);

@@ -28,6 +28,15 @@ struct daytona_stack;
 
 /* ------------------------------------------------------------------ configuration */
 
+/** When the path's MTU is looked for without the help of routers (RFC 4821); Linux has it as
+ *  net.ipv4.tcp_mtu_probing. */
+enum daytona_mtu_probing {
+    DAYTONA_MTU_PROBING_DEFAULT,    /**< as BLACK_HOLE */
+    DAYTONA_MTU_PROBING_OFF,        /**< never */
+    DAYTONA_MTU_PROBING_BLACK_HOLE, /**< when full segments seem to be dropped silently */
+    DAYTONA_MTU_PROBING_ALWAYS,     /**< from the beginning, with small segments */
+};
+
 /** What the driver knows about the way to a peer. */
 struct daytona_path {
     uint32_t mtu; /**< bytes of the largest IP packet that may leave towards the peer, >= 68 */
@@ -82,6 +91,7 @@ struct daytona_stack_config {
     uint32_t sockets_max;   /**< 0: bounded by memory only */
     uint32_t syn_queue_max; /**< half-open connections of a listener, or its backlog if that
                                  is more: 1024 if 0 (Linux tcp_max_syn_backlog) */
+    enum daytona_mtu_probing mtu_probing; /**< BLACK_HOLE if 0 */
     enum daytona_syn_cookies syn_cookies;
     uint32_t reassembly_bytes_max; /**< IPv4 fragments held, all datagrams: 262144 if 0 */
     uint32_t time_wait_us;         /**< length of TIME-WAIT: 60 s if 0 (Linux) */

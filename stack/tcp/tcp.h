@@ -182,6 +182,16 @@ struct rack {
     bool reordering_seen;
 };
 
+/** The search for the path's MTU (tcp_plpmtud.c). Bytes of IP packets. */
+struct prober {
+    uint64_t start;               /**< of the probe in flight */
+    uint32_t bytes;               /**< of its text; 0: there is none */
+    uint16_t mtu;                 /**< of its packet */
+    uint16_t low;                 /**< passes; 0: not searching */
+    uint16_t high;                /**< one less than what did not pass; UINT16_MAX: nothing known */
+    struct daytona_instant since; /**< of the last news */
+};
+
 /** A SACK block as it was reported. */
 struct sack_block {
     uint64_t start, end;
@@ -247,6 +257,7 @@ struct sender {
     struct sack_block sacks[SACK_BLOCKS_KNOWN]; /**< last reported */
     struct rate rate;
     struct rack rack;
+    struct prober prober;
     struct timer timer;  /**< TIMER_RETRANSMIT, _REORDER, _PERSIST, _CORK or _MARKED */
     struct timer pacing; /**< TIMER_PACING */
 };

@@ -168,6 +168,7 @@ static void una_advance(struct connection *connection, struct ack_report *report
     if (rtt_us != 0)
         tcp_rtt_sample(connection, rtt_us);
     tcp_rto_restart(connection);
+    tcp_plpmtud_acknowledged(connection);
 }
 
 static struct ack_report report_begin(const struct connection *connection,

@@ -67,14 +67,18 @@ void tcp_options_agree(struct connection *connection, const struct segment *syn)
     tcp_mss_update(connection);
 }
 
+uint32_t tcp_segment_for(const struct connection *connection, uint32_t mtu)
+{
+    uint32_t mss = tcp_mss_for(connection->socket, mtu);
+    if (mss > connection->send.peer_mss)
+        mss = connection->send.peer_mss;
+    return connection->timestamps ? mss - TIMESTAMP_SIZE : mss;
+}
+
 void tcp_mss_update(struct connection *connection)
 {
     struct sender *send = &connection->send;
-    uint32_t mss = tcp_mss_for(connection->socket, send->path_mtu);
-    if (mss > send->peer_mss)
-        mss = send->peer_mss;
-    if (connection->timestamps)
-        mss -= TIMESTAMP_SIZE;
+    uint32_t mss = tcp_segment_for(connection, tcp_plpmtud_mtu(connection));
     send->mss = mss;
     /* A window that is smaller than a segment would let none out. */
     if (connection->controls.cwnd_bytes < mss)

@@ -132,7 +132,7 @@ static bool sent_new(struct connection *connection, const struct outgoing *what)
     tcp_rate_sent(connection, record, idle);
     tcp_pacing_sent(connection, what->length);
     send->prr_out += what->length;
-    if (what->length % send->mss != 0)
+    if (what->length % send->mss != 0 && !what->probe)
         send->small_end = send->nxt;
     send->push_due = send->cork_over = false;
     if (!send->timer.set ||
@@ -164,10 +164,13 @@ static bool new_data(struct connection *connection, struct outgoing *what)
         return false;
     }
     restart_when_idle(connection);
-    uint32_t length = unsent(send) > 0 ? new_data_length(connection) : 0;
+    uint32_t length = 0;
+    bool probe = tcp_plpmtud_due(connection, &length);
+    if (unsent(send) > 0 && !probe)
+        length = new_data_length(connection);
     if (unsent(send) > 0 && length == 0)
         return false;
-    *what = (struct outgoing){.seq = send->nxt, .length = length};
+    *what = (struct outgoing){.seq = send->nxt, .length = length, .probe = probe};
     uint64_t end = send->nxt + length;
     if (fin && end == send->pages.end && window_room(send) > length)
         what->flags |= TCP_FIN;
@@ -175,7 +178,10 @@ static bool new_data(struct connection *connection, struct outgoing *what)
         return false;
     if (length > 0)
         what->flags |= push_flag(send, what->seq, end);
-    return sent_new(connection, what);
+    bool remembered = sent_new(connection, what);
+    if (probe && remembered)
+        tcp_plpmtud_sent(connection, what->seq, length);
+    return remembered;
 }
 
 /* The record goes out again, as much of it as a segment takes. */

@@ -108,6 +108,10 @@ void tcp_options_offer(struct connection *connection);
 /** Takes what the peer's SYN or SYN-ACK says; what it does not offer is off. */
 void tcp_options_agree(struct connection *connection, const struct segment *syn);
 
+/** The text of a full segment in a packet of `mtu` bytes, as far as the peer, TCP_MAXSEG and the
+ *  options allow. */
+uint32_t tcp_segment_for(const struct connection *connection, uint32_t mtu);
+
 /** Recomputes send.mss from path, peer, TCP_MAXSEG and timestamps. */
 void tcp_mss_update(struct connection *connection);
 
@@ -368,6 +372,7 @@ struct outgoing {
     uint64_t seq;
     uint32_t length; /**< payload bytes */
     uint8_t flags;   /**< TCP_SYN, TCP_FIN, TCP_PSH; ACK, URG and options are added */
+    bool probe;      /**< one segment, however long it is */
 };
 
 /** Writes the packet; accounts for the ACK it carries. */
@@ -443,6 +448,28 @@ void tcp_path_mtu_take(struct connection *connection, uint32_t mtu);
 
 /** Path MTU to `remote` as learnt from the network, 0 nothing known. */
 uint32_t tcp_path_mtu_known(const struct tcp *tcp, const struct daytona_address *remote);
+
+/* ------------------------------------------------------------------ tcp_plpmtud.c */
+
+/** The size of the packets to be sent: the path's MTU, or what the search has found so far. */
+uint32_t tcp_plpmtud_mtu(struct connection *connection);
+
+/** Whether new data wait for a probe: *length bytes of them are to be sent in one segment now, or
+ *  none until the congestion window has opened (0). */
+bool tcp_plpmtud_due(struct connection *connection, uint32_t *length);
+
+/** The probe is being sent. */
+void tcp_plpmtud_sent(struct connection *connection, uint64_t start, uint32_t length);
+
+/** una has moved: a probe may have arrived. */
+void tcp_plpmtud_acknowledged(struct connection *connection);
+
+/** Something is marked lost: true when that is the probe and nothing else, so that it was too
+ *  large and nobody else need know (RFC 4821 section 7.5). */
+bool tcp_plpmtud_explains_loss(struct connection *connection);
+
+/** The retransmission timer has fired, send.tries times in a row: a black hole? */
+void tcp_plpmtud_timed_out(struct connection *connection);
 
 /* ------------------------------------------------------------------ tcp_path.c */
 

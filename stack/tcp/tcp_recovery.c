@@ -52,6 +52,23 @@ static void fast_recovery_enter(struct connection *connection, const struct ack_
     tcp_output_want(connection);
 }
 
+/* What is lost is to be sent again: without a word to congestion control when it was a probe of
+ * the path's MTU, which was too large. */
+static void repair_begin(struct connection *connection, const struct ack_report *report)
+{
+    struct sender *send = &connection->send;
+    if (!tcp_plpmtud_explains_loss(connection)) {
+        fast_recovery_enter(connection, report);
+        return;
+    }
+    tcp_rate_losses_told(connection);
+    send->recovery = RECOVERY_LOSS;
+    send->recovery_point = send->nxt;
+    send->rescued = true;
+    send->retransmit_due = true;
+    tcp_output_want(connection);
+}
+
 static void recovery_exit(struct connection *connection)
 {
     struct sender *send = &connection->send;
@@ -92,7 +109,7 @@ void tcp_recovery_acknowledged(struct connection *connection, struct ack_report 
         recovery_exit(connection);
     tcp_ecn_advance(connection);
     if (send->recovery == RECOVERY_NONE && send->sent.lost_bytes > 0)
-        fast_recovery_enter(connection, report);
+        repair_begin(connection, report);
     if (send->recovery == RECOVERY_FAST && connection->sack)
         tcp_prr_delivered(connection, report);
     if (!controller_wants(connection, report, was_fast))
@@ -111,7 +128,7 @@ void tcp_reorder_fired(struct connection *connection)
     if (detector->timer != NULL)
         detector->timer(connection);
     if (send->recovery == RECOVERY_NONE && send->sent.lost_bytes > 0)
-        fast_recovery_enter(connection, NULL);
+        repair_begin(connection, NULL);
     tcp_output_want(connection);
 }
 

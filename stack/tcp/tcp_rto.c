@@ -204,6 +204,7 @@ void tcp_retransmit_fired(struct connection *connection)
     observe_timeout(connection, send->tries + 1u, "data");
     if (send->tries < UINT8_MAX)
         send->tries++;
+    tcp_plpmtud_timed_out(connection);
     loss_recovery_enter(connection);
     back_off(connection);
     if (thin_and_linear(connection))

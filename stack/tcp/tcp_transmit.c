@@ -134,7 +134,7 @@ void tcp_transmit(struct connection *connection, const struct outgoing *what,
                   struct daytona_packet_out *out)
 {
     uint32_t mss = connection->send.mss;
-    bool super = what->length > mss;
+    bool super = what->length > mss && !what->probe;
     unsigned segments = super ? (what->length + mss - 1) / mss : 1;
     enum ip_ecn ecn;
     struct tcp_header header = header_for(connection, what, &ecn);

@@ -7,7 +7,10 @@
 /* Established, `segments` full segments sent and heard. RTT 20 ms. */
 static void start_sent(struct peer *peer, const struct offer *offer, unsigned segments)
 {
-    peer_start(peer, NULL);
+    /* Timeouts are losses here, no black holes. */
+    struct daytona_stack_config config = {.owns_every_port = true,
+                                          .mtu_probing = DAYTONA_MTU_PROBING_OFF};
+    peer_start(peer, &config);
     struct daytona_socket_id listener = peer_listener(peer, OUR_PORT, 5);
     peer_syn(peer, offer);
     expect_segment(peer, TCP_SYN | TCP_ACK, 0, 1, 0);
