@@ -132,6 +132,21 @@ void pages_drop(struct pages *pages, struct memory *memory, uint64_t offset)
         pages_release(pages, memory);
 }
 
+void pages_cut(struct pages *pages, struct memory *memory, uint64_t offset)
+{
+    assert(offset >= pages->start);
+    uint64_t first = page_number(offset) + (offset % PAGE_BYTES != 0);
+    for (uint64_t number = first; pages->end > offset && number <= page_number(pages->end - 1);
+         number++) {
+        uint8_t **slot = page_slot(pages, number);
+        pages->page_count -= *slot != NULL;
+        memory_return(memory, *slot);
+        *slot = NULL;
+    }
+    if (pages->end > offset)
+        pages->end = offset;
+}
+
 void pages_release(struct pages *pages, struct memory *memory)
 {
     for (uint32_t i = 0; i < pages->table_size && pages->page_count > 0; i++) {

@@ -34,6 +34,9 @@ size_t pages_borrow(const struct pages *pages, uint64_t offset, size_t length,
 /** Drops everything before `offset` (<= end, or beyond it when the gap was skipped). */
 void pages_drop(struct pages *pages, struct memory *memory, uint64_t offset);
 
+/** Drops everything from `offset` (>= start) on, as if it had not been written. */
+void pages_cut(struct pages *pages, struct memory *memory, uint64_t offset);
+
 /** Drops all pages and the table; offsets stay, what was written is gone. */
 void pages_release(struct pages *pages, struct memory *memory);
 

@@ -80,6 +80,28 @@ uint64_t ranges_drop_before(struct ranges *ranges, struct memory *memory, uint64
     return before - ranges->bytes;
 }
 
+void ranges_drop_from(struct ranges *ranges, struct memory *memory, uint64_t offset)
+{
+    struct range **link = &ranges->first;
+    while (*link != NULL && (*link)->end <= offset)
+        link = &(*link)->next;
+    if (*link != NULL && (*link)->start < offset) {
+        ranges->bytes -= (*link)->end - offset;
+        (*link)->end = offset;
+        link = &(*link)->next;
+    }
+    while (*link != NULL)
+        range_remove(ranges, memory, link);
+}
+
+const struct range *ranges_last(const struct ranges *ranges)
+{
+    const struct range *last = ranges->first;
+    while (last != NULL && last->next != NULL)
+        last = last->next;
+    return last;
+}
+
 const struct range *ranges_find(const struct ranges *ranges, uint64_t offset)
 {
     const struct range *range = ranges->first;

@@ -28,6 +28,12 @@ int64_t ranges_add(struct ranges *ranges, struct memory *memory, uint64_t start,
 /** Removes everything below `offset`; returns bytes removed. */
 uint64_t ranges_drop_before(struct ranges *ranges, struct memory *memory, uint64_t offset);
 
+/** Removes everything from `offset` on. */
+void ranges_drop_from(struct ranges *ranges, struct memory *memory, uint64_t offset);
+
+/** The last range, NULL when there is none. */
+const struct range *ranges_last(const struct ranges *ranges);
+
 /** The range that holds `offset`, or NULL. */
 const struct range *ranges_find(const struct ranges *ranges, uint64_t offset);
 

@@ -279,6 +279,8 @@ struct receiver {
     uint64_t urgent_at;        /**< offset of the urgent byte, valid with urgent */
     uint64_t measured_from;    /**< `read` when the current measurement of the reader began */
     uint64_t round_ends;       /**< without timestamps: nxt there, and a round trip is over */
+    uint64_t duplicate_start;  /**< came again and is to be reported (RFC 2883) ... */
+    uint64_t duplicate_end;    /**< ... up to here; the same: nothing is */
     uint64_t recent[4];        /**< an offset in each block that changed last, newest first */
     uint32_t limit;            /**< bytes the window may be */
     uint32_t measured_bytes;   /**< the most that was read in one measurement */

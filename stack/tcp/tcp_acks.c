@@ -46,17 +46,21 @@ void tcp_ack_before(struct connection *connection)
 {
     struct tcp *tcp = connection->tcp;
     struct receiver *receive = &connection->receive;
+    const struct outgoing nothing = {.seq = connection->send.nxt};
     struct reply reply = {
         .local = connection->socket->entry.local,
         .remote = connection->socket->entry.remote,
-        .header = {.seq = offset_seq(connection->send.nxt),
+        .header = {.seq = offset_seq(nothing.seq),
                    .ack = offset_seq(receive->nxt),
-                   .flags = TCP_ACK | (connection->ecn.echo ? TCP_ECE : 0),
+                   .flags = TCP_ACK,
                    .window = tcp_window_field(connection, false),
                    .has_timestamps = connection->timestamps,
                    .timestamp_value = tcp_timestamp(tcp, connection->timestamp_offset),
                    .timestamp_echo = receive->timestamp_recent},
     };
+    if (tcp_sack_pending(connection))
+        tcp_sack_fill(connection, 0, &reply.header);
+    tcp_ecn_write(connection, &nothing, TCP_HEADER_MAX, &reply.header);
     if (!tcp_reply(tcp, &reply))
         return;
     connection->tally.segments_out++;

@@ -18,6 +18,9 @@ static void acknowledge_unacceptable(struct connection *connection, const struct
         tcp_ack_challenge(connection);
     } else if (segment->payload.length > 0 || (segment->flags & TCP_FIN) != 0) {
         connection->tcp->counters.duplicates++;
+        tcp_sack_duplicate(
+            connection, segment->seq,
+            offset_earlier(segment->seq + segment_length(segment), connection->receive.nxt));
         tcp_ack_duplicate(connection);
     } else {
         tcp_ack_unacceptable(connection);

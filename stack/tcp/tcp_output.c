@@ -266,8 +266,7 @@ static bool syn_segment(struct connection *connection, struct outgoing *what)
 /* What lies beyond a gap is told in an ACK of its own: a full segment has no room for it. */
 static bool tells_of_gap(const struct connection *connection)
 {
-    return connection->receive.acks_owed > 0 && connection->sack &&
-           connection->receive.ranges.count > 0;
+    return connection->receive.acks_owed > 0 && tcp_sack_pending(connection);
 }
 
 bool tcp_output_next(struct connection *connection, struct daytona_packet_out *out)

@@ -329,6 +329,24 @@ void tcp_delayed_ack_fired(struct connection *connection);
 
 #define DELAYED_ACK_US 40000u /* Linux TCP_DELACK_MIN; RFC 9293 section 3.8.6.3: below 500 ms */
 
+/* ------------------------------------------------------------------ tcp_sack.c */
+
+/** The block of `receive->ranges` with this offset has changed: it is SACKed first (RFC 2018
+ * section 4). */
+void tcp_sack_remember(struct receiver *receive, uint64_t offset);
+
+/** [start, end) came again: the next ACK says so (RFC 2883). Nothing when it is empty. */
+void tcp_sack_duplicate(struct connection *connection, uint64_t start, uint64_t end);
+
+/** Reports what of [start, end) is beyond a gap already. */
+void tcp_sack_overlap(struct connection *connection, uint64_t start, uint64_t end);
+
+/** Is there anything to say? */
+bool tcp_sack_pending(const struct connection *connection);
+
+/** Writes the blocks that have room beside `length` bytes of data. */
+void tcp_sack_fill(struct connection *connection, uint32_t length, struct tcp_header *header);
+
 /* ------------------------------------------------------------------ tcp_window.c */
 
 /** Moves receive.edge if it should, and returns the window field for a segment sent now. */

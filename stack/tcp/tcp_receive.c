@@ -66,18 +66,48 @@ static void trim(const struct receiver *receive, struct segment *segment)
     }
 }
 
-/* Remembers which blocks changed last: they are SACKed first (RFC 2018 section 4). */
-static void remember_block(struct receiver *receive, uint64_t offset)
+/* Throws away the text that is farthest beyond a gap, if that is beyond `end`: it is the last that
+ * will be of use, and RFC 2018 section 8 allows it although it has been SACKed. */
+static bool prune(struct connection *connection, uint64_t end)
 {
-    uint64_t *recent = receive->recent;
-    const struct range *block = ranges_find(&receive->ranges, offset);
-    unsigned last = sizeof receive->recent / sizeof recent[0] - 1, from = last;
-    for (unsigned i = 0; i < last && from == last; i++)
-        if (ranges_find(&receive->ranges, recent[i]) == block)
-            from = i;
-    for (unsigned i = from; i > 0; i--)
-        recent[i] = recent[i - 1];
-    recent[0] = offset;
+    struct receiver *receive = &connection->receive;
+    struct memory *memory = connection->tcp->memory;
+    const struct range *last = ranges_last(&receive->ranges);
+    if (last == NULL || last->start <= end)
+        return false;
+    ranges_drop_from(&receive->ranges, memory, last->start);
+    last = ranges_last(&receive->ranges);
+    pages_cut(&receive->pages, memory, last != NULL ? last->end : receive->nxt);
+    connection->tcp->counters.out_of_order_pruned++;
+    return true;
+}
+
+/* Writes text to its place; returns the bytes for which there was memory. */
+static size_t keep_text(struct connection *connection, const struct segment *segment)
+{
+    struct receiver *receive = &connection->receive;
+    struct memory *memory = connection->tcp->memory;
+    uint64_t end = segment->seq + segment->payload.length;
+    size_t kept;
+    do
+        kept = pages_write(&receive->pages, memory, segment->seq, segment->payload);
+    while (kept < segment->payload.length && prune(connection, end));
+    if (kept < segment->payload.length)
+        connection->tcp->counters.allocation_failures++;
+    return kept;
+}
+
+/* Keeps text beyond a gap; returns the bytes that are new. */
+static int64_t keep_block(struct connection *connection, const struct segment *segment)
+{
+    struct ranges *ranges = &connection->receive.ranges;
+    struct memory *memory = connection->tcp->memory;
+    int64_t added;
+    do {
+        uint64_t end = segment->seq + keep_text(connection, segment);
+        added = ranges_add(ranges, memory, segment->seq, end, GAPS_MAX);
+    } while (added < 0 && prune(connection, segment->seq + segment->payload.length));
+    return added;
 }
 
 /* Text beyond a gap. */
@@ -85,13 +115,11 @@ static void take_beyond_gap(struct connection *connection, const struct segment 
 {
     struct receiver *receive = &connection->receive;
     struct tcp *tcp = connection->tcp;
-    size_t kept = pages_write(&receive->pages, tcp->memory, segment->seq, segment->payload);
-    if (kept < segment->payload.length)
-        tcp->counters.allocation_failures++;
-    int64_t added =
-        ranges_add(&receive->ranges, tcp->memory, segment->seq, segment->seq + kept, GAPS_MAX);
+    uint64_t end = segment->seq + segment->payload.length;
+    tcp_sack_overlap(connection, segment->seq, end);
+    int64_t added = keep_block(connection, segment);
     if (added > 0)
-        remember_block(receive, segment->seq);
+        tcp_sack_remember(receive, segment->seq);
     if (added == 0)
         tcp->counters.duplicates++;
     tcp->counters.out_of_order++;
@@ -107,10 +135,8 @@ static void take_in_order(struct connection *connection, const struct segment *s
     struct tcp *tcp = connection->tcp;
     uint64_t before = receive->nxt;
     tcp_autotune_arrival(connection, segment);
-    size_t kept = pages_write(&receive->pages, tcp->memory, segment->seq, segment->payload);
-    if (kept < segment->payload.length)
-        tcp->counters.allocation_failures++;
-    receive->nxt += kept;
+    tcp_sack_overlap(connection, segment->seq, segment->seq + segment->payload.length);
+    receive->nxt += keep_text(connection, segment);
     bool filled = receive->ranges.count > 0;
     if (filled && receive->ranges.first->start <= receive->nxt) {
         receive->nxt = offset_later(receive->nxt, receive->ranges.first->end);
@@ -151,6 +177,11 @@ bool tcp_step_text(struct connection *connection, struct segment *segment,
         return false;
     size_t length = segment->payload.length;
     connection->tally.data_segments_in += length > 0;
+    if (length > 0 && segment->seq < receive->nxt) {
+        tcp_sack_duplicate(connection, segment->seq,
+                           offset_earlier(segment->seq + length, receive->nxt));
+        tcp_ack_now(connection);
+    }
     trim(receive, segment);
     if (length > 0 && segment->payload.length == 0) { /* all old, or no window at all */
         connection->tcp->counters.duplicates++;

@@ -6,36 +6,6 @@
 _Static_assert((UINT16_MAX - 2) / PAGE_BYTES + 2 <= DAYTONA_PACKET_SPANS_MAX,
                "the payload of the largest packet has room in its spans");
 
-/* SACK blocks that fit beside `length` bytes of data: none beside a full segment, whose size the
- * path bounds (RFC 6691 section 2). */
-static unsigned sack_room(const struct connection *connection, uint32_t length)
-{
-    const struct sender *send = &connection->send;
-    uint32_t spare = length < send->mss ? send->mss - length : 0;
-    unsigned room = connection->timestamps ? TCP_SACK_BLOCKS_MAX - 1 : TCP_SACK_BLOCKS_MAX;
-    unsigned fitting = spare < 4 ? 0 : (spare - 4) / 8;
-    return length == 0 || room < fitting ? room : fitting;
-}
-
-/* RFC 2018 section 4: the block that changed last comes first. */
-static void fill_sacks(const struct connection *connection, unsigned room,
-                       struct tcp_header *header)
-{
-    const struct receiver *receive = &connection->receive;
-    const struct range *chosen[TCP_SACK_BLOCKS_MAX];
-    for (unsigned i = 0; i < TCP_SACK_BLOCKS_MAX && header->sack_count < room; i++) {
-        const struct range *block = ranges_find(&receive->ranges, receive->recent[i]);
-        bool known = block == NULL;
-        for (unsigned j = 0; j < header->sack_count; j++)
-            known = known || chosen[j] == block;
-        if (known)
-            continue;
-        chosen[header->sack_count] = block;
-        header->sacks[header->sack_count++] =
-            (struct tcp_sack_block){offset_seq(block->start), offset_seq(block->end)};
-    }
-}
-
 static void fill_syn_options(const struct connection *connection, struct tcp_header *header)
 {
     header->mss = (uint16_t)connection->receive.advertised_mss;
@@ -89,8 +59,8 @@ static struct tcp_header header_for(struct connection *connection, const struct 
     header.window = tcp_window_field(connection, syn);
     if (syn)
         fill_syn_options(connection, &header);
-    else if (connection->sack && connection->receive.ranges.count > 0)
-        fill_sacks(connection, sack_room(connection, what->length), &header);
+    else if (tcp_sack_pending(connection))
+        tcp_sack_fill(connection, what->length, &header);
     fill_urgent(connection, what->seq, &header);
     tcp_user_timeout_tell(connection, what->length, &header);
     *ecn = tcp_ecn_write(connection, what, option_room(connection, what, &header), &header);

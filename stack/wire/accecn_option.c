@@ -60,7 +60,7 @@ void accecn_option_emit(const struct tcp_accecn *option, size_t room, uint8_t *o
     size_t count = counters_sent(option, room);
     const uint8_t *order = order_for(option);
     size_t length = LENGTH_BASE + count * LENGTH_COUNTER;
-    out[0] = order == orders[0] ? OPTION_ACCECN_0 : OPTION_ACCECN_1;
+    out[0] = count == 0 || order == orders[0] ? OPTION_ACCECN_0 : OPTION_ACCECN_1;
     out[1] = (uint8_t)length;
     for (size_t i = 0; i < count; i++)
         store_24(out + LENGTH_BASE + i * LENGTH_COUNTER, option->counters[order[i]]);

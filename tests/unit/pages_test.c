@@ -46,6 +46,28 @@ static void what_is_written_is_read_back(void **state)
     region_free(memory);
 }
 
+static void cutting_gives_back_the_pages_beyond(void **state)
+{
+    (void)state;
+    struct memory *memory = region_make(REGION);
+    struct pages pages = {0};
+    write_stream(&pages, memory, 0, 5000);
+    write_stream(&pages, memory, 50000, 10000); /* beyond a gap */
+    assert_int_equal(pages.page_count, 5);
+    pages_cut(&pages, memory, 5000);
+    assert_int_equal(pages.page_count, 2);
+    assert_int_equal(pages.end, 5000);
+    assert_stream(&pages, 0, 5000);
+    write_stream(&pages, memory, 5000, 60000);
+    assert_stream(&pages, 0, 65000);
+    pages_cut(&pages, memory, 4096);
+    assert_int_equal(pages.page_count, 1);
+    pages_cut(&pages, memory, 0);
+    assert_int_equal(pages.page_count, 0);
+    pages_release(&pages, memory);
+    region_free(memory);
+}
+
 static void an_empty_stream_holds_no_page(void **state)
 {
     (void)state;
@@ -228,6 +250,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read_back),
+        cmocka_unit_test(cutting_gives_back_the_pages_beyond),
         cmocka_unit_test(an_empty_stream_holds_no_page),
         cmocka_unit_test(pages_go_as_soon_as_nothing_of_them_is_kept),
         cmocka_unit_test(a_gap_holds_no_page_and_can_be_filled),

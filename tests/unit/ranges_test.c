@@ -140,6 +140,26 @@ static void dropping_cuts_the_range_it_falls_into(void **state)
     region_free(memory);
 }
 
+static void dropping_from_an_offset_keeps_what_is_before(void **state)
+{
+    (void)state;
+    struct memory *memory = region_make(REGION);
+    struct ranges ranges = {0};
+    assert_null(ranges_last(&ranges));
+    for (uint64_t i = 0; i < 4; i++)
+        ranges_add(&ranges, memory, 10 + 20 * i, 20 + 20 * i, MANY);
+    assert_int_equal(ranges_last(&ranges)->start, 70);
+    ranges_drop_from(&ranges, memory, 70);
+    ASSERT_RANGES(&ranges, {10, 20}, {30, 40}, {50, 60});
+    ranges_drop_from(&ranges, memory, 35);
+    ASSERT_RANGES(&ranges, {10, 20}, {30, 35});
+    ranges_drop_from(&ranges, memory, 20);
+    ASSERT_RANGES(&ranges, {10, 20});
+    ranges_drop_from(&ranges, memory, 0);
+    assert_int_equal(ranges.count, 0);
+    region_free(memory);
+}
+
 static void finding_and_counting_see_the_borders(void **state)
 {
     (void)state;
@@ -221,6 +241,7 @@ int main(void)
         cmocka_unit_test(above_the_bound_only_merging_is_possible),
         cmocka_unit_test(short_memory_changes_nothing),
         cmocka_unit_test(dropping_cuts_the_range_it_falls_into),
+        cmocka_unit_test(dropping_from_an_offset_keeps_what_is_before),
         cmocka_unit_test(finding_and_counting_see_the_borders),
         cmocka_unit_test(random_use_agrees_with_a_table_of_bytes),
     };

@@ -11,6 +11,7 @@ struct fixture {
     struct reassembly reassembly;
     struct daytona_span whole;
     struct daytona_instant now;
+    uint8_t ecn; /* of the next fragment */
 };
 
 static struct fixture make(void)
@@ -48,6 +49,7 @@ static enum reassembly_outcome add(struct fixture *fixture, uint16_t id, size_t 
         .fragment_offset = (uint16_t)offset,
         .total_length = (uint16_t)(20 + length),
         .header_length = 20,
+        .type_of_service = fixture->ecn,
         .protocol = IP_PROTOCOL_TCP,
         .more_fragments = more,
     };
@@ -366,9 +368,41 @@ static void random_fragments_never_make_a_wrong_datagram(void **state)
     done(&f);
 }
 
+/* RFC 3168 section 5.3 */
+static void ecn_field_of_the_whole_follows_from_the_fragments(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t first, second;
+        enum reassembly_outcome outcome;
+        uint8_t whole;
+    } rows[] = {
+        {IP_ECN_NOT_ECT, IP_ECN_NOT_ECT, REASSEMBLY_COMPLETE, IP_ECN_NOT_ECT},
+        {IP_ECN_ECT_0, IP_ECN_ECT_0, REASSEMBLY_COMPLETE, IP_ECN_ECT_0},
+        {IP_ECN_ECT_1, IP_ECN_ECT_1, REASSEMBLY_COMPLETE, IP_ECN_ECT_1},
+        {IP_ECN_ECT_0, IP_ECN_CE, REASSEMBLY_COMPLETE, IP_ECN_CE},
+        {IP_ECN_CE, IP_ECN_ECT_1, REASSEMBLY_COMPLETE, IP_ECN_CE},
+        {IP_ECN_CE, IP_ECN_CE, REASSEMBLY_COMPLETE, IP_ECN_CE},
+        {IP_ECN_CE, IP_ECN_NOT_ECT, REASSEMBLY_DROPPED, 0},
+        {IP_ECN_NOT_ECT, IP_ECN_CE, REASSEMBLY_DROPPED, 0},
+        {IP_ECN_NOT_ECT, IP_ECN_ECT_0, REASSEMBLY_COMPLETE, IP_ECN_NOT_ECT},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct fixture f = make();
+        f.ecn = rows[i].first;
+        assert_int_equal(add(&f, 1, 0, 80, true), REASSEMBLY_HELD);
+        f.ecn = rows[i].second;
+        assert_int_equal(add(&f, 1, 80, 80, false), rows[i].outcome);
+        if (rows[i].outcome == REASSEMBLY_COMPLETE)
+            assert_int_equal(f.reassembly.ecn, rows[i].whole);
+        done(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ecn_field_of_the_whole_follows_from_the_fragments),
         cmocka_unit_test(fragments_in_order_make_the_datagram),
         cmocka_unit_test(fragments_in_any_order_make_the_datagram),
         cmocka_unit_test(datagrams_are_told_apart_by_all_of_the_key),

@@ -454,9 +454,71 @@ static void any_wrong_bit_is_judged_bad(void **state)
                          TCP_CHECKSUM_BAD);
 }
 
+/* RFC 9768 section 3.2.3: what matters first, cut off behind the last counter that does */
+static void accurate_ecn_option_has_as_many_counters_as_matter(void **state)
+{
+    (void)state;
+    enum { E0B = 1, CEB = 2, E1B = 4 };
+    static const struct {
+        uint8_t fields, expected[12], length;
+    } rows[] = {
+        {0, {172, 2, 1, 1}, 4},
+        {E0B, {172, 5, 0, 1, 2, 1, 1, 1}, 8},
+        {CEB, {172, 8, 0, 1, 2, 0, 3, 4}, 8},
+        {E1B, {174, 5, 0, 5, 6, 1, 1, 1}, 8},
+        {E1B | CEB, {174, 8, 0, 5, 6, 0, 3, 4}, 8},
+        {E0B | CEB | E1B, {172, 11, 0, 1, 2, 0, 3, 4, 0, 5, 6, 1}, 12},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct tcp_header header = {.flags = TCP_ACK,
+                                    .accecn = {.present = true,
+                                               .fields = rows[i].fields,
+                                               .counters = {0x0102, 0x0304, 0x0506}}};
+        assert_options(header, rows[i].expected, rows[i].length);
+        struct tcp_header parsed = parse_options(TCP_ACK, rows[i].expected, rows[i].length);
+        assert_true(parsed.accecn.present);
+        assert_int_equal(parsed.accecn.fields & rows[i].fields, rows[i].fields);
+        for (unsigned field = 0; field < TCP_ACCECN_FIELDS; field++)
+            if ((parsed.accecn.fields & 1u << field) != 0)
+                assert_int_equal(parsed.accecn.counters[field], header.accecn.counters[field]);
+    }
+}
+
+/* ... and gives way to SACK */
+static void accurate_ecn_option_takes_the_room_that_is_left(void **state)
+{
+    (void)state;
+    static const uint8_t lengths[] = {32 + 12, 32 + 12 + 12, 32 + 20 + 8, 32 + 28};
+    for (uint8_t blocks = 0; blocks < 4; blocks++) {
+        struct tcp_header header = {.flags = TCP_ACK,
+                                    .has_timestamps = true,
+                                    .sack_count = blocks,
+                                    .accecn = {.present = true, .fields = 7}};
+        uint8_t out[TCP_HEADER_MAX];
+        assert_int_equal(tcp_header_length(&header), lengths[blocks]);
+        assert_int_equal(tcp_header_emit(&header, out), lengths[blocks]);
+    }
+}
+
+/* RFC 9768 section 3.1: the bit beside the data offset */
+static void accurate_ecn_bit_comes_back(void **state)
+{
+    (void)state;
+    struct tcp_header header = {.flags = TCP_ACK | TCP_CWR, .ae = true}, parsed;
+    uint8_t out[TCP_HEADER_MAX];
+    struct daytona_span payload;
+    size_t length = tcp_header_emit(&header, out);
+    assert_int_equal(out[12], 0x51);
+    assert_int_equal(tcp_header_parse(span(out, length), &parsed, &payload), 0);
+    assert_true(parsed.ae);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(accurate_ecn_option_has_as_many_counters_as_matter),
+        cmocka_unit_test(accurate_ecn_option_takes_the_room_that_is_left),
+        cmocka_unit_test(accurate_ecn_bit_comes_back),
         cmocka_unit_test(the_fixed_fields_stand_where_the_rfc_says),
         cmocka_unit_test(a_syn_has_linux_layout),
         cmocka_unit_test(other_segments_have_linux_layout),
