@@ -233,6 +233,24 @@ int daytona_stack_connect(struct daytona_stack *stack, struct daytona_instant no
                           struct daytona_socket_id id, const struct daytona_address *local,
                           const struct daytona_endpoint *remote);
 
+/**
+ * The same for whoever has data to send at once (MSG_FASTOPEN), as if option FASTOPEN_CONNECT were
+ * on. Returns 0 when the peer is known to take data with the SYN (RFC 7413): then nothing is sent
+ * before daytona_stack_send(). Else -EINPROGRESS as ever, and the SYN asks for the cookie.
+ */
+int daytona_stack_connect_fast(struct daytona_stack *stack, struct daytona_instant now,
+                               struct daytona_socket_id id, const struct daytona_address *local,
+                               const struct daytona_endpoint *remote);
+
+/** TCP_FASTOPEN_KEY of a listener (to be): 16 bytes, or 32 with the key that was used before.
+ *  Without one the stack has its own. -EINVAL another length, -ENOMEM. */
+int daytona_stack_set_fastopen_key(struct daytona_stack *stack, struct daytona_socket_id id,
+                                   struct daytona_span key);
+
+/** Copies what was set and returns its length, 0 nothing. */
+int daytona_stack_get_fastopen_key(struct daytona_stack *stack, struct daytona_socket_id id,
+                                   uint8_t out[32]);
+
 enum daytona_send_flag {
     DAYTONA_SEND_URGENT = 1 << 0, /**< the last byte is urgent (MSG_OOB) */
     DAYTONA_SEND_MORE = 1 << 1,   /**< more follows: hold back a partial segment (MSG_MORE) */
@@ -384,6 +402,7 @@ struct daytona_connection_info {
     /** Accurate ECN: payload bytes that came with ECT(0), with CE and with ECT(1); ours as the peer
      *  counts them, and the peer's. */
     uint32_t delivered_ecn_bytes[3], received_ecn_bytes[3];
+    bool syn_data_acked; /**< data went with the SYN and was taken (RFC 7413) */
     uint64_t last_data_sent_us, last_data_received_us; /**< ago */
     uint64_t last_ack_received_us; /**< ago; any acceptable segment, as each bears an ACK */
     uint64_t age_us;               /**< since the connection record was made */

@@ -65,9 +65,9 @@ static int connect_check(struct socket *socket, const struct daytona_address *lo
     return 0;
 }
 
-int daytona_stack_connect(struct daytona_stack *stack, struct daytona_instant now,
-                          struct daytona_socket_id id, const struct daytona_address *local,
-                          const struct daytona_endpoint *remote)
+static int connect_with(struct daytona_stack *stack, struct daytona_instant now,
+                        struct daytona_socket_id id, const struct daytona_address *local,
+                        const struct daytona_endpoint *remote, bool fast)
 {
     static const struct daytona_endpoint nobody;
     tcp_enter(&stack->tcp, now);
@@ -82,14 +82,27 @@ int daytona_stack_connect(struct daytona_stack *stack, struct daytona_instant no
         bool keep = !daytona_address_is_unspecified(&bound);
         error = entry_set_ends(socket, keep ? &bound : local, remote);
         if (error == 0)
-            error = tcp_open_active(socket);
-        if (error < 0)
+            error =
+                tcp_open_active(socket, fast || option_on(socket, DAYTONA_OPTION_FASTOPEN_CONNECT));
+        if (error < 0 && error != -EINPROGRESS)
             entry_set_ends(socket, &bound, &nobody);
-        else
-            error = -EINPROGRESS;
     }
     tcp_leave(&stack->tcp);
     return error;
+}
+
+int daytona_stack_connect(struct daytona_stack *stack, struct daytona_instant now,
+                          struct daytona_socket_id id, const struct daytona_address *local,
+                          const struct daytona_endpoint *remote)
+{
+    return connect_with(stack, now, id, local, remote, false);
+}
+
+int daytona_stack_connect_fast(struct daytona_stack *stack, struct daytona_instant now,
+                               struct daytona_socket_id id, const struct daytona_address *local,
+                               const struct daytona_endpoint *remote)
+{
+    return connect_with(stack, now, id, local, remote, true);
 }
 
 static void shut_writing(struct socket *socket)

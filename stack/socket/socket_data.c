@@ -13,7 +13,7 @@ static int send_check(struct socket *socket)
         return -ENOTCONN;
     if (socket->shut_write || connection->ended)
         return -EPIPE;
-    if (socket->state == DAYTONA_TCP_SYN_SENT || socket->state == DAYTONA_TCP_SYN_RECEIVED)
+    if (connection_opening(socket))
         return -EAGAIN;
     return 0;
 }

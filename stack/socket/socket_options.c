@@ -1,8 +1,10 @@
 /* Settings: bounds from the table, and what setting one does at once. */
 #include "stack/congestion/controllers.h"
 #include "stack/socket/socket.h"
+#include "stack/tcp/tcp_extras.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define SEGMENT_MIN 88 /* Linux TCP_MIN_MSS */
 #define ECN_BITS    3  /* of the type of service: the stack's own */
@@ -116,4 +118,33 @@ const char *daytona_stack_congestion_name(size_t index)
 {
     const struct daytona_congestion *table = congestion_at(index);
     return table == NULL ? NULL : table->name;
+}
+
+int daytona_stack_set_fastopen_key(struct daytona_stack *stack, struct daytona_socket_id id,
+                                   struct daytona_span key)
+{
+    struct socket *socket = socket_held(stack, id);
+    if (socket == NULL)
+        return -EBADF;
+    if (key.length != FASTOPEN_KEY_BYTES && key.length != 2 * FASTOPEN_KEY_BYTES)
+        return -EINVAL;
+    struct extras *extras = extras_of(socket);
+    if (extras == NULL)
+        return -ENOMEM;
+    memcpy(extras->fastopen_keys, key.data, key.length);
+    extras->fastopen_key_count = (uint8_t)(key.length / FASTOPEN_KEY_BYTES);
+    return 0;
+}
+
+int daytona_stack_get_fastopen_key(struct daytona_stack *stack, struct daytona_socket_id id,
+                                   uint8_t out[32])
+{
+    const struct socket *socket = socket_held(stack, id);
+    if (socket == NULL)
+        return -EBADF;
+    const struct extras *extras = socket->extras;
+    size_t length = extras == NULL ? 0 : (size_t)extras->fastopen_key_count * FASTOPEN_KEY_BYTES;
+    if (extras != NULL)
+        memcpy(out, extras->fastopen_keys, length);
+    return (int)length;
 }

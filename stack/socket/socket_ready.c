@@ -31,7 +31,7 @@ static unsigned connection_readiness(const struct socket *socket)
         ready |= DAYTONA_READY_IN | DAYTONA_READY_RDHUP;
     if (no_more_in && no_more_out)
         ready |= DAYTONA_READY_HUP;
-    if (socket->state == DAYTONA_TCP_SYN_SENT || socket->state == DAYTONA_TCP_SYN_RECEIVED)
+    if (!connection->ended && connection_opening(socket))
         return ready;
     if (readable(socket))
         ready |= DAYTONA_READY_IN;

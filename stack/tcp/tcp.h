@@ -46,6 +46,9 @@ enum timer_kind {
  *  after; to one that was forgotten a router says it again, at the price of a lost packet. */
 #define PATH_NEWS_MAX 16
 
+/** Servers whose Fast Open cookies are kept. */
+#define FASTOPEN_SERVERS_MAX 32
+
 /** Values of all options, shared by the sockets that have the same ones (tcp_settings.c). */
 struct settings {
     uint32_t holders; /**< sockets; and the stack, for its own */
@@ -88,6 +91,15 @@ struct tcp {
         struct daytona_instant since;
     } path_news[PATH_NEWS_MAX]; /**< path MTUs learnt from the network, a ring */
     uint32_t path_news_next;
+    struct fastopen_server {
+        struct daytona_address local, remote;
+        struct fastopen_cookie cookie; /**< of length 0: none yet */
+        uint16_t mss;                  /**< that the server told with it; 0: not said */
+        uint8_t losses;                /**< SYNs with the option that were not answered, in a row */
+        bool known;
+        struct daytona_instant lost_at;       /**< the last of them */
+    } fastopen_servers[FASTOPEN_SERVERS_MAX]; /**< RFC 7413 section 4.1.3, a ring */
+    uint32_t fastopen_server_next;
     struct challenges {
         uint32_t left;                /**< that may go out in this second */
         struct daytona_instant since; /**< its beginning */
@@ -101,6 +113,7 @@ struct listener {
     struct list embryos;  /**< SYN-RECEIVED with a connection, on the way to ESTABLISHED */
     struct list queue;    /**< established, oldest first */
     uint32_t request_count, queue_count, backlog;
+    uint32_t early_count;             /**< in the queue by Fast Open, not yet established */
     struct daytona_instant cookie_at; /**< when the last cookie was sent */
 };
 
@@ -140,6 +153,7 @@ struct socket {
     };
     struct settings *settings; /**< never NULL, shared */
     const int64_t *options;    /**< its values, by enum daytona_option */
+    struct extras *extras;     /**< NULL for nearly all (tcp_extras.h) */
 };
 
 /** Values of DAYTONA_OPTION_LOSS_DETECTION. */
@@ -313,6 +327,14 @@ enum urgent {
     URGENT_TAKEN,    /**< read with DAYTONA_RECEIVE_URGENT, the mark still stands */
 };
 
+/** Where a connection that uses TCP Fast Open stands (RFC 7413). */
+enum fastopen {
+    FASTOPEN_NONE,
+    FASTOPEN_DEFERRED, /**< SYN-SENT, but the SYN waits for data to go with it */
+    FASTOPEN_ASKING,   /**< SYN-SENT: the SYN has the option */
+    FASTOPEN_EARLY,    /**< SYN-RECEIVED: data flows already */
+};
+
 /** Per-connection counts, as in daytona_connection_info. */
 struct tally {
     uint64_t bytes_sent, bytes_acked, bytes_received, bytes_retransmitted;
@@ -335,6 +357,9 @@ struct connection {
     uint32_t timestamp_offset;
     uint16_t identification;               /**< of the next IP packet */
     uint16_t soft_error;                   /**< errno of the last ICMP error that did not end it */
+    uint16_t syn_data;                     /**< bytes sent with our SYN, until it is answered */
+    bool syn_data_acked;                   /**< Fast Open worked */
+    uint8_t fastopen;                      /**< enum fastopen */
     bool passive;                          /**< made by a listener */
     bool timestamps, sack, window_scaling; /**< offered, then agreed */
     bool ended; /**< CLOSED, what was received may be read; or TIME-WAIT goes on without it */
@@ -358,6 +383,14 @@ static inline uint32_t segment_length(const struct segment *segment)
 {
     return (uint32_t)segment->payload.length + ((segment->flags & TCP_SYN) != 0) +
            ((segment->flags & TCP_FIN) != 0);
+}
+
+/** The handshake is not so far that data may flow. */
+static inline bool connection_opening(const struct socket *socket)
+{
+    uint8_t fastopen = socket->connection->fastopen;
+    return (socket->state == DAYTONA_TCP_SYN_SENT && fastopen != FASTOPEN_DEFERRED) ||
+           (socket->state == DAYTONA_TCP_SYN_RECEIVED && fastopen != FASTOPEN_EARLY);
 }
 
 static inline bool option_on(const struct socket *socket, enum daytona_option option)

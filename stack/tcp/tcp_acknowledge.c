@@ -248,7 +248,9 @@ static bool acknowledge_syn(struct connection *connection, const struct segment 
                                      segment_length(segment));
         return false;
     }
-    if (connection->passive)
+    if (connection->fastopen == FASTOPEN_EARLY)
+        tcp_listen_caught_up(socket);
+    else if (connection->passive)
         tcp_listen_established(socket);
     tcp_window_take(connection, segment);
     tcp_establish(connection, segment);

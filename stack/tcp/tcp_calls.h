@@ -59,8 +59,9 @@ void tcp_observe_drop(struct tcp *tcp, enum daytona_verdict verdict, size_t byte
 
 /* ------------------------------------------------------------------ the user calls of RFC 9293 */
 
-/** Section 3.10.1 OPEN, active: both ends are set in socket->entry. 0, -EADDRINUSE, -ENOMEM. */
-int tcp_open_active(struct socket *socket);
+/** Section 3.10.1 OPEN, active: both ends are set in socket->entry. `fast`: data will follow, and
+ *  should go with the SYN. 0 the SYN waits for it, -EINPROGRESS, -EADDRINUSE, -ENOMEM. */
+int tcp_open_active(struct socket *socket, bool fast);
 
 /** Section 3.10.1 OPEN, passive. */
 void tcp_open_passive(struct socket *socket, uint32_t backlog);

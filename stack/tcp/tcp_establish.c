@@ -23,6 +23,13 @@ void tcp_set_congestion(struct connection *connection, const struct daytona_cong
     tcp_congestion_call(connection, CONGESTION_INIT, &sample);
 }
 
+void tcp_window_open(struct connection *connection)
+{
+    connection->controls.cwnd_bytes = first_window(connection);
+    connection->controls.ssthresh_bytes = UINT32_MAX;
+    tcp_set_congestion(connection, connection->socket->congestion);
+}
+
 void tcp_establish(struct connection *connection, const struct segment *segment)
 {
     struct socket *socket = connection->socket;
@@ -32,9 +39,9 @@ void tcp_establish(struct connection *connection, const struct segment *segment)
         send->rto_us = RTO_AFTER_LOSS_US;
     send->backoff = 0;
     send->syn_due = false;
-    connection->controls.cwnd_bytes = first_window(connection);
-    connection->controls.ssthresh_bytes = UINT32_MAX;
-    tcp_set_congestion(connection, socket->congestion);
+    if (connection->fastopen != FASTOPEN_EARLY)
+        tcp_window_open(connection);
+    connection->fastopen = FASTOPEN_NONE;
     tcp_state_set(socket, DAYTONA_TCP_ESTABLISHED, "SYN acknowledged");
     tcp_keepalive_restart(connection);
     socket_changed(socket, DAYTONA_READY_OUT);

@@ -2,6 +2,7 @@
  * What a listener's side of a handshake agrees on, and the connection that follows from it; the
  * same whether a request remembered it or a cookie brought it back.
  */
+#include "stack/tcp/tcp_extras.h"
 #include "stack/tcp/tcp_request.h"
 
 /* The window that a connection made of this would offer first, unscaled. */
@@ -140,14 +141,16 @@ static struct socket *child_new(struct socket *listener, const struct demux_entr
 }
 
 struct connection *handshake_child(struct socket *listener, const struct demux_entry *tuple,
-                                   const struct handshake *handshake, struct request *request)
+                                   const struct handshake *handshake, struct request *request,
+                                   const char *cause)
 {
     struct demux *demux = &listener->tcp->demux;
     struct socket *child = child_new(listener, tuple);
     if (child == NULL)
         return NULL;
     bool entered =
-        request != NULL || (socket_name(child) && demux_insert_tuple(demux, &child->entry) == 0);
+        extras_inherit(child, listener) &&
+        (request != NULL || (socket_name(child) && demux_insert_tuple(demux, &child->entry) == 0));
     if (!entered || demux_insert_port(demux, &child->entry) < 0 ||
         connection_new(child, handshake->path_mtu) == NULL) {
         socket_drop(child);
@@ -156,7 +159,7 @@ struct connection *handshake_child(struct socket *listener, const struct demux_e
     struct connection *connection = child->connection;
     connection_catch_up(connection, handshake);
     if (request == NULL) {
-        tcp_state_set(child, DAYTONA_TCP_SYN_RECEIVED, "SYN cookie");
+        tcp_state_set(child, DAYTONA_TCP_SYN_RECEIVED, cause);
     } else {
         handshake_time(connection, request);
         demux_replace_tuple(demux, &request->entry, &child->entry);

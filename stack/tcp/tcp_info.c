@@ -93,6 +93,7 @@ static void connection_info(const struct connection *connection,
     out->duplicate_acks_in = tally->duplicate_acks_in;
     out->out_of_order_in = tally->out_of_order_in;
     out->checksum_errors = tally->checksum_errors;
+    out->syn_data_acked = connection->syn_data_acked;
     out->last_data_sent_us = daytona_instant_since_us(now, connection->send.last_sent);
     out->last_data_received_us = daytona_instant_since_us(now, receive->last_data);
     out->last_ack_received_us = daytona_instant_since_us(now, receive->last_segment);

@@ -5,7 +5,7 @@
  * more than the backlog; a full one ignores SYNs and final ACKs.
  */
 #include "stack/base/tuple_hash.h"
-#include "stack/tcp/tcp_request.h"
+#include "stack/tcp/tcp_fastopen.h"
 
 bool tcp_listen_overflows(struct socket *listener)
 {
@@ -98,6 +98,10 @@ static enum daytona_verdict passive_open(struct socket *listener, const struct d
     handshake_agree(&handshake, listener, tuple, syn, isn, path_mtu_for(tcp, tuple, !cookie));
     if (cookie)
         return answer_with_cookie(listener, tuple, &handshake);
+    enum fastopen_answer fastopen = tcp_fastopen_judge(listener, tuple, syn);
+    if (fastopen == FASTOPEN_BELIEVED)
+        return tcp_fastopen_accept(listener, tuple, syn, &handshake);
+    handshake.gives_cookie = fastopen == FASTOPEN_GIVEN;
     if (request_new(listener, tuple, &handshake) == 0)
         return DAYTONA_VERDICT_ACCEPTED;
     return tcp->config.syn_cookies == DAYTONA_SYN_COOKIES_OFF
@@ -118,7 +122,7 @@ struct connection *tcp_listen_cookie(struct socket *listener, const struct demux
     if (tcp_listen_overflows(listener))
         return NULL;
     *verdict = DAYTONA_VERDICT_NO_MEMORY;
-    return handshake_child(listener, tuple, &handshake, NULL);
+    return handshake_child(listener, tuple, &handshake, NULL, "SYN cookie");
 }
 
 enum daytona_verdict tcp_listen_input(struct socket *listener, const struct demux_entry *tuple,
@@ -144,10 +148,18 @@ void tcp_listen_established(struct socket *child)
     socket_changed(child->parent, DAYTONA_READY_IN);
 }
 
+void tcp_listen_caught_up(struct socket *child)
+{
+    if (child->parent != NULL)
+        child->parent->listener.early_count--;
+}
+
 void tcp_listen_forget(struct socket *child)
 {
     if (child->parent == NULL)
         return;
+    if (child->connection != NULL && child->connection->fastopen == FASTOPEN_EARLY)
+        tcp_listen_caught_up(child);
     struct listener *queues = &child->parent->listener;
     list_remove(&child->sibling);
     queues->queue_count -= child->queued;

@@ -3,8 +3,8 @@
  * ring and take turns. In order: SYN, what is lost, new data and FIN, probes, bare ACKs.
  */
 #include "stack/tcp/tcp_calls.h"
+#include "stack/tcp/tcp_fastopen.h"
 #include "stack/tcp/tcp_loss.h"
-#include "stack/tcp/tcp_request.h"
 
 #include <assert.h>
 
@@ -247,6 +247,11 @@ static bool syn_segment(struct connection *connection, struct outgoing *what)
         return false;
     send->syn_due = false;
     *what = (struct outgoing){.seq = send->iss, .flags = TCP_SYN};
+    if (connection->fastopen == FASTOPEN_ASKING) {
+        struct fastopen_cookie cookie;
+        what->length = tcp_fastopen_syn(connection, &cookie);
+        connection->syn_data = (uint16_t)what->length;
+    }
     if (send->syn_tries == 0 && !send->timing && !send->timer.set) {
         send->timing = true;
         send->timed = send->iss;
@@ -278,7 +283,8 @@ bool tcp_output_next(struct connection *connection, struct daytona_packet_out *o
     if (tells_of_gap(connection) || tcp_ecn_reflects(connection))
         any = false;
     else if (!tcp_state_synchronized(state))
-        any = syn_segment(connection, &what);
+        any = syn_segment(connection, &what) ||
+              (connection->fastopen == FASTOPEN_EARLY && data_segment(connection, &what));
     else
         any = data_segment(connection, &what) || probe_segment(connection, &what);
     bool acknowledge = connection->receive.acks_owed > 0 && state != DAYTONA_TCP_SYN_SENT;

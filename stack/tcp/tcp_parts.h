@@ -129,6 +129,9 @@ struct socket *tcp_listener_find(const struct tcp *tcp, const struct daytona_end
 /** A child has reached ESTABLISHED: moves it to the accept queue. */
 void tcp_listen_established(struct socket *child);
 
+/** One that Fast Open put there before is established now. */
+void tcp_listen_caught_up(struct socket *child);
+
 /** As in Linux one more than the backlog fits into the accept queue. Counted when it is full. */
 bool tcp_listen_overflows(struct socket *listener);
 
@@ -155,6 +158,9 @@ bool tcp_step_text(struct connection *connection, struct segment *segment,
                    enum daytona_verdict *verdict);
 bool tcp_step_fin(struct connection *connection, struct segment *segment,
                   enum daytona_verdict *verdict);
+
+/** The first congestion window. tcp_establish.c */
+void tcp_window_open(struct connection *connection);
 
 /** Becomes ESTABLISHED: windows, congestion control, timers, readiness. tcp_establish.c */
 void tcp_establish(struct connection *connection, const struct segment *segment);

@@ -13,7 +13,8 @@
 static bool text_welcome(enum daytona_tcp_state state)
 {
     return state == DAYTONA_TCP_ESTABLISHED || state == DAYTONA_TCP_FIN_WAIT_1 ||
-           state == DAYTONA_TCP_FIN_WAIT_2;
+           state == DAYTONA_TCP_FIN_WAIT_2 ||
+           state == DAYTONA_TCP_SYN_RECEIVED; /* what a SYN brought by Fast Open */
 }
 
 /* The mark moves on while the reader stands at the old one: the old byte, which has been told

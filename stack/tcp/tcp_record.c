@@ -3,6 +3,7 @@
  * the lists of what is dead until the call in progress is over.
  */
 #include "stack/tcp/tcp_calls.h"
+#include "stack/tcp/tcp_extras.h"
 #include "stack/tcp/tcp_parts.h"
 #include "stack/tcp/tcp_request.h"
 
@@ -405,6 +406,7 @@ void tcp_leave(struct tcp *tcp)
         struct socket *socket = OWNER_OF(node, struct socket, changed);
         list_remove(node);
         settings_release(socket);
+        extras_release(socket);
         memory_return(tcp->memory, socket);
     }
 }

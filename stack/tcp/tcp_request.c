@@ -2,7 +2,7 @@
  * SYN-RECEIVED of a listener's side, without a connection: the SYN-ACK and its repetitions, and
  * the steps of RFC 9293 section 3.10.7.4 until the ACK that makes a connection.
  */
-#include "stack/tcp/tcp_request.h"
+#include "stack/tcp/tcp_fastopen.h"
 
 #include <errno.h>
 
@@ -167,6 +167,9 @@ bool tcp_request_output(struct tcp *tcp, struct daytona_packet_out *out)
                                                  tcp_timestamp(tcp, handshake->timestamp_offset));
     if (handshake->ecn == DAYTONA_ECN_MODE_ACCURATE && request->repeated == 0)
         tcp_accecn_begin_option(&header);
+    header.has_fastopen = handshake->gives_cookie;
+    if (handshake->gives_cookie)
+        header.fastopen = tcp_fastopen_cookie(request->listener, &request->entry);
     tcp_bare_output(request->listener, &request->entry, &header, out);
     return true;
 }
@@ -292,5 +295,5 @@ struct connection *tcp_request_input(struct request *request, const struct segme
         return NULL;
     }
     *verdict = DAYTONA_VERDICT_NO_MEMORY;
-    return handshake_child(listener, &request->entry, &request->handshake, request);
+    return handshake_child(listener, &request->entry, &request->handshake, request, NULL);
 }

@@ -21,6 +21,7 @@ struct handshake {
     uint8_t ecn;                    /**< enum daytona_ecn_mode that is agreed to */
     uint8_t syn_ecn;                /**< enum ip_ecn that the SYN came with */
     bool timestamps, sack, scaling; /**< both ends have them */
+    bool gives_cookie;              /**< the SYN-ACK brings one for TCP Fast Open */
 };
 
 /** A half-open connection, in the tuple table and among its listener's requests. */
@@ -55,9 +56,10 @@ struct tcp_header handshake_syn_ack(const struct handshake *handshake,
                                     const struct demux_entry *tuple, uint32_t timestamp);
 
 /** A listener's child in SYN-RECEIVED; NULL: no memory. It takes over `request`, which may be
- *  NULL (a cookie's), with its id and its place in the tables. */
+ *  NULL, with its id and its place in the tables; else `cause` is why there is one. */
 struct connection *handshake_child(struct socket *listener, const struct demux_entry *tuple,
-                                   const struct handshake *handshake, struct request *request);
+                                   const struct handshake *handshake, struct request *request,
+                                   const char *cause);
 
 /* ------------------------------------------------------------------ tcp_request.c */
 

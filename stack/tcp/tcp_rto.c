@@ -4,6 +4,7 @@
  * doublings from 200 ms take (net.ipv4.tcp_retries2). Zero-window probes back off alike.
  */
 #include "stack/tcp/tcp_calls.h"
+#include "stack/tcp/tcp_fastopen.h"
 #include "stack/tcp/tcp_loss.h"
 
 #include <errno.h>
@@ -150,6 +151,7 @@ static void handshake_fired(struct connection *connection)
     }
     observe_timeout(connection, send->syn_tries + 1u, "SYN");
     send->syn_tries++;
+    tcp_fastopen_timed_out(connection);
     send->syn_due = true;
     send->timing = false;
     back_off(connection);

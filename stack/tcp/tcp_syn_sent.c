@@ -1,4 +1,5 @@
 /* SYN-SENT: RFC 9293 section 3.10.7.3. */
+#include "stack/tcp/tcp_fastopen.h"
 #include "stack/tcp/tcp_parts.h"
 
 #include <errno.h>
@@ -46,7 +47,8 @@ enum daytona_verdict tcp_syn_sent_input(struct connection *connection, struct se
     uint8_t flags = segment->flags;
     bool acknowledged = (flags & TCP_ACK) != 0;
     /* First, the ACK bit. */
-    if (acknowledged && (segment->ack <= send->iss || segment->ack > send->nxt))
+    if (acknowledged &&
+        (segment->ack <= send->iss || segment->ack > send->nxt + connection->syn_data))
         return (flags & TCP_RST) != 0
                    ? DAYTONA_VERDICT_UNACCEPTABLE
                    : tcp_reset_unknown(connection->tcp, &connection->socket->entry,
@@ -64,6 +66,7 @@ enum daytona_verdict tcp_syn_sent_input(struct connection *connection, struct se
         return open_crossed(connection, segment);
 
     tcp_ecn_answered(connection, segment);
+    tcp_fastopen_answered(connection, segment);
     tcp_window_take(connection, segment);
     tcp_establish(connection, segment);
     acknowledge_syn_ack(connection);

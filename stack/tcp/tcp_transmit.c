@@ -1,4 +1,5 @@
 /* Writes a connection's packet: headers from its state, payload borrowed from the send buffer. */
+#include "stack/tcp/tcp_fastopen.h"
 #include "stack/tcp/tcp_parts.h"
 #include "stack/wire/ipv4.h"
 
@@ -12,6 +13,9 @@ static void fill_syn_options(const struct connection *connection, struct tcp_hea
     header->has_sack_permitted = connection->sack;
     header->has_window_scale = connection->window_scaling;
     header->window_scale = connection->receive.window_scale;
+    header->has_fastopen = connection->fastopen == FASTOPEN_ASKING;
+    if (header->has_fastopen)
+        tcp_fastopen_syn(connection, &header->fastopen);
 }
 
 /* RFC 9293 section 3.8.5: the pointer as BSD and Linux have it, one past the urgent byte. */
@@ -104,16 +108,17 @@ void tcp_transmit(struct connection *connection, const struct outgoing *what,
                   struct daytona_packet_out *out)
 {
     uint32_t mss = connection->send.mss;
-    bool super = what->length > mss && !what->probe;
+    bool super = what->length > mss && !what->probe && (what->flags & TCP_SYN) == 0;
     unsigned segments = super ? (what->length + mss - 1) / mss : 1;
     enum ip_ecn ecn;
     struct tcp_header header = header_for(connection, what, &ecn);
     uint8_t *tcp_bytes = out->header + IPV4_HEADER_MIN;
     size_t header_length = tcp_header_emit(&header, tcp_bytes);
 
+    uint64_t first = what->seq + ((what->flags & TCP_SYN) != 0);
     out->span_count = 0;
     if (what->length > 0)
-        out->span_count = (uint16_t)pages_borrow(&connection->send.pages, what->seq, what->length,
+        out->span_count = (uint16_t)pages_borrow(&connection->send.pages, first, what->length,
                                                  out->spans, DAYTONA_PACKET_SPANS_MAX);
     out->payload_length = what->length;
     out->segment_bytes = super ? (uint16_t)mss : 0;

@@ -1,5 +1,6 @@
 /* The user calls of RFC 9293 section 3.10.1 to 3.10.5, as far as they touch the state machine. */
 #include "stack/tcp/tcp_calls.h"
+#include "stack/tcp/tcp_fastopen.h"
 #include "stack/tcp/tcp_parts.h"
 
 #include <errno.h>
@@ -24,7 +25,7 @@ static int tuple_claim(struct socket *socket, struct seq *iss)
     return demux_insert_tuple(&tcp->demux, &socket->entry);
 }
 
-int tcp_open_active(struct socket *socket)
+int tcp_open_active(struct socket *socket, bool fast)
 {
     struct tcp *tcp = socket->tcp;
     struct seq iss;
@@ -38,16 +39,21 @@ int tcp_open_active(struct socket *socket)
     }
     connection_set_iss(connection, iss);
     tcp_options_offer(connection);
-    connection->send.syn_due = true;
+    bool waits = fast && tcp_fastopen_begin(connection);
+    connection->send.syn_due = !waits;
     tcp_state_set(socket, DAYTONA_TCP_SYN_SENT, "connect");
     tcp->counters.active_opens++;
     tcp_output_want(connection);
-    return 0;
+    return waits ? 0 : -EINPROGRESS;
 }
 
 void tcp_send_queued(struct connection *connection, bool more, bool urgent)
 {
     struct sender *send = &connection->send;
+    if (connection->fastopen == FASTOPEN_DEFERRED) {
+        connection->fastopen = FASTOPEN_ASKING;
+        send->syn_due = true;
+    }
     send->more = more;
     if (!more)
         send->pushed = send->pages.end;

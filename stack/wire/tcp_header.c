@@ -40,6 +40,8 @@ enum {
     OPTION_SACK = 5,
     OPTION_TIMESTAMPS = 8,
     OPTION_USER_TIMEOUT = 28, /* RFC 5482 section 3 */
+    OPTION_FASTOPEN = 34,     /* RFC 7413 section 4.1.1 */
+    OPTION_EXPERIMENT = 254,  /* RFC 6994; Fast Open's number follows */
 };
 enum {
     LENGTH_MSS = 4,
@@ -48,7 +50,20 @@ enum {
     LENGTH_SACK_BASE = 2,
     LENGTH_SACK_BLOCK = 8,
     LENGTH_TIMESTAMPS = 10,
+    LENGTH_FASTOPEN = 2, /* and the cookie */
+    LENGTH_FASTOPEN_EXPERIMENT = 4,
 };
+
+#define FASTOPEN_EXPERIMENT 0xf989u /* RFC 7413 section 8.1: before it had a kind of its own */
+
+static void parse_fastopen(const uint8_t *cookie, size_t length, struct tcp_header *out)
+{
+    if (length > FASTOPEN_COOKIE_MAX)
+        return;
+    out->has_fastopen = true;
+    out->fastopen.length = (uint8_t)length;
+    memcpy(out->fastopen.bytes, cookie, length);
+}
 
 /* The options that only a SYN may carry (RFC 7323 section 2.2, RFC 2018 section 2, RFC 9293
  * section 3.7.1); on any other segment they say nothing. */
@@ -61,6 +76,11 @@ static void parse_syn_option(uint8_t kind, const uint8_t *at, size_t length, str
         out->window_scale = at[2];
     } else if (kind == OPTION_SACK_PERMITTED && length == LENGTH_SACK_PERMITTED) {
         out->has_sack_permitted = true;
+    } else if (kind == OPTION_FASTOPEN) {
+        parse_fastopen(at + LENGTH_FASTOPEN, length - LENGTH_FASTOPEN, out);
+    } else if (kind == OPTION_EXPERIMENT && length >= LENGTH_FASTOPEN_EXPERIMENT &&
+               load_16(at + 2) == FASTOPEN_EXPERIMENT) {
+        parse_fastopen(at + LENGTH_FASTOPEN_EXPERIMENT, length - LENGTH_FASTOPEN_EXPERIMENT, out);
     }
 }
 
@@ -159,8 +179,8 @@ static size_t sack_blocks_that_fit(const struct tcp_header *header)
     return header->sack_count < room ? header->sack_count : room;
 }
 
-/* Up to the AccECN option, which takes what is left. */
-static size_t length_before_accecn(const struct tcp_header *header)
+/* Up to Fast Open's option. */
+static size_t length_before_fastopen(const struct tcp_header *header)
 {
     size_t length = TCP_HEADER_MIN;
     /* Each with the NOPs that keep it on a multiple of four. Without timestamps to share a
@@ -176,6 +196,21 @@ static size_t length_before_accecn(const struct tcp_header *header)
         length += 4 + LENGTH_SACK_BLOCK * sack_blocks_that_fit(header);
     }
     return length;
+}
+
+/* Fast Open's option with its padding; 0 when it does not fit behind the others. */
+static size_t fastopen_length(const struct tcp_header *header)
+{
+    if (!header->has_fastopen || (header->flags & TCP_SYN) == 0)
+        return 0;
+    size_t wanted = ((size_t)LENGTH_FASTOPEN + header->fastopen.length + 3) / 4 * 4;
+    return length_before_fastopen(header) + wanted <= TCP_HEADER_MAX ? wanted : 0;
+}
+
+/* Up to the AccECN option, which takes what is left. */
+static size_t length_before_accecn(const struct tcp_header *header)
+{
+    return length_before_fastopen(header) + fastopen_length(header);
 }
 
 size_t tcp_header_length(const struct tcp_header *header)
@@ -234,6 +269,17 @@ static void put_other_options(uint8_t *at, const struct tcp_header *header)
     }
 }
 
+/* In the `padded` bytes that end at `end`. */
+static void put_fastopen(uint8_t *end, size_t padded, const struct tcp_header *header)
+{
+    uint8_t *at = end - padded;
+    size_t cookie = header->fastopen.length;
+    memset(at, OPTION_NOP, padded);
+    at[0] = OPTION_FASTOPEN;
+    at[1] = (uint8_t)(LENGTH_FASTOPEN + cookie);
+    memcpy(at + LENGTH_FASTOPEN, header->fastopen.bytes, cookie);
+}
+
 size_t tcp_header_emit(struct tcp_header *header, uint8_t out[TCP_HEADER_MAX])
 {
     header->header_length = (uint8_t)tcp_header_length(header);
@@ -252,9 +298,11 @@ size_t tcp_header_emit(struct tcp_header *header, uint8_t out[TCP_HEADER_MAX])
         put_syn_options(out + TCP_HEADER_MIN, header);
     else
         put_other_options(out + TCP_HEADER_MIN, header);
-    size_t before = length_before_accecn(header);
+    size_t before = length_before_accecn(header), fastopen = fastopen_length(header);
+    if (fastopen > 0)
+        put_fastopen(out + before, fastopen, header);
     if (header->has_user_timeout)
-        put_bytes(out + before - TCP_USER_TIMEOUT_LENGTH,
+        put_bytes(out + before - fastopen - TCP_USER_TIMEOUT_LENGTH,
                   (const uint8_t[4]){OPTION_USER_TIMEOUT, TCP_USER_TIMEOUT_LENGTH,
                                      (uint8_t)(header->user_timeout >> 8),
                                      (uint8_t)header->user_timeout});

@@ -39,6 +39,13 @@ struct tcp_sack_block {
     struct seq left, right; /**< right is one past the block (RFC 2018 section 3) */
 };
 
+#define FASTOPEN_COOKIE_MAX 16 /* RFC 7413 section 4.1.1 */
+
+struct fastopen_cookie {
+    uint8_t length; /**< 0: none yet, one is asked for */
+    uint8_t bytes[FASTOPEN_COOKIE_MAX];
+};
+
 struct tcp_header {
     uint16_t source_port, destination_port;
     struct seq seq, ack;
@@ -56,6 +63,8 @@ struct tcp_header {
     uint32_t timestamp_value, timestamp_echo;
     struct tcp_sack_block sacks[TCP_SACK_BLOCKS_MAX];
     struct tcp_accecn accecn;
+    bool has_fastopen; /**< RFC 7413; only on a SYN */
+    struct fastopen_cookie fastopen;
 };
 
 /** Reads a header and options. 0; -EBADMSG data offset out of bounds. A malformed option ends
@@ -69,8 +78,9 @@ int tcp_header_parse_quoted(struct daytona_span quoted, struct tcp_header *out);
 /**
  * Writes the header with a zero checksum field and returns its length (a multiple of 4).
  * SYN: mss, sackOK, TS, nop, wscale (without TS: mss, nop, nop, sackOK, nop, wscale). Other
- * segments: nop, nop, TS, nop, nop, SACK. Then the user timeout, the AccECN option last. Sets
- * header->header_length. SACK blocks and then AccECN counters that do not fit are left out.
+ * segments: nop, nop, TS, nop, nop, SACK. Then the user timeout and Fast Open's cookie, the AccECN
+ * option last. Sets header->header_length. SACK blocks, the cookie and then AccECN counters that do
+ * not fit are left out.
  */
 size_t tcp_header_emit(struct tcp_header *header, uint8_t out[TCP_HEADER_MAX]);
 
