@@ -148,9 +148,13 @@ static void draw_switches(struct sim_random *random, int64_t *options)
 #undef OPTION
     };
     static const bool left_out[DAYTONA_OPTION_COUNT] = {
-        [DAYTONA_OPTION_AT_MARK] = true,    [DAYTONA_OPTION_URGENT_INLINE] = true,
-        [DAYTONA_OPTION_CORK] = true,       [DAYTONA_OPTION_NO_DELAY] = true,
-        [DAYTONA_OPTION_KEEP_ALIVE] = true, [DAYTONA_OPTION_THIN_LINEAR] = true,
+        [DAYTONA_OPTION_AT_MARK] = true,
+        [DAYTONA_OPTION_URGENT_INLINE] = true,
+        [DAYTONA_OPTION_CORK] = true,
+        [DAYTONA_OPTION_NO_DELAY] = true,
+        [DAYTONA_OPTION_KEEP_ALIVE] = true,
+        [DAYTONA_OPTION_THIN_LINEAR] = true,
+        [DAYTONA_OPTION_FASTOPEN_CONNECT] = true, /* a client that only reads would never begin */
     };
     for (int option = 0; option < DAYTONA_OPTION_COUNT; option++)
         if (least[option] == 0 && most[option] == 1 && !left_out[option] &&
