@@ -256,6 +256,42 @@ static void options_in_any_order_and_alignment_are_read(void **state)
 }
 
 /* RFC 9293 section 3.1 (MUST-6): unknown options are ignored by their length. */
+/* RFC 7413 section 4.1.1 */
+static void a_fast_open_cookie_is_padded_behind_the_other_options(void **state)
+{
+    (void)state;
+    static const uint8_t expected[] = {2, 4, 5, 180, 34, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1};
+    struct tcp_header header = {.flags = TCP_SYN,
+                                .mss = 1460,
+                                .has_fastopen = true,
+                                .fastopen = {8, {1, 2, 3, 4, 5, 6, 7, 8}}};
+    uint8_t out[TCP_HEADER_MAX];
+    assert_int_equal(tcp_header_emit(&header, out), TCP_HEADER_MIN + sizeof expected);
+    assert_memory_equal(out + TCP_HEADER_MIN, expected, sizeof expected);
+    struct tcp_header back;
+    struct daytona_span payload;
+    assert_int_equal(tcp_header_parse(span(out, TCP_HEADER_MIN + sizeof expected), &back, &payload),
+                     0);
+    assert_true(back.has_fastopen);
+    assert_int_equal(back.fastopen.length, 8);
+    assert_memory_equal(back.fastopen.bytes, header.fastopen.bytes, 8);
+}
+
+/* RFC 7413 section 8.1 */
+static void fast_open_is_understood_under_its_experimental_number_too(void **state)
+{
+    (void)state;
+    uint8_t segment[TCP_HEADER_MIN + 8] = {[12] = 7 << 4, [13] = TCP_SYN};
+    static const uint8_t option[8] = {254, 8, 0xf9, 0x89, 9, 8, 7, 6};
+    memcpy(segment + TCP_HEADER_MIN, option, sizeof option);
+    struct tcp_header header;
+    struct daytona_span payload;
+    assert_int_equal(tcp_header_parse(span(segment, sizeof segment), &header, &payload), 0);
+    assert_true(header.has_fastopen);
+    assert_int_equal(header.fastopen.length, 4);
+    assert_int_equal(header.fastopen.bytes[3], 6);
+}
+
 static void unknown_options_are_skipped(void **state)
 {
     (void)state;
@@ -526,6 +562,8 @@ int main(void)
         cmocka_unit_test(what_is_emitted_is_parsed_back),
         cmocka_unit_test(an_impossible_data_offset_is_malformed),
         cmocka_unit_test(options_in_any_order_and_alignment_are_read),
+        cmocka_unit_test(a_fast_open_cookie_is_padded_behind_the_other_options),
+        cmocka_unit_test(fast_open_is_understood_under_its_experimental_number_too),
         cmocka_unit_test(unknown_options_are_skipped),
         cmocka_unit_test(the_end_option_ends_the_list),
         cmocka_unit_test(a_malformed_option_ends_the_list_and_keeps_what_stood_before),
