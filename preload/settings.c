@@ -147,6 +147,18 @@ static int read_COOKIES(const char *value, enum daytona_syn_cookies *out, struct
     return 0;
 }
 
+/* "one of cubic, reno, ..." */
+static const char *controllers_expected(void)
+{
+    static char list[128];
+    struct text text = text_begin(list, sizeof list);
+    text_add(&text, "one of");
+    const char *name;
+    for (size_t i = 0; (name = daytona_stack_congestion_name(i)) != NULL; i++)
+        text_add_format(&text, "%s %s", i == 0 ? "" : ",", name);
+    return list;
+}
+
 static int read_CONTROLLER(const char *value, char (*out)[SETTINGS_NAME_MAX],
                            struct value_fault *fault)
 {
@@ -157,7 +169,7 @@ static int read_CONTROLLER(const char *value, char (*out)[SETTINGS_NAME_MAX],
             return 0;
         }
     }
-    return fail(fault, 0, "the name of a congestion controller, as in cubic or reno");
+    return fail(fault, 0, controllers_expected());
 }
 
 static int read_ECN_POLICY(const char *value, char (*out)[SETTINGS_NAME_MAX],

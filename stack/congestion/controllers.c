@@ -3,8 +3,7 @@
 #include <string.h>
 
 static const struct daytona_congestion *const controllers[] = {
-    &congestion_cubic,
-    &congestion_reno,
+    &congestion_cubic, &congestion_reno, &congestion_bbr, &congestion_dctcp, &congestion_vegas,
 };
 
 const struct daytona_congestion *congestion_at(size_t index)

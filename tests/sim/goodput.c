@@ -87,18 +87,18 @@ static int print_reorderings(const char *controller)
 
 int sim_goodput_print(void)
 {
-    static const char *const controllers[] = {"reno", "cubic"};
+    const char *name;
     int result = 0;
     printf(
         "Goodput of one bulk transfer in percent of a line of 10 Mbit/s, round trip 40 ms.\n"
         "The headers of full segments cost 3.5 percent.\n\n"
         "Random loss, and the queue in front of the line in percent of the pipe's 50,000 bytes:\n"
         "        queue      10 %%      25 %%      50 %%     100 %%     400 %%\n");
-    for (size_t i = 0; i < COUNT_OF(controllers); i++)
-        result |= print_losses(controllers[i]);
+    for (size_t i = 0; (name = daytona_stack_congestion_name(i)) != NULL; i++)
+        result |= print_losses(name);
     printf("\nA share of the packets comes late, by up to:\n"
            "                   1 ms      2 ms      5 ms     10 ms     20 ms\n");
-    for (size_t i = 0; i < COUNT_OF(controllers); i++)
-        result |= print_reorderings(controllers[i]);
+    for (size_t i = 0; (name = daytona_stack_congestion_name(i)) != NULL; i++)
+        result |= print_reorderings(name);
     return result;
 }

@@ -8,6 +8,8 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <daytona/stack.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct settings read;
@@ -182,12 +184,32 @@ static void unreadable_fallback_counts_as_fail(void **state)
     assert_int_equal(read.fallback, SETTINGS_FALLBACK_FAIL);
 }
 
-static void unknown_controller_is_refused(void **state)
+static void every_controller_is_accepted_and_told_of(void **state)
 {
     (void)state;
-    read_one("DAYTONA_CC=vegas");
+    const char *name, *text = NULL;
+    for (size_t i = 0; settings_row(i) != NULL; i++)
+        if (strcmp(settings_row(i)->name, "DAYTONA_CC") == 0)
+            text = settings_row(i)->text;
+    assert_non_null(text);
+    for (size_t i = 0; (name = daytona_stack_congestion_name(i)) != NULL; i++) {
+        char variable[64];
+        snprintf(variable, sizeof variable, "DAYTONA_CC=%s", name);
+        read_one(variable);
+        assert_false(read.fault);
+        assert_string_equal(read.congestion, name);
+        assert_non_null(strstr(text, name));
+    }
+}
+
+static void unknown_controller_is_refused_with_a_list_of_those_there_are(void **state)
+{
+    (void)state;
+    read_one("DAYTONA_CC=westwood");
     assert_true(read.fault);
-    assert_non_null(strstr(messages.messages[0].line, "congestion controller"));
+    const char *name;
+    for (size_t i = 0; (name = daytona_stack_congestion_name(i)) != NULL; i++)
+        assert_non_null(strstr(messages.messages[0].line, name));
 }
 
 static void sizes_have_units_and_bounds(void **state)
@@ -271,7 +293,8 @@ int main(void)
         cmocka_unit_test(first_of_two_equal_names_counts),
         cmocka_unit_test(empty_value_is_as_good_as_none),
         cmocka_unit_test(unreadable_fallback_counts_as_fail),
-        cmocka_unit_test(unknown_controller_is_refused),
+        cmocka_unit_test(every_controller_is_accepted_and_told_of),
+        cmocka_unit_test(unknown_controller_is_refused_with_a_list_of_those_there_are),
         cmocka_unit_test(sizes_have_units_and_bounds),
         cmocka_unit_test(long_value_is_shown_around_its_fault),
         cmocka_unit_test(ipv6_rule_is_read_and_warned_of),
