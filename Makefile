@@ -127,12 +127,16 @@ check: packages-check ## everything CI runs: root, under 15 minutes on two cores
 	SEEDS=$(SEEDS) $(RUN) -j 2 tests/checks/sanitize.sh $(STATIC_CHECKS:%=tests/checks/%.sh) \
 	    tests/checks/unit.sh tests/checks/sim.sh -- tests/checks/conformance.sh $(cases)
 
-check-long: packages-check ## check with full sizes: longer transfers, 100,000 seeds, ten minutes of fuzzing; about an hour
+check-long: packages-check ## check with full sizes: longer transfers, 100,000 seeds, ten minutes of fuzzing, all of interop-matrix; two hours
 	LONG=1 SEEDS=100000 SANITIZE_TIME=600 $(MAKE) --no-print-directory check
 
 interop: packages-check ## real programs in network namespaces: root; CASE='curl redis' picks some
 	-$(MAKE) --no-print-directory -k all interop-programs
 	$(RUN) -- $(cases)
+
+interop-matrix: packages-check ## goodput beside the kernel's, 54 cells of loss, delay, controller, direction: root, half an hour
+	-$(MAKE) --no-print-directory -k all interop-programs
+	B=$(B) tests/interop/matrix.sh full
 
 sim: $(SIMULATOR) ## simulations: SEED=n one, with its packets recorded; SEEDS=n the first n, on all processors
 	$(if $(filter-out default file,$(origin SEEDS)),$(B)/daytona-sim --jobs 0 --seeds 1-$(SEEDS),$(B)/daytona-sim --seed $(SEED))
@@ -253,5 +257,5 @@ $(INTEROPS): $(B)/%: $(B)/%.o
 -include $(patsubst %.c,$(B)/%.d,$(ALL_SOURCES))
 
 .PHONY: all library tools test-programs fuzz-programs interop-programs help clean test check check-long \
-        interop sim sim-report scenario fuzz conformance cov demo packages-check docs format install
+        interop interop-matrix sim sim-report scenario fuzz conformance bench-stack cov demo packages-check docs format install
 .SECONDARY:

@@ -56,10 +56,6 @@ goodput() {
         'BEGIN { printf "%.2f\n", n * 8 / 1e6 / (b - a) }'
 }
 
-median() {
-    sort -n "$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
-}
-
 serve() { # mode
     write_nginx_conf 80
     sed -i "s|root .*|&\n        client_max_body_size 0;\n        location = /up { dav_methods PUT; }|" "$WORK/nginx.conf"

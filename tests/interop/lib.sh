@@ -420,6 +420,29 @@ impaired() {
     sed -n "s/.*\"$1\": *\([0-9]*\).*/\1/p" "$WORK/router.log"
 }
 
+# bulk TCP CONTROLLER SECONDS DIRECTION: Mbit/s of data received by one iperf3 stream between the
+# client on TCP, which sends or receives as DIRECTION says, and the server on the kernel. 0 when it
+# fails; why is in $WORK/bulk.json.
+bulk() {
+    local reverse=() server port=5201
+    [ "$4" = send ] || reverse=(-R)
+    start_server "$port" iperf3 kernel -- iperf3 -s -1 >&2 || return
+    server=$started
+    SECONDS_MAX=$(($3 + 40)) on "$CLIENT" "$1" --connect "$port" -- \
+        iperf3 -c "$SERVER_IP" -t "$3" -C "$2" -J "${reverse[@]}" >"$WORK/bulk.json" 2>"$WORK/bulk.err"
+    wait_until 20 is_gone_or_waited "$server" || stop "$server" KILL >&2
+    "$python" -c 'import json, sys
+try:
+    print("%.3f" % (json.load(open(sys.argv[1]))["end"]["sum_received"]["bits_per_second"] / 1e6))
+except (KeyError, ValueError):
+    print(0)' "$WORK/bulk.json"
+}
+
+# median FILE: of numbers, one a line.
+median() {
+    sort -n "$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
+}
+
 # ---------------------------------------------------------------------- data
 
 # make_file PATH MEGABYTES: bytes that do not repeat and do not compress. Sets `sum`.

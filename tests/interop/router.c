@@ -68,14 +68,21 @@ struct held {
     uint32_t id;
 };
 
+/* Segments by ports and sequence number, the latest ones. */
+enum { NAMES_MAX = 64, NAME_BYTES = 8 };
+struct names {
+    unsigned next;
+    uint8_t bytes[NAMES_MAX][NAME_BYTES];
+};
+
 struct router {
     struct settings settings;
     struct counts counts;
     struct direction directions[DIRECTIONS];
     struct nfq_q_handle *queue;
-    int raw_socket;       /* sends second copies */
-    uint64_t first_ns;    /* when the first packet came */
-    uint8_t lost_name[8]; /* ports and number of the segment that was lost for its text */
+    int raw_socket;    /* sends second copies */
+    uint64_t first_ns; /* when the first packet came */
+    struct names lost; /* of the segments that were lost for their text */
     uint64_t order;
     struct held *heap;
     size_t held;
@@ -229,13 +236,15 @@ static void corrupt(struct router *router, uint32_t id, uint8_t *packet, size_t 
 static bool loses_text(struct router *router, const uint8_t *packet, size_t length)
 {
     const char *text = router->settings.text;
+    struct names *lost = &router->lost;
     if (text == NULL || length < IP_HEADER + 20 ||
         memmem(packet, length, text, strlen(text)) == NULL)
         return false;
-    const uint8_t *tcp = packet + (packet[0] & 15) * 4; /* ports, then the sequence number */
-    if (memcmp(tcp, router->lost_name, 8) == 0)
-        return false;
-    memcpy(router->lost_name, tcp, 8);
+    const uint8_t *name = packet + (packet[0] & 15) * 4; /* TCP's header begins with it */
+    for (unsigned i = 0; i < NAMES_MAX; i++)
+        if (memcmp(name, lost->bytes[i], NAME_BYTES) == 0)
+            return false;
+    memcpy(lost->bytes[lost->next++ % NAMES_MAX], name, NAME_BYTES);
     return true;
 }
 
