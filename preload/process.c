@@ -5,8 +5,8 @@
 #include "preload/file_record.h"
 #include "preload/linger.h"
 #include "preload/pump.h"
-#include "preload/tally.h"
 #include "preload/real.h"
+#include "preload/tally.h"
 
 #include <fcntl.h>
 #include <linux/futex.h>
