@@ -78,8 +78,10 @@ TEXT
 citations() {
     find include stack tests/unit tests/sim tests/conformance -name '*.[ch]' -o -name '*.script' -o -name '*.table' |
         LC_ALL=C sort | while read -r file; do
-        tr -s ' \n*#' ' ' <"$file" | grep -oE 'RFC [0-9]+ (section )?[0-9]+(\.[0-9]+)*' |
-            sed "s|RFC \([0-9]*\) \(section \)\{0,1\}\([0-9.]*\)|\1 \3 $file|"
+        tr -s ' \n*#' ' ' <"$file" |
+            grep -oE 'RFC [0-9]+ (sections? )?[0-9]+(\.[0-9]+)*((,| and| to) (section )?[0-9]+(\.[0-9]+)+)*' |
+            sed 's/sections*//g; s/,//g; s/ and / /g; s/ to / /g' |
+            awk -v file="$file" '{ for (i = 3; i <= NF; i++) print $2, $i, file }'
     done | sort -u
 }
 

@@ -92,7 +92,7 @@ static void reuse_port_listeners_share_the_connections(void **state)
     peer_stop(&peer);
 }
 
-/* RFC 6056 3.3 */
+/* RFC 6056 3.3.3 and 3.3.5 */
 static void proposed_ports_are_free_in_range_and_all_different(void **state)
 {
     (void)state;

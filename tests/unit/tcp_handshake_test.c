@@ -393,7 +393,7 @@ static void data_and_fin_on_a_syn_ack_are_taken(void **state)
     peer_stop(&peer);
 }
 
-/* RFC 6528 3 */
+/* RFC 6528 3, RFC 9293 section 3.4.1 */
 static void initial_sequence_numbers_grow_with_time_and_differ_between_tuples(void **state)
 {
     (void)state;
