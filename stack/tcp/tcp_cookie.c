@@ -2,7 +2,8 @@
  * SYN cookies: RFC 4987 section 3.6, laid out as in Linux. When there is no room for a request,
  * our initial sequence number says what is needed to do without:
  *
- *     ISN = hash(tuple) + peer's ISN + (minute << 24) + ((hash(tuple, minute) + mss) mod 2^24)
+ *     ISN = hash(tuple) + peer's ISN + (minute << 24) + ((hash(tuple, minute, peer's ISN) + mss) mod
+ *     2^24)
  *
  * where `mss` is an index into a table, and the lowest six bits of our timestamp say the rest. The
  * peer gives both back: the ISN in its ACK field, the timestamp in its echo.
@@ -34,12 +35,15 @@ static uint32_t minute_of(struct daytona_instant at)
     return (uint32_t)(at.ns / MINUTE_NS);
 }
 
-/* Each minute has its own, which nobody reckons from another's. */
-static uint32_t minute_hash(const struct tcp *tcp, const struct demux_entry *tuple, uint32_t minute)
+/* Each minute has its own, which nobody reckons from another's. So has each first number of the peer:
+ * where both streams have grown alike, as an echo's do, the difference of our numbers and the peer's
+ * is still that of the handshake, and an old segment must not pass for its last one. */
+static uint32_t minute_hash(const struct tcp *tcp, const struct demux_entry *tuple, uint32_t minute,
+                            struct seq irs)
 {
     uint64_t words[2] = {
         tuple_hash(tcp->config.secret, TUPLE_FOR_COOKIE_VALUE, &tuple->local, &tuple->remote),
-        minute,
+        (uint64_t)irs.value << 32 | minute,
     };
     return (uint32_t)siphash(tcp->config.secret, words, sizeof words);
 }
@@ -62,7 +66,7 @@ static struct seq cookie_make(const struct tcp *tcp, const struct demux_entry *t
                               const struct handshake *handshake)
 {
     uint32_t minute = minute_of(tcp->now);
-    uint32_t value = minute_hash(tcp, tuple, minute) + mss_index(handshake->peer_mss);
+    uint32_t value = minute_hash(tcp, tuple, minute, handshake->irs) + mss_index(handshake->peer_mss);
     return (struct seq){base_of(tcp, tuple, handshake->irs) + (minute << MINUTE_SHIFT) +
                         (value & VALUE_MASK)};
 }
@@ -76,7 +80,7 @@ static uint32_t cookie_open(const struct tcp *tcp, const struct demux_entry *tup
     uint32_t age = (minute - (rest >> MINUTE_SHIFT)) & 0xff;
     if (age >= AGE_MAX)
         return MSS_COUNT;
-    uint32_t index = (rest - minute_hash(tcp, tuple, minute - age)) & VALUE_MASK;
+    uint32_t index = (rest - minute_hash(tcp, tuple, minute - age, irs)) & VALUE_MASK;
     return index < MSS_COUNT ? index : MSS_COUNT;
 }
 

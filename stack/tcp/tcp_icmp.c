@@ -55,7 +55,9 @@ void tcp_path_mtu_take(struct connection *connection, uint32_t mtu)
     if (mtu >= old)
         return;
     /* One less than that, and tcp_transmit() leaves DF out. */
-    send->path_mtu = mtu < PATH_MTU_UNBROKEN ? PATH_MTU_UNBROKEN - 1 : mtu;
+    if (mtu < PATH_MTU_UNBROKEN)
+        mtu = old < PATH_MTU_UNBROKEN ? old : PATH_MTU_UNBROKEN - 1;
+    send->path_mtu = mtu;
     send->path_lowered_at = connection->tcp->now;
     tcp_mss_update(connection);
     observe(connection->tcp, connection->socket, DAYTONA_EVENT_PATH_MTU, old, send->path_mtu, NULL);

@@ -130,6 +130,11 @@ static struct sim_side *side_to_accept(struct sim_host *host, struct daytona_soc
     }
     if (last != NULL && !last->opened)
         return last;
+    if (last != NULL && sim_host_uses_cookies(host)) {
+        sim_log(world, "connection %u: a late copy", last->connection->number);
+        daytona_stack_abort(host->stack, world->now, id);
+        return NULL;
+    }
     sim_fail(world, "host %u accepts a connection that nobody made (port %u)", host->number,
              result == 0 ? remote.port : 0u);
     return NULL;

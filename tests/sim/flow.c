@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define ACK_DELAY_MAX_US 500000u
+#define COOKIE_MSS_MIN   216u                          /* no cookie says less */
 #define CLOCK_HALF_US    (24ull * 24 * 3600 * 1000000) /* 2^31 milliseconds are 24.9 days */
 
 /* What tells flows apart: host and port of the end with the lower number, then of the other. */
@@ -288,7 +289,9 @@ static void judge_window(const struct judgement *j)
         COMPLAIN(j, "%u bytes beyond the peer's window", beyond);
     bool super = j->world->scenario->offload;
     uint32_t options = j->segment->has_timestamps ? 12 : 0;
-    if (!super && length > 0 && length + options > j->theirs->mss)
+    bool cookie = sim_host_uses_cookies(&j->world->hosts[j->flow->hosts[j->end]]) &&
+                  length + options <= COOKIE_MSS_MIN;
+    if (!super && !cookie && length > 0 && length + options > j->theirs->mss)
         COMPLAIN(j, "%u bytes above the peer's MSS of %u", length, j->theirs->mss);
 }
 
@@ -415,6 +418,15 @@ static struct sim_flow *flow_of(struct sim_world *world, unsigned host,
     return flow != NULL ? flow : flow_new(world, &key);
 }
 
+/* A connection that a cookie made once more, of a copy of the ACK that had made one before. */
+static bool is_late_copy(const struct sim_world *world, const struct sim_flow *flow, unsigned end)
+{
+    if (flow->connection == NULL || !sim_host_uses_cookies(&world->hosts[flow->hosts[end]]))
+        return false;
+    const struct sim_side *side = side_of(flow, end);
+    return side->role == SIM_SERVER && side->opened && side->gone;
+}
+
 void sim_flow_sent(struct sim_world *world, unsigned host, struct sim_packet *packet)
 {
     struct sim_segment segment;
@@ -439,6 +451,8 @@ void sim_flow_sent(struct sim_world *world, unsigned host, struct sim_packet *pa
         judge_patience(world, flow, end);
         flow->directions[end].owed_since.ns = 0;
     }
+    if (is_late_copy(world, flow, end))
+        flow->reused = true;
     if (reset || flow->reused || !flow->directions[end].known)
         return;
     struct judgement judgement = {.world = world,

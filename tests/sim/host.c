@@ -79,6 +79,13 @@ void sim_host_release(struct sim_host *host)
     free(host->open);
 }
 
+bool sim_host_uses_cookies(const struct sim_host *host)
+{
+    const struct daytona_stack_config *config = &host->plan->config;
+    return config->syn_cookies == DAYTONA_SYN_COOKIES_ALWAYS ||
+           (config->syn_cookies == DAYTONA_SYN_COOKIES_AUTO && config->syn_queue_max != 0);
+}
+
 struct sim_side *sim_host_side(const struct sim_host *host, uint32_t index, uint32_t generation)
 {
     if (index >= SIM_SOCKETS_WATCHED || host->watches[index].generation != generation)

@@ -46,6 +46,11 @@ struct daytona_address sim_host_address(unsigned number);
 void sim_host_init(struct sim_host *host, struct sim_world *world, unsigned number);
 void sim_host_release(struct sim_host *host);
 
+/** Its listener may answer with SYN cookies (RFC 4987 section 3.6): the first text of a client that
+ *  comes before its ACK is refused, a late copy of that ACK makes a connection of its own, and the
+ *  segment size is only about what the client said. */
+bool sim_host_uses_cookies(const struct sim_host *host);
+
 /** The side whose socket it is; NULL when there is none. */
 struct sim_side *sim_host_side(const struct sim_host *host, uint32_t index, uint32_t generation);
 

@@ -67,6 +67,8 @@ static void follow_orphan(struct sim_host *host, const struct daytona_event *eve
 static void follow_timeout(struct sim_host *host, const struct daytona_event *event)
 {
     struct sim_watch *watch = &host->watches[event->socket_index];
+    if (watch->side != NULL && watch->side->plan->options[DAYTONA_OPTION_THIN_LINEAR] == 1)
+        return;
     uint64_t least = 2 * watch->rto_us < RTO_MAX_US ? 2 * watch->rto_us : RTO_MAX_US;
     if (event->b > 1 && event->b == watch->timeouts + 1u && event->a < least)
         sim_fail(host->world, "host %u socket %u: timeout after %llu us, then %llu", host->number,

@@ -1,4 +1,4 @@
-#include "tests/sim/scenario.h"
+#include "tests/sim/seed.h"
 #include <string.h>
 
 #define MILLION   1000000u
@@ -91,15 +91,6 @@ static void draw_offload(struct sim_random *random, struct sim_scenario *scenari
 
 /* ---------------------------------------------------------------- hosts */
 
-/* Any controller that the stack has: a new one is drawn from the day it is there. */
-static const char *draw_controller(struct sim_random *random)
-{
-    size_t count = 0;
-    while (daytona_stack_congestion_name(count) != NULL)
-        count++;
-    return daytona_stack_congestion_name((size_t)sim_random_between(random, 0, count - 1));
-}
-
 static uint32_t or_default(struct sim_random *random, uint32_t low, uint32_t high)
 {
     return sim_random_once_in(random, 2) ? 0 : (uint32_t)sim_random_skewed(random, low, high);
@@ -108,7 +99,7 @@ static uint32_t or_default(struct sim_random *random, uint32_t low, uint32_t hig
 static void draw_host(struct sim_random *random, struct sim_host_plan *host)
 {
     struct daytona_stack_config *config = &host->config;
-    config->congestion = sim_random_once_in(random, 3) ? NULL : draw_controller(random);
+    config->congestion = sim_random_once_in(random, 3) ? NULL : sim_seed_controller(random);
     config->receive_buffer_bytes = or_default(random, 2000, 1000000);
     config->receive_buffer_max = or_default(random, 131072, 6291456);
     if (config->receive_buffer_max < config->receive_buffer_bytes)
@@ -127,69 +118,16 @@ static void draw_host(struct sim_random *random, struct sim_host_plan *host)
     if (sim_random_once_in(random, 2))
         host->batch = (uint32_t)sim_random_between(random, 1, 16);
     host->backlog = (int)sim_random_skewed(random, 1, 128);
+    if (sim_random_once_in(random, 8))
+        config->syn_queue_max = (uint32_t)sim_random_skewed(random, 1, 16);
+    if (sim_random_once_in(random, 8))
+        config->syn_cookies = (enum daytona_syn_cookies)sim_random_between(
+            random, DAYTONA_SYN_COOKIES_OFF, DAYTONA_SYN_COOKIES_ALWAYS);
     if (sim_random_once_in(random, 6))
         host->accept_pause_us = (uint32_t)sim_random_skewed(random, 10, 2000000);
 }
 
 /* ---------------------------------------------------------------- applications */
-
-/* Options that are on or off; a new row of the table is drawn from the day it is there. Those
- * that are left out are read-only, or drawn with what else must be so. */
-static void draw_switches(struct sim_random *random, int64_t *options)
-{
-    static const int64_t least[] = {
-#define OPTION(name, minimum, maximum, description) [DAYTONA_OPTION_##name] = minimum,
-#include <daytona/options.def>
-#undef OPTION
-    };
-    static const int64_t most[] = {
-#define OPTION(name, minimum, maximum, description) [DAYTONA_OPTION_##name] = maximum,
-#include <daytona/options.def>
-#undef OPTION
-    };
-    static const bool left_out[DAYTONA_OPTION_COUNT] = {
-        [DAYTONA_OPTION_AT_MARK] = true,
-        [DAYTONA_OPTION_URGENT_INLINE] = true,
-        [DAYTONA_OPTION_CORK] = true,
-        [DAYTONA_OPTION_NO_DELAY] = true,
-        [DAYTONA_OPTION_KEEP_ALIVE] = true,
-        [DAYTONA_OPTION_THIN_LINEAR] = true,
-        [DAYTONA_OPTION_FASTOPEN_CONNECT] = true, /* a client that only reads would never begin */
-    };
-    for (int option = 0; option < DAYTONA_OPTION_COUNT; option++)
-        if (least[option] == 0 && most[option] == 1 && !left_out[option] &&
-            sim_random_once_in(random, 8))
-            options[option] = (int64_t)sim_random_between(random, 0, 1);
-}
-
-static void draw_options(struct sim_random *random, struct sim_side_plan *side)
-{
-    int64_t *options = side->options;
-    if (sim_random_once_in(random, 3))
-        options[DAYTONA_OPTION_NO_DELAY] = 1;
-    if (sim_random_once_in(random, 12))
-        options[DAYTONA_OPTION_CORK] = 1;
-    if (sim_random_once_in(random, 8)) {
-        options[DAYTONA_OPTION_KEEP_ALIVE] = 1;
-        options[DAYTONA_OPTION_KEEP_IDLE_US] = (int64_t)sim_random_between(random, 1, 20) * MILLION;
-        options[DAYTONA_OPTION_KEEP_INTERVAL_US] =
-            (int64_t)sim_random_between(random, 1, 20) * MILLION;
-    }
-    if (sim_random_once_in(random, 5))
-        options[DAYTONA_OPTION_RECEIVE_BUFFER] = (int64_t)sim_random_skewed(random, 1152, 262144);
-    if (sim_random_once_in(random, 5))
-        options[DAYTONA_OPTION_SEND_BUFFER] = (int64_t)sim_random_skewed(random, 2304, 262144);
-    if (sim_random_once_in(random, 10))
-        options[DAYTONA_OPTION_MAXIMUM_SEGMENT] = (int64_t)sim_random_between(random, 88, 1460);
-    if (sim_random_once_in(random, 16))
-        options[DAYTONA_OPTION_WINDOW_CLAMP] = (int64_t)sim_random_skewed(random, 1000, 65536);
-    if (sim_random_once_in(random, 40))
-        options[DAYTONA_OPTION_USER_TIMEOUT_US] =
-            (int64_t)sim_random_between(random, 1, 300) * MILLION;
-    if (sim_random_once_in(random, 6))
-        side->congestion = draw_controller(random);
-    draw_switches(random, options);
-}
 
 /* Sizes of calls are bounded from below so that a run takes some thousand calls, not a million. */
 static void draw_calls(struct sim_random *random, struct sim_side_plan *side, uint64_t reads)
@@ -278,7 +216,7 @@ static void draw_connection(struct sim_random *random, struct sim_scenario *scen
     draw_pace(random, plan, volume);
     bool urgent = sim_random_once_in(random, 16);
     for (unsigned role = 0; role < 2; role++) {
-        draw_options(random, &plan->sides[role]);
+        sim_seed_options(random, &plan->sides[role]);
         draw_calls(random, &plan->sides[role], plan->sides[1 - role].bytes);
         plan->sides[role].urgent = urgent;
         if (!urgent)
@@ -354,6 +292,8 @@ static void calm_down(struct sim_scenario *scenario)
         struct sim_host_plan *host = &scenario->hosts[i];
         host->late_us = host->accept_pause_us = 0;
         host->backlog = 128;
+        host->config.syn_queue_max = 0;
+        host->config.syn_cookies = DAYTONA_SYN_COOKIES_AUTO;
     }
     for (unsigned i = 0; i < scenario->link_count; i++) {
         struct sim_link_config *link = &scenario->links[i];
@@ -370,6 +310,7 @@ static void calm_down(struct sim_scenario *scenario)
         side->uses_more = false;
         side->options[DAYTONA_OPTION_CORK] = SIM_OPTION_UNSET;
         side->options[DAYTONA_OPTION_RECEIVE_LOW_WATER] = SIM_OPTION_UNSET;
+        side->options[DAYTONA_OPTION_MAXIMUM_PACING_RATE] = SIM_OPTION_UNSET;
     }
 }
 

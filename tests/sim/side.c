@@ -55,7 +55,8 @@ static bool may_give_up(const struct sim_side *side)
 {
     const struct sim_flow *flow = flow_of(side);
     const int64_t *options = side->plan->options;
-    if (flow == NULL || options[DAYTONA_OPTION_USER_TIMEOUT_US] > 0)
+    if (flow == NULL || options[DAYTONA_OPTION_USER_TIMEOUT_US] > 0 ||
+        peer_of(side)->plan->options[DAYTONA_OPTION_USER_TIMEOUT_US] > 0) /* it may have told us */
         return true;
     unsigned end = sim_flow_end(flow, side->host->number);
     struct daytona_instant now = world_of(side)->now;
@@ -83,6 +84,13 @@ static bool handshake_was_given_up(const struct sim_side *side)
     return !peer_of(side)->opened && (told || late);
 }
 
+/* Its text overtook the ACK that would have brought the cookie back. */
+static bool cookie_was_refused(const struct sim_side *side)
+{
+    return side->role == SIM_CLIENT && side->received == 0 &&
+           sim_host_uses_cookies(peer_of(side)->host);
+}
+
 static bool error_is_excused(const struct sim_side *side, int error)
 {
     if (world_of(side)->scenario->tight)
@@ -95,7 +103,7 @@ static bool error_is_excused(const struct sim_side *side, int error)
         return side->connection->plan->refused ||
                (side->connection->plan->crossing && peer_died(side)); /* RST in SYN-RECEIVED */
     return (error == ECONNRESET || error == EPIPE) &&
-           (peer_died(side) || handshake_was_given_up(side));
+           (peer_died(side) || handshake_was_given_up(side) || cookie_was_refused(side));
 }
 
 static void let_go(struct sim_side *side)
@@ -127,7 +135,7 @@ void sim_side_orphan_ended(struct sim_side *side, enum daytona_tcp_state from)
 {
     if (from == DAYTONA_TCP_TIME_WAIT || side->error != 0 || peer_died(side))
         return;
-    if (handshake_was_given_up(side)) {
+    if (handshake_was_given_up(side) || cookie_was_refused(side)) {
         side->error = ECONNRESET;
         return;
     }

@@ -300,6 +300,30 @@ static void changed_path_reaches_connections_there_are_and_will_be(void **state)
     peer_stop(&peer);
 }
 
+static void tell_narrow_path(void *context, const struct daytona_address *local,
+                             const struct daytona_address *remote, struct daytona_path *out)
+{
+    (void)context;
+    (void)local;
+    (void)remote;
+    out->mtu = 300;
+}
+
+/* Below 552 bytes the number is not believed, but the path has not become wider either. */
+static void smaller_path_is_never_a_wider_one(void **state)
+{
+    (void)state;
+    struct peer peer;
+    struct daytona_stack_config config = {.owns_every_port = true, .path = tell_narrow_path};
+    peer_start(&peer, &config);
+    peer_connects(&peer, &offer_all);
+    struct daytona_address remote = daytona_address_from_ipv4(PEER_ADDRESS);
+    assert_int_equal(our_info(&peer).path_mtu, 300);
+    daytona_stack_path_changed(peer.stack, peer.now, &remote, 200);
+    assert_int_equal(our_info(&peer).path_mtu, 300);
+    peer_stop(&peer);
+}
+
 /* RFC 9293 3.1: a wrong checksum is nobody's segment */
 static void damaged_segment_is_dropped_without_an_answer(void **state)
 {
@@ -348,6 +372,7 @@ int main(void)
         cmocka_unit_test(port_unreachable_refuses_a_connection_attempt),
         cmocka_unit_test(source_quench_is_ignored),
         cmocka_unit_test(changed_path_reaches_connections_there_are_and_will_be),
+        cmocka_unit_test(smaller_path_is_never_a_wider_one),
         cmocka_unit_test(damaged_segment_is_dropped_without_an_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -293,6 +293,17 @@ static void forged_cookie_is_answered_with_reset(void **state)
     peer_stop(&peer);
 }
 
+/* An echo's two streams grow alike: an old segment of theirs has the handshake's difference. */
+static void segment_whose_numbers_have_grown_alike_is_no_cookie(void **state)
+{
+    (void)state;
+    struct peer peer;
+    offer_cookie(&peer, &offer_all);
+    assert_int_equal(peer_say(&peer, TCP_ACK, 5001, 5001, NULL), DAYTONA_VERDICT_RESET_SENT);
+    assert_int_equal(peer_say(&peer, TCP_ACK, 0, 1, NULL), DAYTONA_VERDICT_RESET_SENT);
+    peer_stop(&peer);
+}
+
 /* Linux tcp_synq_no_recent_overflow */
 static void without_a_flood_no_ack_is_taken_for_a_cookie(void **state)
 {
@@ -357,6 +368,7 @@ int main(void)
         cmocka_unit_test(cookie_remembers_the_segment_size_rounded_down),
         cmocka_unit_test(cookie_is_good_for_a_minute_and_not_for_three),
         cmocka_unit_test(forged_cookie_is_answered_with_reset),
+        cmocka_unit_test(segment_whose_numbers_have_grown_alike_is_no_cookie),
         cmocka_unit_test(without_a_flood_no_ack_is_taken_for_a_cookie),
         cmocka_unit_test(cookies_for_all_keep_no_queue),
         cmocka_unit_test(cookie_that_meets_a_full_accept_queue_waits),
