@@ -29,6 +29,7 @@ struct sim_direction {
     uint32_t una;        /**< highest acknowledgement that has arrived from the peer */
     struct daytona_instant stalled_since; /**< una has not moved, although something is sent */
     uint32_t small_end;                   /**< end of the last partial segment of new data */
+    uint32_t send_mss;                    /**< what the stack said of itself by then */
     uint32_t acked;                       /**< highest acknowledgement that this side has sent */
     uint32_t promised;                    /**< highest right edge that this side has advertised */
     uint32_t timestamp;                   /**< last one sent */

@@ -196,9 +196,14 @@ static void check_nagle(struct sim_side *side, struct sim_direction *direction, 
     bool everything = end - 1 == side->sent; /* else the window is what cut it short */
     bool hasty = side->plan->options[DAYTONA_OPTION_NO_DELAY] == 1 || side->plan->urgent ||
                  side->shut || side->closed;
-    const struct sim_host *host = side->host;
-    if (host->narrowed || length % info->send_mss == 0)
-        return; /* what was a full segment may be partial by now */
+    /* What was a full segment may be partial by now, and the other way round. */
+    bool changed = direction->send_mss != info->send_mss;
+    direction->send_mss = info->send_mss;
+    if (changed)
+        direction->small_end = 0;
+    bool probe = length > info->send_mss && !side->host->world->scenario->offload;
+    if (side->host->narrowed || changed || probe || length % info->send_mss == 0)
+        return;
     if (everything && !hasty && direction->small_end > direction->una)
         sim_side_complain(side, "sends %u bytes with a small segment unacknowledged", length);
     direction->small_end = end;
