@@ -2,6 +2,7 @@
  * call_data.c - the calls that move data. Each is brought into the form of recvmsg or sendmsg.
  */
 #include "preload/bridge.h"
+#include "preload/decide.h"
 #include "preload/memory.h"
 #include "preload/result.h"
 #include "preload/wrappers.h"
@@ -266,14 +267,32 @@ ssize_t daytona_send(int descriptor, const void *data, size_t length, int flags)
     return result_finish(file, send_data(file, data, length, flags), before);
 }
 
+/* MSG_FASTOPEN on a socket that is nobody's yet: connects, so that what is sent then may go with
+ * the SYN. DECIDE_KERNEL, -errno, or 0 and the file. */
+static int connect_fast(int descriptor, const struct sockaddr *address, socklen_t length, int flags,
+                        struct file **file)
+{
+    if ((flags & MSG_FASTOPEN) == 0 || address == NULL)
+        return DECIDE_KERNEL;
+    int result = decide_connect_fast(descriptor, address, length);
+    *file = result == 0 ? file_get_direct(descriptor) : NULL;
+    return result == 0 && *file == NULL ? -EBADF : result;
+}
+
 /* A connected stream takes no notice of the address. */
 ssize_t daytona_sendto(int descriptor, const void *data, size_t length, int flags,
                        const struct sockaddr *address, socklen_t address_length)
 {
     int before = errno;
     struct file *file = file_get_direct(descriptor);
-    if (file == NULL)
-        return real.sendto(descriptor, data, length, flags, address, address_length);
+    if (file == NULL) {
+        int result = connect_fast(descriptor, address, address_length, flags, &file);
+        if (result < 0)
+            return result_give(result, before);
+        errno = before;
+        if (result == DECIDE_KERNEL)
+            return real.sendto(descriptor, data, length, flags, address, address_length);
+    }
     return result_finish(file, send_data(file, data, length, flags), before);
 }
 
@@ -314,6 +333,12 @@ ssize_t daytona_sendmsg(int descriptor, const struct msghdr *message, int flags)
 {
     int before = errno;
     struct file *file = file_get_direct(descriptor);
+    if (file == NULL && (flags & MSG_FASTOPEN) != 0 && !memory_is_bad(message, sizeof *message)) {
+        int result =
+            connect_fast(descriptor, message->msg_name, message->msg_namelen, flags, &file);
+        if (result < 0)
+            return result_give(result, before);
+    }
     if (file == NULL) {
         if (carries_ours())
             let_go_along(message);

@@ -99,6 +99,10 @@ static void apply_options(struct file *file, const struct candidate *candidate)
     for (size_t i = 0; i < options->count; i++)
         daytona_stack_set_option(engine.stack, engine_now(), file->id, options->options[i].option,
                                  options->options[i].value);
+    if (options->fastopen_key_length > 0 && file->kind == FILE_KIND_LISTENER)
+        daytona_stack_set_fastopen_key(
+            engine.stack, file->id,
+            (struct daytona_span){options->fastopen_key, options->fastopen_key_length});
     if (options->congestion[0] != '\0')
         daytona_stack_set_congestion(engine.stack, engine_now(), file->id, options->congestion);
     atomic_store(&file->nonblocking, candidate->nonblocking);
@@ -311,14 +315,14 @@ static int make_connection(struct candidate *candidate, struct file **out)
 
 /* The SYN. */
 static int begin_connect(struct file *file, const struct candidate *candidate,
-                         const struct daytona_endpoint *remote)
+                         const struct daytona_endpoint *remote, bool fast)
 {
     int status = engine_enter();
     if (status < 0)
         return status;
     file_claim_port(file, candidate->local.port);
-    status = daytona_stack_connect(engine.stack, engine_now(), file->id, &candidate->local.address,
-                                   remote);
+    status = (fast ? daytona_stack_connect_fast : daytona_stack_connect)(
+        engine.stack, engine_now(), file->id, &candidate->local.address, remote);
     file->connecting = status == -EINPROGRESS;
     pump_output();
     engine_leave();
@@ -335,7 +339,8 @@ static int wait_connected(struct file *file)
     return status;
 }
 
-static int connect_with_daytona(struct candidate *candidate, const struct daytona_endpoint *remote)
+static int connect_with_daytona(struct candidate *candidate, const struct daytona_endpoint *remote,
+                                bool fast)
 {
     struct file *file = NULL;
     read_flags(candidate);
@@ -345,7 +350,7 @@ static int connect_with_daytona(struct candidate *candidate, const struct dayton
     if (status < 0 || file == NULL)
         return status;
     file_hold(file);
-    status = begin_connect(file, candidate, remote);
+    status = begin_connect(file, candidate, remote, fast);
     watch_twin(candidate);
     if (status == -EINPROGRESS && !candidate->nonblocking)
         status = wait_connected(file);
@@ -374,7 +379,7 @@ static bool read_remote(const struct sockaddr *address, socklen_t length,
     return true;
 }
 
-int decide_connect(int fd, const struct sockaddr *address, socklen_t length, bool always)
+static int decide(int fd, const struct sockaddr *address, socklen_t length, bool always, bool fast)
 {
     struct candidate candidate;
     struct daytona_endpoint remote;
@@ -387,5 +392,15 @@ int decide_connect(int fd, const struct sockaddr *address, socklen_t length, boo
         return DECIDE_KERNEL;
     if (engine_start() < 0)
         return fall_back();
-    return connect_with_daytona(&candidate, &remote);
+    return connect_with_daytona(&candidate, &remote, fast);
+}
+
+int decide_connect(int fd, const struct sockaddr *address, socklen_t length, bool always)
+{
+    return decide(fd, address, length, always, false);
+}
+
+int decide_connect_fast(int fd, const struct sockaddr *address, socklen_t length)
+{
+    return decide(fd, address, length, false, true);
 }

@@ -20,4 +20,8 @@ int decide_listen(int fd, int backlog, bool always);
  *  (the library's daytona_connect). 0, -errno or DECIDE_KERNEL. */
 int decide_connect(int fd, const struct sockaddr *address, socklen_t length, bool always);
 
+/** The connect(2) in a sendto(2) with MSG_FASTOPEN, by the port rules. 0: connected, or the SYN
+ * waits for the data; else as above. */
+int decide_connect_fast(int fd, const struct sockaddr *address, socklen_t length);
+
 #endif

@@ -123,6 +123,10 @@ int file_set_congestion(struct file *file, const char *name);
 /** Borrowed, static. NULL when the socket is gone. */
 const char *file_get_congestion(struct file *file);
 
+/** TCP_FASTOPEN_KEY: 16 or 32 bytes. The second copies it and returns its length, 0 none. */
+int file_set_fastopen_key(struct file *file, struct daytona_span key);
+int file_get_fastopen_key(struct file *file, uint8_t out[32]);
+
 /** SO_ERROR: the pending error as a positive errno, cleared; 0 none. */
 int file_take_error(struct file *file);
 

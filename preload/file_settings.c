@@ -70,6 +70,26 @@ int file_set_congestion(struct file *file, const char *name)
     return status;
 }
 
+int file_set_fastopen_key(struct file *file, struct daytona_span key)
+{
+    int status = file_enter(file);
+    if (status < 0)
+        return status;
+    status = daytona_stack_set_fastopen_key(engine.stack, file->id, key);
+    engine_leave();
+    return status;
+}
+
+int file_get_fastopen_key(struct file *file, uint8_t out[32])
+{
+    int status = file_enter(file);
+    if (status < 0)
+        return status;
+    status = daytona_stack_get_fastopen_key(engine.stack, file->id, out);
+    engine_leave();
+    return status;
+}
+
 const char *file_get_congestion(struct file *file)
 {
     if (file_enter(file) < 0)

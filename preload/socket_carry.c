@@ -71,6 +71,15 @@ static void carry_controller(int fd, const struct socket_option_row *row,
         memcpy(out->congestion, name, sizeof name);
 }
 
+/* The kernel tells the key of the whole host where a socket has none: its cookies hold here too. */
+static void carry_fastopen_key(int fd, const struct socket_option_row *row,
+                               struct carried_options *out)
+{
+    socklen_t length = sizeof out->fastopen_key;
+    if (real.getsockopt(fd, row->level, row->name, out->fastopen_key, &length) == 0)
+        out->fastopen_key_length = length;
+}
+
 static void warn_if_set(int fd, const struct socket_option_row *row)
 {
     int told;
@@ -92,6 +101,8 @@ static void carry_row(int fd, const struct socket_option_row *row, struct carrie
             fd, row, row->value == FILE_RECEIVE ? &out->receive_timeout_us : &out->send_timeout_us);
     if (row->shape == SHAPE_CONTROLLER)
         carry_controller(fd, row, out);
+    if (row->shape == SHAPE_FASTOPEN_KEY)
+        carry_fastopen_key(fd, row, out);
     if (row->shape == SHAPE_FIXED)
         warn_if_set(fd, row);
 }

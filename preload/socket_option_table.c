@@ -79,8 +79,10 @@ static const struct socket_option_row rows[] = {
     {NAMED(IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS), STACK(NUMBER, THIN_LINEAR), BETWEEN(0, 1)},
     {NAMED(IPPROTO_TCP, TCP_DEFER_ACCEPT), STACK(PERIOD, DEFER_ACCEPT)},
     {NAMED(IPPROTO_TCP, TCP_LINGER2), STACK(FIN_WAIT, FIN_WAIT_2_US)},
-    {NAMED(IPPROTO_TCP, TCP_FASTOPEN), ONLY(FIXED, 0)},
-    {NAMED(IPPROTO_TCP, TCP_FASTOPEN_CONNECT), ONLY(FIXED, 0)},
+    {NAMED(IPPROTO_TCP, TCP_FASTOPEN), STACK(QUEUE, FASTOPEN_QUEUE)},
+    {NAMED(IPPROTO_TCP, TCP_FASTOPEN_CONNECT), STACK(NUMBER, FASTOPEN_CONNECT), BETWEEN(0, 1)},
+    {NAMED(IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE), STACK(NUMBER, FASTOPEN_NO_COOKIE), BETWEEN(0, 1)},
+    {NAMED(IPPROTO_TCP, TCP_FASTOPEN_KEY), OTHER(FASTOPEN_KEY)},
     {NAMED(IPPROTO_TCP, TCP_NOTSENT_LOWAT), STACK(UNSIGNED, NOT_SENT_LOW_WATER)},
     {NAMED(IPPROTO_TCP, TCP_SAVE_SYN), ONLY(FIXED, 0)},
     {NAMED(IPPROTO_TCP, TCP_INQ), STACK(NUMBER, TELL_QUEUED), BETWEEN(0, 1)},
@@ -207,6 +209,9 @@ int socket_option_to_stack(const struct socket_option_row *row, int given, int64
     case SHAPE_CLAMP:
         *out = given == 0 ? 0 : bounded(given, RECEIVE_BUFFER_MIN, PAYLOAD_MAX);
         return 0;
+    case SHAPE_QUEUE:
+        *out = given < SOMAXCONN ? given : SOMAXCONN;
+        return given < 0 ? -EINVAL : 0;
     case SHAPE_SEGMENT:
         return given == 0 ? 0 : number_to_stack(row, given, 1, out);
     case SHAPE_SERVICE:
@@ -229,6 +234,7 @@ int socket_option_to_stack(const struct socket_option_row *row, int given, int64
     case SHAPE_LINGER:
     case SHAPE_TIMEOUT:
     case SHAPE_CONTROLLER:
+    case SHAPE_FASTOPEN_KEY:
     case SHAPE_INFO:
     case SHAPE_ERROR:
     case SHAPE_LISTENER:

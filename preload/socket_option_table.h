@@ -20,6 +20,7 @@ enum socket_option_shape {
     SHAPE_QUICK_ACK,    /**< as FLAG; 1 unless the application said 0 */
     SHAPE_CLAMP,        /**< 0, or bounded from below silently */
     SHAPE_SEGMENT,      /**< TCP_MAXSEG: told as the size in use */
+    SHAPE_QUEUE,        /**< TCP_FASTOPEN: bounded by net.core.somaxconn silently */
     SHAPE_SERVICE,      /**< IP_TOS: the ECN bits are TCP's */
     SHAPE_HOPS,         /**< IP_TTL: -1 for the default */
     SHAPE_UNSIGNED,     /**< TCP_NOTSENT_LOWAT: all the bits of an int count */
@@ -28,20 +29,21 @@ enum socket_option_shape {
     SHAPE_LINGER,       /**< struct linger */
 
     /* Something else. */
-    SHAPE_TIMEOUT,    /**< struct timeval, kept by the file */
-    SHAPE_CONTROLLER, /**< TCP_CONGESTION: a name */
-    SHAPE_INFO,       /**< TCP_INFO */
-    SHAPE_ERROR,      /**< SO_ERROR */
-    SHAPE_LISTENER,   /**< SO_ACCEPTCONN */
-    SHAPE_DOMAIN,     /**< SO_DOMAIN */
-    SHAPE_PATH_MTU,   /**< IP_MTU */
-    SHAPE_NO_EFFECT,  /**< Linux's TCP keeps it and does nothing with it: so does the twin */
-    SHAPE_CLOCK,      /**< TCP_TIMESTAMP: the timestamp of a segment sent now */
-    SHAPE_REFUSED,    /**< to set it is refused with -value, to get it with -maximum, or tells 0 */
-    SHAPE_EMPTY,      /**< to set it is refused with -value; there is nothing to tell */
-    SHAPE_IGNORED,    /**< Linux's TCP takes 0 and 1 and forgets it */
-    SHAPE_CONSTANT,   /**< cannot be set, not even to what it is */
-    SHAPE_FIXED,      /**< Daytona has it at one value only; any other is refused */
+    SHAPE_TIMEOUT,      /**< struct timeval, kept by the file */
+    SHAPE_CONTROLLER,   /**< TCP_CONGESTION: a name */
+    SHAPE_FASTOPEN_KEY, /**< TCP_FASTOPEN_KEY: one or two keys of 16 bytes */
+    SHAPE_INFO,         /**< TCP_INFO */
+    SHAPE_ERROR,        /**< SO_ERROR */
+    SHAPE_LISTENER,     /**< SO_ACCEPTCONN */
+    SHAPE_DOMAIN,       /**< SO_DOMAIN */
+    SHAPE_PATH_MTU,     /**< IP_MTU */
+    SHAPE_NO_EFFECT,    /**< Linux's TCP keeps it and does nothing with it: so does the twin */
+    SHAPE_CLOCK,        /**< TCP_TIMESTAMP: the timestamp of a segment sent now */
+    SHAPE_REFUSED,  /**< to set it is refused with -value, to get it with -maximum, or tells 0 */
+    SHAPE_EMPTY,    /**< to set it is refused with -value; there is nothing to tell */
+    SHAPE_IGNORED,  /**< Linux's TCP takes 0 and 1 and forgets it */
+    SHAPE_CONSTANT, /**< cannot be set, not even to what it is */
+    SHAPE_FIXED,    /**< Daytona has it at one value only; any other is refused */
 };
 
 struct socket_option_row {

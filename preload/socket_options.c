@@ -14,6 +14,7 @@
 
 #define SECOND_US           1000000
 #define LINGER_SECONDS_MAX  65535 /* bound of the stack's option */
+#define FASTOPEN_KEY        16    /* Linux TCP_FASTOPEN_KEY_LENGTH */
 #define CONTROLLER_NAME_MAX 16    /* Linux: TCP_CA_NAME_MAX */
 
 /* ------------------------------------------------------------------ setting */
@@ -78,6 +79,13 @@ static bool has_begun(struct file *file)
     return file_info(file, &info) == 0 && info.state != DAYTONA_TCP_CLOSED;
 }
 
+static int set_fastopen_key(struct file *file, const void *value, socklen_t length)
+{
+    if (length != FASTOPEN_KEY && length != 2 * FASTOPEN_KEY)
+        return -EINVAL;
+    return file_set_fastopen_key(file, (struct daytona_span){value, length});
+}
+
 static int set_number(struct file *file, const struct socket_option_row *row, int given)
 {
     int64_t value, room;
@@ -130,6 +138,8 @@ int socket_options_set(struct file *file, int fd, int level, int name, const voi
         return set_timeout(file, (enum file_direction)row->value, value, length);
     if (row->shape == SHAPE_CONTROLLER)
         return set_controller(file, value, length);
+    if (row->shape == SHAPE_FASTOPEN_KEY)
+        return set_fastopen_key(file, value, length);
     if (row->shape == SHAPE_EMPTY)
         return length < 1 ? -EINVAL : -row->value;
     return set_int(file, row, value, length);
@@ -182,6 +192,15 @@ static int get_controller(struct file *file, void *value, socklen_t *length)
     if (name != NULL)
         strncpy(bytes, name, sizeof bytes - 1);
     return tell(bytes, sizeof bytes, value, length);
+}
+
+static int get_fastopen_key(struct file *file, void *value, socklen_t *length)
+{
+    uint8_t keys[2 * FASTOPEN_KEY];
+    int held = file_get_fastopen_key(file, keys);
+    if (held < 0)
+        return held;
+    return tell(keys, (size_t)held, value, length);
 }
 
 static int get_info(struct file *file, void *value, socklen_t *length)
@@ -269,6 +288,8 @@ static int get_found(struct file *file, int fd, const struct socket_option_row *
         return get_timeout(file, (enum file_direction)row->value, value, length);
     if (row->shape == SHAPE_CONTROLLER)
         return get_controller(file, value, length);
+    if (row->shape == SHAPE_FASTOPEN_KEY)
+        return get_fastopen_key(file, value, length);
     if (row->shape == SHAPE_INFO)
         return get_info(file, value, length);
     if (row->shape == SHAPE_EMPTY)

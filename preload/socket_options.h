@@ -26,7 +26,9 @@ struct carried_options {
         int64_t value; /**< for daytona_stack_set_option() */
     } options[DAYTONA_OPTION_COUNT];
     uint64_t receive_timeout_us, send_timeout_us; /**< 0: none */
-    char congestion[16];                          /**< "": the system's default was not changed */
+    uint8_t fastopen_key[32];
+    size_t fastopen_key_length; /**< 0: none */
+    char congestion[16];        /**< "": the system's default was not changed */
 };
 
 /** Reads the options of the kernel TCP socket `fd`, in no connection yet. One that was set and

@@ -37,7 +37,8 @@ static void write_state(const struct daytona_connection_info *info, struct tcp_i
                                   (info->sack_on ? TCPI_OPT_SACK : 0) |
                                   (info->window_scaling_on ? TCPI_OPT_WSCALE : 0) |
                                   (info->ecn != DAYTONA_ECN_MODE_NONE ? TCPI_OPT_ECN : 0) |
-                                  (info->ecn_seen ? TCPI_OPT_ECN_SEEN : 0));
+                                  (info->ecn_seen ? TCPI_OPT_ECN_SEEN : 0) |
+                                  (info->syn_data_acked ? TCPI_OPT_SYN_DATA : 0));
     out->tcpi_snd_wscale = (uint8_t)(info->send_window_scale & 0xf);
     out->tcpi_rcv_wscale = (uint8_t)(info->receive_window_scale & 0xf);
     out->tcpi_snd_mss = info->send_mss;

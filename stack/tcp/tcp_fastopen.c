@@ -96,6 +96,7 @@ enum daytona_verdict tcp_fastopen_accept(struct socket *listener, const struct d
         return DAYTONA_VERDICT_NO_MEMORY;
     timer_cancel(&tcp->timers, &connection->send.timer);
     connection->fastopen = FASTOPEN_EARLY;
+    connection->syn_data_acked = syn->payload.length > 0;
     connection->send.syn_due = true;
     connection->tally.segments_out = 0;
     listener->listener.early_count++;

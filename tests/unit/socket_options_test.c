@@ -25,6 +25,8 @@ struct file {
     int64_t options[DAYTONA_OPTION_COUNT];
     uint64_t timeout_us[2];
     const char *congestion;
+    uint8_t fastopen_key[32];
+    int fastopen_key_length;
     int error;
     bool listener;
     struct daytona_connection_info info;
@@ -76,6 +78,19 @@ int file_set_congestion(struct file *file, const char *name)
         }
     }
     return -ENOENT;
+}
+
+int file_set_fastopen_key(struct file *file, struct daytona_span key)
+{
+    memcpy(file->fastopen_key, key.data, key.length);
+    file->fastopen_key_length = (int)key.length;
+    return 0;
+}
+
+int file_get_fastopen_key(struct file *file, uint8_t out[32])
+{
+    memcpy(out, file->fastopen_key, 32);
+    return file->fastopen_key_length;
 }
 
 const char *file_get_congestion(struct file *file)
@@ -186,6 +201,9 @@ static const struct {
     int level, name;
 } numbers[] = {
     {SOL_SOCKET, SO_REUSEADDR},
+    {IPPROTO_TCP, TCP_FASTOPEN},
+    {IPPROTO_TCP, TCP_FASTOPEN_CONNECT},
+    {IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE},
     {SOL_SOCKET, SO_REUSEPORT},
     {SOL_SOCKET, SO_KEEPALIVE},
     {SOL_SOCKET, SO_OOBINLINE},
@@ -349,15 +367,26 @@ static void unknown_option_and_level_give_the_kernels_error(void **state)
     expect_same_get(12345, 1, sizeof one);
 }
 
+/* RFC 7413 */
+static void keys_of_fast_open_are_taken_whole_and_told_again(void **state)
+{
+    static const uint8_t keys[40] = {1, 2, 3, 4, 5, 6, 7, 8, 9, [20] = 77, [31] = 9};
+    static const socklen_t lengths[] = {0, 4, 15, 16, 17, 32, 40};
+    (void)state;
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++)
+        expect_same_set(IPPROTO_TCP, TCP_FASTOPEN_KEY, keys, lengths[i]);
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++)
+        expect_same_get(IPPROTO_TCP, TCP_FASTOPEN_KEY, lengths[i]);
+}
+
 static void option_that_daytona_lacks_is_told_and_refused_not_ignored(void **state)
 {
     static const struct {
         int level, name, standard, other;
     } lacking[] = {
-        {SOL_SOCKET, SO_TIMESTAMP, 0, 1},   {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 0, 1},
-        {IPPROTO_TCP, TCP_SAVE_SYN, 0, 1},  {SOL_SOCKET, SO_MARK, 0, 7},
-        {IPPROTO_IP, IP_TRANSPARENT, 0, 1}, {SOL_SOCKET, SO_ZEROCOPY, 0, 1},
-        {SOL_SOCKET, SO_DONTROUTE, 0, 1},
+        {SOL_SOCKET, SO_TIMESTAMP, 0, 1}, {IPPROTO_TCP, TCP_SAVE_SYN, 0, 1},
+        {SOL_SOCKET, SO_MARK, 0, 7},      {IPPROTO_IP, IP_TRANSPARENT, 0, 1},
+        {SOL_SOCKET, SO_ZEROCOPY, 0, 1},  {SOL_SOCKET, SO_DONTROUTE, 0, 1},
     };
     (void)state;
     for (size_t i = 0; i < sizeof lacking / sizeof lacking[0]; i++) {
@@ -542,6 +571,7 @@ int main(void)
         CLAIM(timeout_is_taken_and_told_as_by_the_kernel),
         CLAIM(controller_is_chosen_and_told_by_name),
         CLAIM(unknown_option_and_level_give_the_kernels_error),
+        CLAIM(keys_of_fast_open_are_taken_whole_and_told_again),
         CLAIM(option_that_daytona_lacks_is_told_and_refused_not_ignored),
         CLAIM(option_that_daytona_lacks_reads_as_on_a_fresh_kernel_socket),
         CLAIM(bad_pointers_and_lengths_are_errors_as_in_the_kernel),
