@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,10 +143,34 @@ static int set_linger(struct laboratory *laboratory, struct daytona_socket_id id
                                     seconds < 0 ? -1 : (int64_t)seconds * 1000000);
 }
 
+/* What the table of the preloaded library does not hand on to the stack. */
+static bool straight_option(const struct call *call, enum daytona_option *out)
+{
+    static const struct {
+        int name;
+        enum daytona_option option;
+    } rows[] = {
+        {TCP_FASTOPEN, DAYTONA_OPTION_FASTOPEN_QUEUE},
+        {TCP_FASTOPEN_CONNECT, DAYTONA_OPTION_FASTOPEN_CONNECT},
+        {TCP_FASTOPEN_NO_COOKIE, DAYTONA_OPTION_FASTOPEN_NO_COOKIE},
+    };
+    for (size_t i = 0; call->level == IPPROTO_TCP && i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].name == call->name) {
+            *out = rows[i].option;
+            return true;
+        }
+    }
+    return false;
+}
+
 static int set_option(struct laboratory *laboratory, struct daytona_socket_id id,
                       const struct call *call)
 {
     const struct socket_option_row *row = socket_option_find(call->level, call->name);
+    enum daytona_option straight;
+    if (straight_option(call, &straight))
+        return daytona_stack_set_option(laboratory->stack, laboratory->now, id, straight,
+                                        call->value);
     if (row == NULL)
         return -ENOPROTOOPT;
     if (row->shape == SHAPE_LINGER)
@@ -324,6 +350,11 @@ static int make_call(void *context, struct call *call)
     return result;
 }
 
+static unsigned number(const struct settings *settings, enum setting setting)
+{
+    return (unsigned)strtoul(settings->values[setting], NULL, 10);
+}
+
 struct subject *subject_daytona(const struct settings *settings, const char **why)
 {
     static struct laboratory laboratory;
@@ -336,6 +367,8 @@ struct subject *subject_daytona(const struct settings *settings, const char **wh
         .verdict = verdict,
         .call = make_call,
     };
+    static const enum daytona_syn_cookies cookies[] = {
+        DAYTONA_SYN_COOKIES_OFF, DAYTONA_SYN_COOKIES_AUTO, DAYTONA_SYN_COOKIES_ALWAYS};
     static struct daytona_room region;
     if (region.data == NULL)
         region = (struct daytona_room){aligned_alloc(64, REGION_BYTES), REGION_BYTES};
@@ -344,13 +377,16 @@ struct subject *subject_daytona(const struct settings *settings, const char **wh
         free(laboratory.waiting[laboratory.first_waiting++].bytes);
     laboratory.first_waiting = laboratory.end_waiting = 0;
     laboratory.now.ns = 1000000000;
-    laboratory.mtu = (uint32_t)strtoul(settings->values[SETTING_MTU], NULL, 10);
+    laboratory.mtu = number(settings, SETTING_MTU);
     laboratory.config = (struct daytona_stack_config){
         .secret = "packet scripts",
         .path = tell_path,
         .path_context = &laboratory,
         .owns_every_port = true,
         .congestion = settings->values[SETTING_CONGESTION],
+        .ecn = daytona_stack_ecn_name(number(settings, SETTING_ECN)),
+        .mtu_probing = DAYTONA_MTU_PROBING_OFF + number(settings, SETTING_PROBING),
+        .syn_cookies = cookies[number(settings, SETTING_COOKIES) % 3],
         .receive_buffer_max = 6291456, /* as in the profile of tun.c: window scale 7 */
     };
     *why = "no memory";
