@@ -64,6 +64,10 @@ static void compose(struct text *line, const struct daytona_connection_info *inf
     add_number(line, "timeouts", info->timeouts);
     add_number(line, "fast_retransmits", info->fast_retransmits);
     add_number(line, "out_of_order_in", info->out_of_order_in);
+    add_number(line, "ecn", info->ecn);
+    add_number(line, "ce_received", info->ce_received);
+    add_number(line, "delivered_ce", info->delivered_ce);
+    add_number(line, "ece_received", info->ece_received);
     add_number(line, "srtt_us", info->srtt_us);
     add_number(line, "rtt_min_us", info->rtt_min_us);
     add_number(line, "rto_us", info->rto_us);

@@ -1,15 +1,16 @@
 /*
  * router.c - a bad network between two good ones: takes the packets that the router's firewall
- * queues (NFQUEUE) and loses, delays, reorders, duplicates or corrupts them, by a seed.
+ * queues (NFQUEUE) and loses, delays, reorders, duplicates, corrupts or marks them, by a seed.
  *
  *   router --queue N [--seed N] [--loss P] [--corrupt P] [--duplicate P] [--reorder P]
  *          [--reorder-ms T] [--delay-ms T] [--jitter-ms T] [--rate-mbit R] [--limit PACKETS]
- *          [--lose-text WORD] [--stall-after-ms T --stall-ms T]
+ *          [--lose-text WORD] [--stall-after-ms T --stall-ms T] [--mark P] [--mark-above PACKETS]
  *
  * P are percentages, per packet and direction; T may have a fraction. What becomes of the nth
  * packet of a direction follows from the seed and n alone. --lose-text loses each packet with that
  * text once, and lets it pass when it comes again; a stall holds all packets, that long after the
- * first. Says "ready" when it listens, and at SIGTERM one line of JSON with what it did.
+ * first. ECN-capable packets are marked at random, or when so many wait for the rate. Says "ready"
+ * when it listens, and at SIGTERM one line of JSON with what it did.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -35,16 +36,17 @@ enum { PACKET_MAX = 65536, HELD_MAX = 1 << 17, DIRECTIONS = 2, IP_HEADER = 20 };
 struct settings {
     uint16_t queue;
     uint64_t seed;
-    double loss, corrupt, duplicate, reorder; /* probabilities */
+    double loss, corrupt, duplicate, reorder, mark; /* probabilities */
     uint64_t reorder_ns, delay_ns, jitter_ns;
     double bytes_per_ns; /* 0: no limit */
     uint32_t limit;      /* packets waiting for the rate */
+    uint32_t mark_above; /* packets waiting for the rate; 0: never */
     const char *text;    /* NULL: none */
     uint64_t stall_after_ns, stall_ns;
 };
 
 struct counts {
-    uint64_t seen, lost, corrupted, duplicated, reordered, overflowed, stalled;
+    uint64_t seen, lost, corrupted, duplicated, reordered, overflowed, stalled, marked;
 };
 
 /* One way through the router: packets of one kept in order, and one line rate, each. */
@@ -57,7 +59,7 @@ struct direction {
 
 /* What is drawn for each packet, whether it is used or not. */
 struct fate {
-    bool lost, corrupted, duplicated, reordered;
+    bool lost, corrupted, duplicated, reordered, marked;
     uint64_t jitter_ns, bit;
 };
 
@@ -66,6 +68,8 @@ struct held {
     uint64_t release_ns;
     uint64_t order; /* breaks ties: first come first served */
     uint32_t id;
+    uint32_t length;
+    uint8_t *changed; /* the packet, when it is not as the kernel has it; else NULL */
 };
 
 /* Segments by ports and sequence number, the latest ones. */
@@ -126,6 +130,7 @@ static struct fate draw(const struct settings *settings, struct direction *direc
     fate.jitter_ns = random_next(direction);
     fate.jitter_ns = settings->jitter_ns > 0 ? fate.jitter_ns % settings->jitter_ns : 0;
     fate.bit = random_next(direction);
+    fate.marked = happens(direction, settings->mark);
     return fate;
 }
 
@@ -134,9 +139,9 @@ static bool held_before(const struct held *a, const struct held *b)
     return a->release_ns != b->release_ns ? a->release_ns < b->release_ns : a->order < b->order;
 }
 
-static void hold(struct router *router, uint32_t id, uint64_t release_ns)
+static void hold(struct router *router, struct held new)
 {
-    struct held new = {.release_ns = release_ns, .order = router->order++, .id = id};
+    new.order = router->order++;
     size_t at = router->held++;
     while (at > 0 && held_before(&new, &router->heap[(at - 1) / 2])) {
         router->heap[at] = router->heap[(at - 1) / 2];
@@ -178,7 +183,7 @@ static struct direction *direction_of(struct router *router, uint32_t device)
 
 /* When a packet of `bytes` that came now may leave; 0: the queue before the line is full. */
 static uint64_t release_of(struct router *router, struct direction *direction, size_t bytes,
-                           const struct fate *fate)
+                           struct fate *fate)
 {
     const struct settings *settings = &router->settings;
     uint64_t now = now_ns(), release = now;
@@ -187,6 +192,8 @@ static uint64_t release_of(struct router *router, struct direction *direction, s
         uint64_t start = direction->line_free_ns > now ? direction->line_free_ns : now;
         if (start - now > sending_ns * settings->limit)
             return 0;
+        if (settings->mark_above != 0 && start - now > sending_ns * settings->mark_above)
+            fate->marked = true;
         release = direction->line_free_ns = start + sending_ns;
     }
     release += settings->delay_ns + fate->jitter_ns;
@@ -219,6 +226,33 @@ static void send_copy(struct router *router, const uint8_t *packet, size_t lengt
 static void verdict(struct router *router, uint32_t id, uint32_t what)
 {
     nfq_set_verdict(router->queue, id, what, 0, NULL);
+}
+
+/* RFC 3168 section 5: CE, if the sender allows it. The IP header has no options that matter here.
+ */
+static bool mark(struct router *router, uint8_t *packet)
+{
+    uint32_t sum = 0;
+    if ((packet[1] & 3) == 0)
+        return false;
+    router->counts.marked += (packet[1] & 3) != 3;
+    packet[1] |= 3;
+    packet[10] = packet[11] = 0;
+    for (int i = 0; i < (packet[0] & 15) * 4; i += 2)
+        sum += (uint32_t)packet[i] << 8 | packet[i + 1];
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = ~((sum & 0xffff) + (sum >> 16));
+    packet[10] = (uint8_t)(sum >> 8);
+    packet[11] = (uint8_t)sum;
+    return true;
+}
+
+/* Lets a packet go, as it came or as it is now. */
+static void release(struct router *router, struct held *held)
+{
+    nfq_set_verdict(router->queue, held->id, NF_ACCEPT, held->changed != NULL ? held->length : 0,
+                    held->changed);
+    free(held->changed);
 }
 
 /* One bit flips, behind the IP header, so that TCP's checksum has to find it. The verdict carries
@@ -275,15 +309,19 @@ static int on_packet(struct nfq_q_handle *queue, struct nfgenmsg *message, struc
     if (fate.duplicated)
         send_copy(router, packet, (size_t)length);
 
-    uint64_t release = release_of(router, direction, (size_t)length, &fate);
-    if (release == 0 || router->held == HELD_MAX) {
+    uint64_t release_ns = release_of(router, direction, (size_t)length, &fate);
+    if (release_ns == 0 || router->held == HELD_MAX) {
         router->counts.overflowed++;
         verdict(router, id, NF_DROP);
-    } else if (release <= now_ns() && router->held == 0) {
-        verdict(router, id, NF_ACCEPT);
-    } else {
-        hold(router, id, release);
+        return 0;
     }
+    struct held held = {.release_ns = release_ns, .id = id, .length = (uint32_t)length};
+    if (fate.marked && mark(router, packet) && (held.changed = malloc((size_t)length)) != NULL)
+        memcpy(held.changed, packet, (size_t)length);
+    if (release_ns <= now_ns() && router->held == 0)
+        release(router, &held);
+    else
+        hold(router, held);
     return 0;
 }
 
@@ -291,13 +329,14 @@ static int on_packet(struct nfq_q_handle *queue, struct nfgenmsg *message, struc
 static const struct timespec *release_due(struct router *router, struct timespec *wait)
 {
     while (router->held > 0) {
-        uint64_t now = now_ns(), release = router->heap[0].release_ns;
-        if (release > now) {
-            wait->tv_sec = (time_t)((release - now) / 1000000000u);
-            wait->tv_nsec = (long)((release - now) % 1000000000u);
+        uint64_t now = now_ns(), due = router->heap[0].release_ns;
+        if (due > now) {
+            wait->tv_sec = (time_t)((due - now) / 1000000000u);
+            wait->tv_nsec = (long)((due - now) % 1000000000u);
             return wait;
         }
-        verdict(router, unhold(router).id, NF_ACCEPT);
+        struct held held = unhold(router);
+        release(router, &held);
     }
     return NULL;
 }
@@ -366,6 +405,8 @@ static bool read_settings(int count, char **words, struct settings *settings)
                                             {"lose-text", required_argument, NULL, 't'},
                                             {"stall-after-ms", required_argument, NULL, 'A'},
                                             {"stall-ms", required_argument, NULL, 'S'},
+                                            {"mark", required_argument, NULL, 'm'},
+                                            {"mark-above", required_argument, NULL, 'a'},
                                             {0}};
     int option;
     while ((option = getopt_long(count, words, "", options, NULL)) != -1) {
@@ -411,6 +452,12 @@ static bool read_settings(int count, char **words, struct settings *settings)
         case 'A':
             settings->stall_after_ns = nanoseconds(value);
             break;
+        case 'm':
+            settings->mark = percent;
+            break;
+        case 'a':
+            settings->mark_above = (uint32_t)strtoul(value, NULL, 10);
+            break;
         case 'S':
             settings->stall_ns = nanoseconds(value);
             break;
@@ -454,12 +501,12 @@ int main(int count, char **words)
         fprintf(stderr, "router: %s\n", strerror(-error));
         return 1;
     }
-    printf("{\"seen\": %llu, \"lost\": %llu, \"corrupted\": %llu, \"duplicated\": %llu, "
-           "\"reordered\": %llu, \"overflowed\": %llu, \"stalled\": %llu}\n",
-           (unsigned long long)router.counts.seen, (unsigned long long)router.counts.lost,
-           (unsigned long long)router.counts.corrupted,
-           (unsigned long long)router.counts.duplicated,
-           (unsigned long long)router.counts.reordered,
-           (unsigned long long)router.counts.overflowed, (unsigned long long)router.counts.stalled);
+    printf(
+        "{\"seen\": %llu, \"lost\": %llu, \"corrupted\": %llu, \"duplicated\": %llu, "
+        "\"reordered\": %llu, \"overflowed\": %llu, \"stalled\": %llu, \"marked\": %llu}\n",
+        (unsigned long long)router.counts.seen, (unsigned long long)router.counts.lost,
+        (unsigned long long)router.counts.corrupted, (unsigned long long)router.counts.duplicated,
+        (unsigned long long)router.counts.reordered, (unsigned long long)router.counts.overflowed,
+        (unsigned long long)router.counts.stalled, (unsigned long long)router.counts.marked);
     return 0;
 }
