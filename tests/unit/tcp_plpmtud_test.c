@@ -66,7 +66,7 @@ static void off_and_black_hole_send_full_segments_at_once(void **state)
     }
 }
 
-/* RFC 4821 7.2, 7.3: one segment of new data, half way */
+/* RFC 4821 7.2, 7.3, RFC 8899 section 5.2: one segment of new data, half way */
 static void search_goes_half_way_by_one_segment_of_new_data(void **state)
 {
     (void)state;
