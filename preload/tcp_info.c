@@ -2,10 +2,27 @@
 
 #include <assert.h>
 #include <linux/tcp.h>
+#include <stddef.h>
 #include <string.h>
 
 #define SSTHRESH_INFINITE   0x7fffffff
 #define REORDERING_STANDARD 3 /* net.ipv4.tcp_reordering */
+
+/* What Linux 6.18 has behind the members that older headers know. */
+struct later_info {
+    uint32_t rcv_wnd, rehash;
+    uint16_t total_rto, total_rto_recoveries;
+    uint32_t total_rto_time; /* ms */
+    uint32_t received_ce;
+    uint32_t delivered_e1_bytes, delivered_e0_bytes, delivered_ce_bytes;
+    uint32_t received_e1_bytes, received_e0_bytes, received_ce_bytes;
+    uint16_t accecn_fail_mode, accecn_opt_seen;
+};
+#define LATER_AT (offsetof(struct tcp_info, tcpi_snd_wnd) + sizeof(uint32_t))
+static_assert(LATER_AT == 232 && sizeof(struct later_info) == 48, "as in Linux 6.18");
+
+/* Of the payload bytes by their ECN field, those that came with ... */
+enum { WITH_ECT_0, WITH_CE, WITH_ECT_1 };
 
 static uint32_t segments(uint32_t bytes, uint32_t mss)
 {
@@ -100,15 +117,32 @@ static void write_counts(const struct daytona_connection_info *info, struct tcp_
     out->tcpi_delivered = segments((uint32_t)info->bytes_acked, info->send_mss);
 }
 
+static struct later_info later_info(const struct daytona_connection_info *info)
+{
+    return (struct later_info){
+        .rcv_wnd = info->receive_window,
+        .total_rto = (uint16_t)(info->timeouts > UINT16_MAX ? UINT16_MAX : info->timeouts),
+        .received_ce = info->ce_received,
+        .delivered_e1_bytes = info->delivered_ecn_bytes[WITH_ECT_1],
+        .delivered_e0_bytes = info->delivered_ecn_bytes[WITH_ECT_0],
+        .delivered_ce_bytes = info->delivered_ecn_bytes[WITH_CE],
+        .received_e1_bytes = info->received_ecn_bytes[WITH_ECT_1],
+        .received_e0_bytes = info->received_ecn_bytes[WITH_ECT_0],
+        .received_ce_bytes = info->received_ecn_bytes[WITH_CE],
+    };
+}
+
 size_t tcp_info_write(const struct daytona_connection_info *info, uint8_t *out)
 {
     struct tcp_info layout;
-    static_assert(sizeof layout <= TCP_INFO_BYTES_MAX, "the bytes of TCP_INFO have room");
+    const struct later_info later = later_info(info);
+    static_assert(LATER_AT + sizeof later <= TCP_INFO_BYTES_MAX, "the bytes of TCP_INFO have room");
     memset(&layout, 0, sizeof layout);
     write_state(info, &layout);
     write_times(info, &layout);
     write_windows(info, &layout);
     write_counts(info, &layout);
-    memcpy(out, &layout, sizeof layout);
-    return sizeof layout;
+    memcpy(out, &layout, LATER_AT);
+    memcpy(out + LATER_AT, &later, sizeof later);
+    return LATER_AT + sizeof later;
 }

@@ -191,7 +191,7 @@ static void first_counter_of_zero_was_written_by_the_path(void **state)
     peer_stop(&peer);
 }
 
-/* RFC 9768 3.2.2.2, 3.2.3: packets in the flags, bytes in the option */
+/* RFC 9768 3.2.2, 3.2.2.2, 3.2.3: packets in the flags, bytes in the option */
 static void marks_are_counted_in_packets_and_bytes(void **state)
 {
     (void)state;

@@ -315,6 +315,132 @@ static void mark_at_a_window_of_one_segment_waits_for_a_timeout(void **state)
     peer_stop(&peer);
 }
 
+/* A connection whose controller counts marks, all its quick ACKs used up; *seq is what comes next.
+ */
+static void start_counting(struct peer *peer, uint32_t *seq)
+{
+    struct daytona_socket_id listener;
+    ecn_syn(peer, DAYTONA_ECN_PASSIVE, CLASSIC, &listener);
+    ecn_accept(peer, listener, 0);
+    assert_int_equal(daytona_stack_set_congestion(peer->stack, peer->now, peer->id, "dctcp"), 0);
+    *seq = 1;
+    for (unsigned i = 0; i < 16; i++, *seq += 1000) {
+        say_marked(peer, 0, *seq, 1000, IP_ECN_ECT_0);
+        assert_int_equal(peer_hears_all(peer), 1);
+    }
+}
+
+/* RFC 8257 3.2: an ACK that says what was before, then each tells of its own bytes; CWR ends
+ * nothing */
+static void change_of_marks_is_told_by_the_byte(void **state)
+{
+    (void)state;
+    struct peer peer;
+    uint32_t seq;
+    start_counting(&peer, &seq);
+    say_marked(&peer, 0, seq, 400, IP_ECN_ECT_0);
+    expect_silence(&peer); /* the delayed ACK waits */
+    say_marked(&peer, 0, seq + 400, 400, IP_ECN_CE);
+    expect_segment(&peer, TCP_ACK, 1, seq + 400, 0);
+    expect_segment(&peer, TCP_ACK | TCP_ECE, 1, seq + 800, 0);
+    say_marked(&peer, TCP_CWR, seq + 800, 400, IP_ECN_CE);
+    expect_silence(&peer);
+    say_marked(&peer, 0, seq + 1200, 400, IP_ECN_ECT_0);
+    expect_segment(&peer, TCP_ACK | TCP_ECE, 1, seq + 1200, 0);
+    expect_segment(&peer, TCP_ACK, 1, seq + 1600, 0);
+    expect_silence(&peer);
+    peer_stop(&peer);
+}
+
+/* RFC 8257 3.2: nothing waits to be acknowledged, so there is nothing to say of it */
+static void change_of_marks_after_an_ack_is_one_ack(void **state)
+{
+    (void)state;
+    struct peer peer;
+    uint32_t seq;
+    start_counting(&peer, &seq);
+    say_marked(&peer, 0, seq, 400, IP_ECN_CE);
+    expect_segment(&peer, TCP_ACK | TCP_ECE, 1, seq + 400, 0);
+    expect_silence(&peer);
+    peer_stop(&peer);
+}
+
+/* RFC 8257 3.3: the share of the window that was marked decides how much it shrinks */
+static void marked_share_decides_the_reduction(void **state)
+{
+    (void)state;
+    struct peer peer;
+    uint32_t seq;
+    start_counting(&peer, &seq);
+    for (unsigned round = 0; round < 60; round++) { /* no mark at all: alpha goes down */
+        we_send(&peer, 14480, 0);
+        peer_hears_all(&peer);
+        peer_wait_us(&peer, 1000);
+        peer_say(&peer, TCP_ACK, seq, peer.heard.seq + (uint32_t)peer.heard.length, NULL);
+    }
+    we_send(&peer, 14480, 0);
+    peer_hears_all(&peer);
+    uint32_t before = our_info(&peer).cwnd_bytes;
+    peer_say(&peer, TCP_ACK | TCP_ECE, seq, peer.heard.seq + (uint32_t)peer.heard.length, NULL);
+    assert_in_range(our_info(&peer).cwnd_bytes, before * 9 / 10, before - 1);
+    peer_stop(&peer);
+}
+
+/* A controller that counts marks asks for them, unless the policy is off */
+static void controller_that_counts_marks_asks_for_ecn(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *policy;
+        unsigned asked;
+    } rows[] = {{"off", 0}, {"passive", 3}, {"accurate-in", 7}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct daytona_stack_config config = {
+            .owns_every_port = true, .ecn = rows[i].policy, .congestion = "dctcp"};
+        struct peer peer;
+        peer_start(&peer, &config);
+        peer_we_connect(&peer);
+        assert_true(peer_hears(&peer));
+        assert_int_equal(peer.heard.ace, rows[i].asked);
+        peer_stop(&peer);
+    }
+}
+
+/* RFC 4987 3.6: a SYN cookie's timestamp remembers the agreement; RFC 9768 5.1: of the accurate
+ * kind the final ACK itself tells */
+static void cookie_keeps_the_agreement(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *policy;
+        unsigned syn, syn_ack, ack;
+        bool timestamps;
+        enum daytona_ecn_mode mode;
+    } rows[] = {
+        {"passive", 0, 0, 0, true, DAYTONA_ECN_MODE_NONE},
+        {"passive", CLASSIC, AGREED, 0, true, DAYTONA_ECN_MODE_CLASSIC},
+        {"passive", CLASSIC, 0, 0, false, DAYTONA_ECN_MODE_NONE}, /* no place to remember it */
+        {"accurate", 7, 2, 2, true, DAYTONA_ECN_MODE_ACCURATE},
+        {"accurate", 7, 2, 2, false, DAYTONA_ECN_MODE_ACCURATE},
+        {"accurate", CLASSIC, AGREED, 0, true, DAYTONA_ECN_MODE_CLASSIC},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct daytona_stack_config config = {.owns_every_port = true,
+                                              .ecn = rows[i].policy,
+                                              .syn_cookies = DAYTONA_SYN_COOKIES_ALWAYS};
+        struct peer peer;
+        peer_start(&peer, &config);
+        struct daytona_socket_id listener = peer_listener(&peer, peer.our_port, 16);
+        peer.ace = rows[i].syn;
+        peer_syn(&peer, rows[i].timestamps ? &offer_all : &offer_plain);
+        assert_true(peer_hears(&peer));
+        assert_int_equal(peer.heard.ace, rows[i].syn_ack);
+        ecn_accept(&peer, listener, rows[i].ack);
+        assert_int_equal(our_info(&peer).ecn, rows[i].mode);
+        peer_stop(&peer);
+    }
+}
+
 /* An ACK that was overtaken says nothing that is new */
 static void echo_on_an_old_ack_is_ignored(void **state)
 {
@@ -347,6 +473,11 @@ int main(void)
         cmocka_unit_test(window_probe_is_not_ecn_capable),
         cmocka_unit_test(loss_beside_a_mark_reduces_once),
         cmocka_unit_test(mark_at_a_window_of_one_segment_waits_for_a_timeout),
+        cmocka_unit_test(change_of_marks_is_told_by_the_byte),
+        cmocka_unit_test(change_of_marks_after_an_ack_is_one_ack),
+        cmocka_unit_test(marked_share_decides_the_reduction),
+        cmocka_unit_test(controller_that_counts_marks_asks_for_ecn),
+        cmocka_unit_test(cookie_keeps_the_agreement),
         cmocka_unit_test(echo_on_an_old_ack_is_ignored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
