@@ -251,6 +251,19 @@ int daytona_stack_set_fastopen_key(struct daytona_stack *stack, struct daytona_s
 int daytona_stack_get_fastopen_key(struct daytona_stack *stack, struct daytona_socket_id id,
                                    uint8_t out[32]);
 
+#define DAYTONA_SIGNATURE_KEY_MAX 80 /* Linux TCP_MD5SIG_MAXKEYLEN */
+
+/**
+ * TCP_MD5SIG: segments to and from peers whose address begins with the `prefix_bits` (0 to 32) of
+ * the IPv4 address `remote` are signed with the key (RFC 2385); others are not, and are dropped
+ * when they come with a signature. A listener's connections inherit the key that fits. An empty key
+ * takes the one for this prefix away. -EINVAL too long, or another kind of address; -ENOENT nothing
+ * to take away; -ENOMEM.
+ */
+int daytona_stack_set_signature_key(struct daytona_stack *stack, struct daytona_socket_id id,
+                                    const struct daytona_address *remote, unsigned prefix_bits,
+                                    struct daytona_span key);
+
 enum daytona_send_flag {
     DAYTONA_SEND_URGENT = 1 << 0, /**< the last byte is urgent (MSG_OOB) */
     DAYTONA_SEND_MORE = 1 << 1,   /**< more follows: hold back a partial segment (MSG_MORE) */

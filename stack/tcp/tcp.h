@@ -100,6 +100,7 @@ struct tcp {
         struct daytona_instant lost_at;       /**< the last of them */
     } fastopen_servers[FASTOPEN_SERVERS_MAX]; /**< RFC 7413 section 4.1.3, a ring */
     uint32_t fastopen_server_next;
+    uint32_t signature_key_count; /**< of all sockets */
     struct challenges {
         uint32_t left;                /**< that may go out in this second */
         struct daytona_instant since; /**< its beginning */
@@ -359,6 +360,7 @@ struct connection {
     uint16_t soft_error;                   /**< errno of the last ICMP error that did not end it */
     uint16_t syn_data;                     /**< bytes sent with our SYN, until it is answered */
     bool syn_data_acked;                   /**< Fast Open worked */
+    bool signature;                        /**< there is a key for the peer (RFC 2385) */
     uint8_t fastopen;                      /**< enum fastopen */
     bool passive;                          /**< made by a listener */
     bool timestamps, sack, window_scaling; /**< offered, then agreed */
@@ -372,6 +374,7 @@ _Static_assert(sizeof(struct connection) <= 1536, "a connection is one block of 
 struct segment {
     struct tcp_header header;
     struct daytona_span payload;
+    struct daytona_span bytes; /**< all of it, as it came */
     uint64_t seq, ack;
     uint32_t window; /**< scaled */
     uint8_t flags;   /**< TCP_SYN ...; steps clear what they have dealt with */

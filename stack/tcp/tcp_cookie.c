@@ -2,8 +2,8 @@
  * SYN cookies: RFC 4987 section 3.6, laid out as in Linux. When there is no room for a request,
  * our initial sequence number says what is needed to do without:
  *
- *     ISN = hash(tuple) + peer's ISN + (minute << 24) + ((hash(tuple, minute, peer's ISN) + mss) mod
- *     2^24)
+ *     ISN = hash(tuple) + peer's ISN + (minute << 24) + ((hash(tuple, minute, peer's ISN) + mss)
+ * mod 2^24)
  *
  * where `mss` is an index into a table, and the lowest six bits of our timestamp say the rest. The
  * peer gives both back: the ISN in its ACK field, the timestamp in its echo.
@@ -35,9 +35,9 @@ static uint32_t minute_of(struct daytona_instant at)
     return (uint32_t)(at.ns / MINUTE_NS);
 }
 
-/* Each minute has its own, which nobody reckons from another's. So has each first number of the peer:
- * where both streams have grown alike, as an echo's do, the difference of our numbers and the peer's
- * is still that of the handshake, and an old segment must not pass for its last one. */
+/* Each minute has its own, which nobody reckons from another's. So has each first number of the
+ * peer: where both streams have grown alike, as an echo's do, the difference of our numbers and the
+ * peer's is still that of the handshake, and an old segment must not pass for its last one. */
 static uint32_t minute_hash(const struct tcp *tcp, const struct demux_entry *tuple, uint32_t minute,
                             struct seq irs)
 {
@@ -66,7 +66,8 @@ static struct seq cookie_make(const struct tcp *tcp, const struct demux_entry *t
                               const struct handshake *handshake)
 {
     uint32_t minute = minute_of(tcp->now);
-    uint32_t value = minute_hash(tcp, tuple, minute, handshake->irs) + mss_index(handshake->peer_mss);
+    uint32_t value =
+        minute_hash(tcp, tuple, minute, handshake->irs) + mss_index(handshake->peer_mss);
     return (struct seq){base_of(tcp, tuple, handshake->irs) + (minute << MINUTE_SHIFT) +
                         (value & VALUE_MASK)};
 }

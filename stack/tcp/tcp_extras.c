@@ -1,5 +1,7 @@
 #include "stack/tcp/tcp_extras.h"
 
+#include "stack/tcp/tcp_signature.h"
+
 struct extras *extras_of(struct socket *socket)
 {
     struct tcp *tcp = socket->tcp;
@@ -10,19 +12,9 @@ struct extras *extras_of(struct socket *socket)
     return socket->extras;
 }
 
-bool extras_inherit(struct socket *child, const struct socket *listener)
-{
-    if (listener->extras == NULL)
-        return true;
-    struct extras *extras = extras_of(child);
-    if (extras == NULL)
-        return false;
-    *extras = *listener->extras;
-    return true;
-}
-
 void extras_release(struct socket *socket)
 {
+    signature_release(socket);
     memory_return(socket->tcp->memory, socket->extras);
     socket->extras = NULL;
 }

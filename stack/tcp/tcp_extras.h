@@ -1,5 +1,6 @@
 /*
- * tcp_extras.h - what few sockets have, in a block of its own: keys of TCP Fast Open.
+ * tcp_extras.h - what few sockets have, in a block of its own: keys of TCP Fast Open and of
+ * signatures.
  */
 #ifndef STACK_TCP_TCP_EXTRAS_H
 #define STACK_TCP_TCP_EXTRAS_H
@@ -12,13 +13,11 @@
 struct extras {
     uint8_t fastopen_keys[FASTOPEN_KEYS_MAX][FASTOPEN_KEY_BYTES];
     uint8_t fastopen_key_count;
+    struct signature_key *signature_keys; /**< a list (tcp_signature.c) */
 };
 
 /** The socket's block, made when there is none yet; NULL: no memory. */
 struct extras *extras_of(struct socket *socket);
-
-/** A listener's child has what the listener has. False: no memory. */
-bool extras_inherit(struct socket *child, const struct socket *listener);
 
 /** The socket is about to go. */
 void extras_release(struct socket *socket);

@@ -2,8 +2,8 @@
  * What a listener's side of a handshake agrees on, and the connection that follows from it; the
  * same whether a request remembered it or a cookie brought it back.
  */
-#include "stack/tcp/tcp_extras.h"
 #include "stack/tcp/tcp_request.h"
+#include "stack/tcp/tcp_signature.h"
 
 /* The window that a connection made of this would offer first, unscaled. */
 static uint16_t first_window(const struct socket *listener, uint32_t mss)
@@ -38,7 +38,8 @@ void handshake_agree(struct handshake *out, const struct socket *listener,
         .syn_flags = header->flags,
         .ecn = (uint8_t)tcp_ecn_judge(listener, syn),
         .syn_ecn = (uint8_t)syn->ecn,
-        .timestamps = header->has_timestamps,
+        .timestamps =
+            header->has_timestamps && !signature_key_for(listener, &tuple->remote.address),
         .sack = header->has_sack_permitted &&
                 listener->options[DAYTONA_OPTION_LOSS_DETECTION] != DETECTION_NEWRENO,
         .scaling = header->has_window_scale,
@@ -149,7 +150,7 @@ struct connection *handshake_child(struct socket *listener, const struct demux_e
     if (child == NULL)
         return NULL;
     bool entered =
-        extras_inherit(child, listener) &&
+        signature_inherit(child, listener) &&
         (request != NULL || (socket_name(child) && demux_insert_tuple(demux, &child->entry) == 0));
     if (!entered || demux_insert_port(demux, &child->entry) < 0 ||
         connection_new(child, handshake->path_mtu) == NULL) {

@@ -5,6 +5,7 @@
 #include "stack/tcp/tcp_calls.h"
 #include "stack/tcp/tcp_parts.h"
 #include "stack/tcp/tcp_request.h"
+#include "stack/tcp/tcp_signature.h"
 
 #include <errno.h>
 
@@ -218,12 +219,14 @@ static enum daytona_verdict unconnected_input(struct tcp *tcp, const struct demu
      * answers would talk to itself. */
     if (daytona_endpoint_equal(&tuple->local, &tuple->remote))
         return DAYTONA_VERDICT_NOT_FOR_US;
+    enum daytona_verdict verdict;
     struct socket *listener = tcp_listener_find(tcp, &tuple->local, &tuple->remote);
     if (listener == NULL)
         return tcp_reset_unknown(tcp, tuple, &segment->header, segment_length(segment));
+    if (!signature_accept(listener, tuple, segment, &verdict))
+        return verdict;
     if ((segment->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_ACK)
         return tcp_listen_input(listener, tuple, segment, NULL);
-    enum daytona_verdict verdict;
     struct connection *child = tcp_listen_cookie(listener, tuple, segment, &verdict);
     return child == NULL ? verdict : connection_input(child, segment);
 }
@@ -231,6 +234,8 @@ static enum daytona_verdict unconnected_input(struct tcp *tcp, const struct demu
 static enum daytona_verdict request_input(struct request *request, struct segment *segment)
 {
     enum daytona_verdict verdict;
+    if (!signature_accept(request->listener, &request->entry, segment, &verdict))
+        return verdict;
     struct connection *child = tcp_request_input(request, segment, &verdict);
     return child == NULL ? verdict : connection_input(child, segment);
 }
@@ -244,6 +249,9 @@ static enum daytona_verdict dispatch(struct tcp *tcp, const struct demux_entry *
     if (entry->owner == DEMUX_REQUEST)
         return request_input(OWNER_OF(entry, struct request, entry), segment);
     struct socket *socket = OWNER_OF(entry, struct socket, entry);
+    enum daytona_verdict verdict;
+    if (!signature_accept(socket, tuple, segment, &verdict))
+        return verdict;
     if (socket->state == DAYTONA_TCP_TIME_WAIT)
         return tcp_time_wait_input(socket, tuple, segment);
     return connection_input(socket->connection, segment);
@@ -282,7 +290,7 @@ enum daytona_verdict tcp_input(struct tcp *tcp, const struct daytona_address *so
                                const struct daytona_address *destination, enum ip_ecn ecn,
                                struct daytona_span bytes)
 {
-    struct segment segment = {.ecn = ecn};
+    struct segment segment = {.bytes = bytes, .ecn = ecn};
     if (tcp_header_parse(bytes, &segment.header, &segment.payload) < 0)
         return DAYTONA_VERDICT_BAD_TCP_HEADER;
     struct demux_entry tuple = {

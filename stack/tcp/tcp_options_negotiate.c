@@ -7,7 +7,8 @@
 #define MSS_MIN        48u  /* Linux tcp_min_snd_mss: no smaller segments, whatever a peer asks */
 #define SCALE_MAX      14u  /* RFC 7323 section 2.3 */
 
-_Static_assert(PATH_MTU_MIN > IP_AND_TCP + TIMESTAMP_SIZE && MSS_MIN > TIMESTAMP_SIZE,
+_Static_assert(PATH_MTU_MIN > IP_AND_TCP + TCP_SIGNATURE_LENGTH && MSS_MIN > TCP_SIGNATURE_LENGTH &&
+                   TCP_SIGNATURE_LENGTH > TIMESTAMP_SIZE,
                "however small the path and the peer, a segment has room for data");
 
 uint8_t tcp_scale_for(const struct socket *socket)
@@ -35,7 +36,8 @@ uint32_t tcp_mss_for(const struct socket *socket, uint32_t path_mtu)
 
 void tcp_options_offer(struct connection *connection)
 {
-    connection->timestamps = connection->window_scaling = true;
+    connection->timestamps = !connection->signature; /* as in Linux: both take too much room */
+    connection->window_scaling = true;
     connection->sack =
         connection->socket->options[DAYTONA_OPTION_LOSS_DETECTION] != DETECTION_NEWRENO;
     connection->receive.window_scale = tcp_scale_for(connection->socket);
@@ -72,6 +74,7 @@ uint32_t tcp_segment_for(const struct connection *connection, uint32_t mtu)
     uint32_t mss = tcp_mss_for(connection->socket, mtu);
     if (mss > connection->send.peer_mss)
         mss = connection->send.peer_mss;
+    mss -= connection->signature ? TCP_SIGNATURE_LENGTH : 0;
     return connection->timestamps ? mss - TIMESTAMP_SIZE : mss;
 }
 

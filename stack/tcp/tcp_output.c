@@ -67,7 +67,8 @@ static uint32_t new_data_length(struct connection *connection)
     if (whole > cwnd_room)
         whole = cwnd_room;
     if (whole >= send->mss) {
-        uint32_t most = connection->tcp->config.super_segment_bytes_max;
+        /* What splits a super-segment does not sign its parts. */
+        uint32_t most = connection->signature ? 0 : connection->tcp->config.super_segment_bytes_max;
         most = most > SUPER_SEGMENT_MAX ? SUPER_SEGMENT_MAX : most;
         uint32_t quantum = tcp_pacing_quantum(connection);
         most = most > quantum ? quantum : most;

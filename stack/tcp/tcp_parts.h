@@ -409,7 +409,7 @@ void tcp_transmit(struct connection *connection, const struct outgoing *what,
 struct reply {
     struct list_node node;
     struct daytona_endpoint local, remote;
-    struct tcp_header header;              /**< ports are filled in when it is written */
+    struct tcp_header header;              /**< ports and signature are filled in by tcp_reply() */
     uint8_t type_of_service, time_to_live; /**< time_to_live 0: the usual one */
 };
 

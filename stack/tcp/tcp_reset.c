@@ -3,6 +3,7 @@
  * in a bounded queue; one that does not fit is as lost as a packet in the network.
  */
 #include "stack/tcp/tcp_parts.h"
+#include "stack/tcp/tcp_signature.h"
 #include "stack/wire/bare_packet.h"
 
 #define REPLIES_MAX  1024u
@@ -15,6 +16,10 @@ bool tcp_reply(struct tcp *tcp, const struct reply *reply)
     if (copy == NULL)
         return false;
     *copy = *reply;
+    copy->header.source_port = reply->local.port;
+    copy->header.destination_port = reply->remote.port;
+    const struct demux_entry tuple = {.local = reply->local, .remote = reply->remote};
+    signature_sign_reply(tcp, &tuple, &copy->header);
     list_append(&tcp->replies, &copy->node);
     tcp->reply_count++;
     if ((reply->header.flags & TCP_RST) != 0)
@@ -33,8 +38,6 @@ static void bare_write(const struct daytona_endpoint *local, const struct dayton
         .type_of_service = type_of_service,
         .time_to_live = time_to_live,
     };
-    header->source_port = local->port;
-    header->destination_port = remote->port;
     out->source = ip.source;
     out->destination = ip.destination;
     out->header_length = bare_packet_emit_as(header, &ip, out->header);
@@ -47,6 +50,9 @@ static void bare_write(const struct daytona_endpoint *local, const struct dayton
 void tcp_bare_output(const struct socket *owner, const struct demux_entry *tuple,
                      struct tcp_header *header, struct daytona_packet_out *out)
 {
+    const struct signature_key *key = signature_key_for(owner, &tuple->remote.address);
+    if (key != NULL)
+        signature_sign(key, tuple, header, NULL, 0);
     bare_write(&tuple->local, &tuple->remote, header,
                (uint8_t)owner->options[DAYTONA_OPTION_TYPE_OF_SERVICE],
                (uint8_t)owner->options[DAYTONA_OPTION_TIME_TO_LIVE], out);

@@ -1,6 +1,7 @@
 /* Writes a connection's packet: headers from its state, payload borrowed from the send buffer. */
 #include "stack/tcp/tcp_fastopen.h"
 #include "stack/tcp/tcp_parts.h"
+#include "stack/tcp/tcp_signature.h"
 #include "stack/wire/ipv4.h"
 
 /* Bytes that begin anywhere in a page reach into two pages more than they would fill. */
@@ -113,13 +114,17 @@ void tcp_transmit(struct connection *connection, const struct outgoing *what,
     enum ip_ecn ecn;
     struct tcp_header header = header_for(connection, what, &ecn);
     uint8_t *tcp_bytes = out->header + IPV4_HEADER_MIN;
-    size_t header_length = tcp_header_emit(&header, tcp_bytes);
-
     uint64_t first = what->seq + ((what->flags & TCP_SYN) != 0);
     out->span_count = 0;
     if (what->length > 0)
         out->span_count = (uint16_t)pages_borrow(&connection->send.pages, first, what->length,
                                                  out->spans, DAYTONA_PACKET_SPANS_MAX);
+    if (connection->signature)
+        signature_sign(
+            signature_key_for(connection->socket, &connection->socket->entry.remote.address),
+            &connection->socket->entry, &header, out->spans, out->span_count);
+    size_t header_length = tcp_header_emit(&header, tcp_bytes);
+
     out->payload_length = what->length;
     out->segment_bytes = super ? (uint16_t)mss : 0;
     out->header_length = (uint16_t)(IPV4_HEADER_MIN + header_length);

@@ -39,6 +39,7 @@ enum {
     OPTION_SACK_PERMITTED = 4,
     OPTION_SACK = 5,
     OPTION_TIMESTAMPS = 8,
+    OPTION_SIGNATURE = 19,    /* RFC 2385 section 3.0 */
     OPTION_USER_TIMEOUT = 28, /* RFC 5482 section 3 */
     OPTION_FASTOPEN = 34,     /* RFC 7413 section 4.1.1 */
     OPTION_EXPERIMENT = 254,  /* RFC 6994; Fast Open's number follows */
@@ -50,6 +51,7 @@ enum {
     LENGTH_SACK_BASE = 2,
     LENGTH_SACK_BLOCK = 8,
     LENGTH_TIMESTAMPS = 10,
+    LENGTH_SIGNATURE = 18,
     LENGTH_FASTOPEN = 2, /* and the cookie */
     LENGTH_FASTOPEN_EXPERIMENT = 4,
 };
@@ -108,6 +110,9 @@ static void parse_option(const uint8_t *at, size_t length, struct tcp_header *ou
     } else if (kind == OPTION_USER_TIMEOUT && length == TCP_USER_TIMEOUT_LENGTH) {
         out->has_user_timeout = true;
         out->user_timeout = load_16(at + 2);
+    } else if (kind == OPTION_SIGNATURE && length == LENGTH_SIGNATURE) {
+        out->has_signature = true;
+        memcpy(out->signature, at + 2, TCP_SIGNATURE_BYTES);
     } else if ((out->flags & TCP_SYN) != 0) {
         parse_syn_option(kind, at, length, out);
     } else if (kind == OPTION_SACK) {
@@ -169,27 +174,31 @@ int tcp_header_parse_quoted(struct daytona_span quoted, struct tcp_header *out)
     return 0;
 }
 
-/* How many SACK blocks fit behind the timestamps, which take 12 bytes with their padding, and
- * before the user timeout. */
+/* Up to the options whose length depends on the room; each with the NOPs that keep it on a multiple
+ * of four. */
+static size_t length_of_fixed(const struct tcp_header *header)
+{
+    size_t length = TCP_HEADER_MIN;
+    length += header->has_signature ? TCP_SIGNATURE_LENGTH : 0;
+    length += header->has_timestamps ? 12 : 0;
+    length += header->has_user_timeout ? TCP_USER_TIMEOUT_LENGTH : 0;
+    return length;
+}
+
 static size_t sack_blocks_that_fit(const struct tcp_header *header)
 {
-    size_t room = header->has_timestamps ? TCP_SACK_BLOCKS_MAX - 1 : TCP_SACK_BLOCKS_MAX;
-    if (header->has_timestamps && header->has_user_timeout)
-        room--;
+    size_t left = TCP_HEADER_MAX - length_of_fixed(header);
+    size_t room = left < 4 ? 0 : (left - 4) / LENGTH_SACK_BLOCK;
     return header->sack_count < room ? header->sack_count : room;
 }
 
 /* Up to Fast Open's option. */
 static size_t length_before_fastopen(const struct tcp_header *header)
 {
-    size_t length = TCP_HEADER_MIN;
-    /* Each with the NOPs that keep it on a multiple of four. Without timestamps to share a
-     * word with, SACK-permitted takes one alone. */
-    if (header->has_timestamps)
-        length += 12;
-    length += header->has_user_timeout ? TCP_USER_TIMEOUT_LENGTH : 0;
+    size_t length = length_of_fixed(header);
     if ((header->flags & TCP_SYN) != 0) {
         length += header->mss != 0 ? 4 : 0;
+        /* Without timestamps to share a word with, SACK-permitted takes one alone. */
         length += header->has_sack_permitted && !header->has_timestamps ? 4 : 0;
         length += header->has_window_scale ? 4 : 0;
     } else if (sack_blocks_that_fit(header) > 0) {
@@ -223,6 +232,14 @@ static uint8_t *put_bytes(uint8_t *at, const uint8_t bytes[4])
 {
     memcpy(at, bytes, 4);
     return at + 4;
+}
+
+static uint8_t *put_signature(uint8_t *at, const struct tcp_header *header)
+{
+    at = put_bytes(at,
+                   (const uint8_t[4]){OPTION_NOP, OPTION_NOP, OPTION_SIGNATURE, LENGTH_SIGNATURE});
+    memcpy(at, header->signature, TCP_SIGNATURE_BYTES);
+    return at + TCP_SIGNATURE_BYTES;
 }
 
 static uint8_t *put_timestamps(uint8_t *at, const struct tcp_header *header)
@@ -294,10 +311,13 @@ size_t tcp_header_emit(struct tcp_header *header, uint8_t out[TCP_HEADER_MAX])
     out[AT_FLAGS] = header->flags;
     store_16(out + AT_WINDOW, header->window);
     store_16(out + AT_URGENT_POINTER, header->urgent_pointer);
+    uint8_t *options = out + TCP_HEADER_MIN;
+    if (header->has_signature)
+        options = put_signature(options, header);
     if ((header->flags & TCP_SYN) != 0)
-        put_syn_options(out + TCP_HEADER_MIN, header);
+        put_syn_options(options, header);
     else
-        put_other_options(out + TCP_HEADER_MIN, header);
+        put_other_options(options, header);
     size_t before = length_before_accecn(header), fastopen = fastopen_length(header);
     if (fastopen > 0)
         put_fastopen(out + before, fastopen, header);

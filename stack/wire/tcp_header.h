@@ -39,6 +39,9 @@ struct tcp_sack_block {
     struct seq left, right; /**< right is one past the block (RFC 2018 section 3) */
 };
 
+#define TCP_SIGNATURE_BYTES  16 /* RFC 2385 section 3.0 */
+#define TCP_SIGNATURE_LENGTH 20 /* the option, and two NOPs before it */
+
 #define FASTOPEN_COOKIE_MAX 16 /* RFC 7413 section 4.1.1 */
 
 struct fastopen_cookie {
@@ -63,6 +66,8 @@ struct tcp_header {
     uint32_t timestamp_value, timestamp_echo;
     struct tcp_sack_block sacks[TCP_SACK_BLOCKS_MAX];
     struct tcp_accecn accecn;
+    bool has_signature; /**< RFC 2385 */
+    uint8_t signature[TCP_SIGNATURE_BYTES];
     bool has_fastopen; /**< RFC 7413; only on a SYN */
     struct fastopen_cookie fastopen;
 };
@@ -77,10 +82,10 @@ int tcp_header_parse_quoted(struct daytona_span quoted, struct tcp_header *out);
 
 /**
  * Writes the header with a zero checksum field and returns its length (a multiple of 4).
- * SYN: mss, sackOK, TS, nop, wscale (without TS: mss, nop, nop, sackOK, nop, wscale). Other
- * segments: nop, nop, TS, nop, nop, SACK. Then the user timeout and Fast Open's cookie, the AccECN
- * option last. Sets header->header_length. SACK blocks, the cookie and then AccECN counters that do
- * not fit are left out.
+ * The signature comes first. SYN: mss, sackOK, TS, nop, wscale (without TS: mss, nop, nop, sackOK,
+ * nop, wscale). Other segments: nop, nop, TS, nop, nop, SACK. Then the user timeout and Fast Open's
+ * cookie, the AccECN option last. Sets header->header_length. SACK blocks, the cookie and then
+ * AccECN counters that do not fit are left out.
  */
 size_t tcp_header_emit(struct tcp_header *header, uint8_t out[TCP_HEADER_MAX]);
 

@@ -9,13 +9,14 @@ cd "${ROOT:-$(dirname "$0")/../..}" || exit 1
 table='
 include/daytona   | daytona/
 stack/base        | stack/base/ daytona/types.h daytona/stack.h daytona/events.h
+stack/crypto      | stack/crypto/ daytona/types.h
 stack/wire        | stack/wire/ stack/base/ daytona/types.h daytona/stack.h
 stack/buffer      | stack/buffer/ stack/base/ daytona/types.h
 stack/demux       | stack/demux/ stack/base/ daytona/types.h
 stack/congestion  | stack/congestion/ stack/base/ daytona/types.h daytona/congestion.h
 stack/ip          | stack/ip/ stack/wire/ stack/base/ daytona/types.h daytona/stack.h
-stack/tcp         | stack/tcp/ stack/congestion/ stack/buffer/ stack/wire/ stack/demux/ stack/ip/ stack/base/ daytona/types.h daytona/stack.h daytona/events.h daytona/congestion.h
-stack/socket      | stack/socket/ stack/tcp/ stack/congestion/ stack/buffer/ stack/wire/ stack/demux/ stack/ip/ stack/base/ daytona/types.h daytona/stack.h daytona/events.h daytona/congestion.h
+stack/tcp         | stack/tcp/ stack/crypto/ stack/congestion/ stack/buffer/ stack/wire/ stack/demux/ stack/ip/ stack/base/ daytona/types.h daytona/stack.h daytona/events.h daytona/congestion.h
+stack/socket      | stack/socket/ stack/tcp/ stack/crypto/ stack/congestion/ stack/buffer/ stack/wire/ stack/demux/ stack/ip/ stack/base/ daytona/types.h daytona/stack.h daytona/events.h daytona/congestion.h
 stack             | stack/ daytona/types.h daytona/stack.h daytona/events.h daytona/congestion.h
 capture           | capture/ daytona/capture.h daytona/types.h
 rawtx             | rawtx/ daytona/rawtx.h daytona/stack.h daytona/types.h
