@@ -6,10 +6,12 @@
 #include "preload/remote.h"
 #include "preload/result.h"
 #include "preload/settings.h"
+#include "preload/signatures.h"
 #include "preload/socket_options.h"
 #include "preload/wrappers.h"
 
 #include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -43,6 +45,9 @@ static int set_natively(int descriptor, int level, int option, const void *value
 {
     int before = errno;
     int result = real.setsockopt(descriptor, level, option, value, length);
+    if (result == 0 && level == IPPROTO_TCP && (option == TCP_MD5SIG || option == TCP_MD5SIG_EXT) &&
+        settings.present)
+        signatures_note(descriptor, option, value, length);
     if (asks_engine(level, option, result) && memory_can_be_read(value, length) &&
         remote_set_option(descriptor, level, option, value, length, &result))
         return (int)result_give(result, before);

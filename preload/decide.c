@@ -10,6 +10,7 @@
 #include "preload/real.h"
 #include "preload/settings.h"
 #include "preload/shield.h"
+#include "preload/signatures.h"
 #include "preload/socket_options.h"
 #include "preload/twin.h"
 #include "preload/watch.h"
@@ -92,6 +93,13 @@ static bool may_decide(void)
 
 /* ------------------------------------------------------------------ the stack's socket */
 
+static void apply_key(void *context, const struct signature_setting *setting)
+{
+    const struct file *file = context;
+    daytona_stack_set_signature_key(engine.stack, file->id, &setting->remote, setting->prefix_bits,
+                                    (struct daytona_span){setting->key, setting->key_length});
+}
+
 /* An option that the stack refuses stays at its default, as one that Daytona does not have. */
 static void apply_options(struct file *file, const struct candidate *candidate)
 {
@@ -103,6 +111,7 @@ static void apply_options(struct file *file, const struct candidate *candidate)
         daytona_stack_set_fastopen_key(
             engine.stack, file->id,
             (struct daytona_span){options->fastopen_key, options->fastopen_key_length});
+    signatures_visit(candidate->fd, apply_key, file);
     if (options->congestion[0] != '\0')
         daytona_stack_set_congestion(engine.stack, engine_now(), file->id, options->congestion);
     atomic_store(&file->nonblocking, candidate->nonblocking);

@@ -11,6 +11,7 @@
 #ifndef DAYTONA_PRELOAD_FILE_H
 #define DAYTONA_PRELOAD_FILE_H
 
+#include "preload/signatures.h"
 #include <daytona/stack.h>
 #include <stdatomic.h>
 #include <sys/types.h>
@@ -126,6 +127,9 @@ const char *file_get_congestion(struct file *file);
 /** TCP_FASTOPEN_KEY: 16 or 32 bytes. The second copies it and returns its length, 0 none. */
 int file_set_fastopen_key(struct file *file, struct daytona_span key);
 int file_get_fastopen_key(struct file *file, uint8_t out[32]);
+
+/** TCP_MD5SIG; 0, -ENOENT, -EINVAL, -ENOMEM. */
+int file_set_signature_key(struct file *file, const struct signature_setting *setting);
 
 /** SO_ERROR: the pending error as a positive errno, cleared; 0 none. */
 int file_take_error(struct file *file);

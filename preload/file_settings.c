@@ -70,6 +70,18 @@ int file_set_congestion(struct file *file, const char *name)
     return status;
 }
 
+int file_set_signature_key(struct file *file, const struct signature_setting *setting)
+{
+    int status = file_enter(file);
+    if (status < 0)
+        return status;
+    status = daytona_stack_set_signature_key(
+        engine.stack, file->id, &setting->remote, setting->prefix_bits,
+        (struct daytona_span){setting->key, setting->key_length});
+    engine_leave();
+    return status;
+}
+
 int file_set_fastopen_key(struct file *file, struct daytona_span key)
 {
     int status = file_enter(file);

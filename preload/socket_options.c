@@ -2,6 +2,7 @@
 
 #include "preload/memory.h"
 #include "preload/real.h"
+#include "preload/signatures.h"
 #include "preload/socket_option_table.h"
 #include "preload/tcp_info.h"
 
@@ -79,6 +80,13 @@ static bool has_begun(struct file *file)
     return file_info(file, &info) == 0 && info.state != DAYTONA_TCP_CLOSED;
 }
 
+static int set_signature_key(struct file *file, int name, const void *value, socklen_t length)
+{
+    struct signature_setting setting;
+    int result = signature_read(name, value, length, &setting);
+    return result < 0 ? result : file_set_signature_key(file, &setting);
+}
+
 static int set_fastopen_key(struct file *file, const void *value, socklen_t length)
 {
     if (length != FASTOPEN_KEY && length != 2 * FASTOPEN_KEY)
@@ -138,6 +146,8 @@ int socket_options_set(struct file *file, int fd, int level, int name, const voi
         return set_timeout(file, (enum file_direction)row->value, value, length);
     if (row->shape == SHAPE_CONTROLLER)
         return set_controller(file, value, length);
+    if (row->shape == SHAPE_SIGNATURE_KEY)
+        return set_signature_key(file, name, value, length);
     if (row->shape == SHAPE_FASTOPEN_KEY)
         return set_fastopen_key(file, value, length);
     if (row->shape == SHAPE_EMPTY)
@@ -288,6 +298,8 @@ static int get_found(struct file *file, int fd, const struct socket_option_row *
         return get_timeout(file, (enum file_direction)row->value, value, length);
     if (row->shape == SHAPE_CONTROLLER)
         return get_controller(file, value, length);
+    if (row->shape == SHAPE_SIGNATURE_KEY)
+        return -ENOPROTOOPT;
     if (row->shape == SHAPE_FASTOPEN_KEY)
         return get_fastopen_key(file, value, length);
     if (row->shape == SHAPE_INFO)

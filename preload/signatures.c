@@ -1,0 +1,77 @@
+#include "preload/signatures.h"
+
+#include "preload/address.h"
+#include "preload/log.h"
+
+#include <errno.h>
+#include <linux/tcp.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define NOTES_MAX   64 /* keys of all sockets that are still the kernel's; the oldest goes */
+#define IPV4_PREFIX 32
+
+/* The inode number names a socket whatever its descriptors are, and is not used again. */
+static struct note {
+    ino_t socket; /* 0: free */
+    struct signature_setting setting;
+} notes[NOTES_MAX];
+static size_t next_note;
+static pthread_mutex_t notes_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static ino_t socket_number(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode) ? status.st_ino : 0;
+}
+
+int signature_read(int name, const void *value, socklen_t length, struct signature_setting *out)
+{
+    struct tcp_md5sig given;
+    struct daytona_endpoint remote;
+    if (length < sizeof given)
+        return -EINVAL;
+    memcpy(&given, value, sizeof given);
+    *out = (struct signature_setting){.prefix_bits = IPV4_PREFIX};
+    if (address_read((const struct sockaddr *)&given.tcpm_addr, sizeof given.tcpm_addr, AF_INET,
+                     &remote) < 0 ||
+        given.tcpm_keylen > sizeof out->key)
+        return -EINVAL;
+    if (name == TCP_MD5SIG_EXT && (given.tcpm_flags & TCP_MD5SIG_FLAG_IFINDEX) != 0)
+        return -EINVAL; /* no device's routing domain is ours */
+    if (name == TCP_MD5SIG_EXT && (given.tcpm_flags & TCP_MD5SIG_FLAG_PREFIX) != 0)
+        out->prefix_bits = given.tcpm_prefixlen;
+    if (out->prefix_bits > IPV4_PREFIX)
+        return -EINVAL;
+    out->remote = remote.address;
+    out->key_length = given.tcpm_keylen;
+    memcpy(out->key, given.tcpm_key, out->key_length);
+    return 0;
+}
+
+void signatures_note(int fd, int name, const void *value, socklen_t length)
+{
+    struct note note = {.socket = socket_number(fd)};
+    if (note.socket == 0 || signature_read(name, value, length, &note.setting) < 0)
+        return;
+    pthread_mutex_lock(&notes_mutex);
+    if (notes[next_note].socket != 0)
+        log_once(LOG_LEVEL_WARNING, "more keys of TCP signatures than can be kept");
+    notes[next_note] = note;
+    next_note = (next_note + 1) % NOTES_MAX;
+    pthread_mutex_unlock(&notes_mutex);
+}
+
+void signatures_visit(int fd, void (*use)(void *context, const struct signature_setting *setting),
+                      void *context)
+{
+    ino_t socket = socket_number(fd);
+    pthread_mutex_lock(&notes_mutex);
+    for (size_t i = 0; socket != 0 && i < NOTES_MAX; i++) {
+        struct note *note = &notes[(next_note + i) % NOTES_MAX];
+        if (note->socket == socket)
+            use(context, &note->setting);
+    }
+    pthread_mutex_unlock(&notes_mutex);
+}
