@@ -88,7 +88,7 @@ static void write_windows(const struct daytona_connection_info *info, struct tcp
     out->tcpi_sacked = segments(info->sacked_bytes, mss);
     out->tcpi_lost = segments(info->lost_bytes, mss);
     out->tcpi_retrans = segments(info->retransmitted_out_bytes, mss);
-    out->tcpi_reordering = REORDERING_STANDARD;
+    out->tcpi_reordering = info->reordering != 0 ? info->reordering : REORDERING_STANDARD;
     out->tcpi_rcv_ssthresh = info->receive_buffer;
     out->tcpi_rcv_space = info->receive_space;
     out->tcpi_snd_wnd = info->send_window;
@@ -102,7 +102,7 @@ static void write_windows(const struct daytona_connection_info *info, struct tcp
 static void write_counts(const struct daytona_connection_info *info, struct tcp_info *out)
 {
     out->tcpi_total_retrans = info->segments_retransmitted;
-    out->tcpi_pacing_rate = UINT64_MAX;
+    out->tcpi_pacing_rate = info->pacing_rate != 0 ? info->pacing_rate : UINT64_MAX;
     out->tcpi_max_pacing_rate = UINT64_MAX;
     out->tcpi_bytes_acked = info->bytes_acked;
     out->tcpi_bytes_received = info->bytes_received;
@@ -114,7 +114,12 @@ static void write_counts(const struct daytona_connection_info *info, struct tcp_
     out->tcpi_data_segs_in = info->data_segments_in;
     out->tcpi_rcv_ooopack = info->out_of_order_in;
     out->tcpi_delivered_ce = info->delivered_ce;
-    out->tcpi_delivered = segments((uint32_t)info->bytes_acked, info->send_mss);
+    out->tcpi_delivered = segments((uint32_t)info->delivered_bytes, info->send_mss);
+    out->tcpi_dsack_dups = info->dsacks_in;
+    out->tcpi_reord_seen = info->reorderings;
+    out->tcpi_delivery_rate = info->delivery_rate;
+    out->tcpi_delivery_rate_app_limited = info->delivery_rate_app_limited;
+    out->tcpi_busy_time = info->busy_us;
 }
 
 static struct later_info later_info(const struct daytona_connection_info *info)

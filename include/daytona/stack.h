@@ -79,6 +79,8 @@ struct daytona_stack_config {
     uint32_t super_segment_bytes_max;
 
     const char *congestion; /**< default controller's name, "cubic" if NULL */
+    uint8_t loss_detection; /**< LOSS_DETECTION of new sockets (options.def), RACK if 0 */
+    bool no_tail_probes;    /**< TAIL_PROBES of new sockets is 0 */
     const char *ecn;        /**< default of option ECN by name, "passive" if NULL (Linux) */
 
     uint32_t receive_buffer_bytes; /**< default SO_RCVBUF, 131072 if 0 (doubling as in Linux is the
@@ -408,6 +410,17 @@ struct daytona_connection_info {
     uint64_t bytes_sent, bytes_acked, bytes_received, bytes_retransmitted;
     uint32_t segments_out, segments_in, data_segments_out, data_segments_in;
     uint32_t segments_retransmitted, timeouts, fast_retransmits, duplicate_acks_in;
+    uint32_t tail_probes;     /**< RFC 8985 section 7 */
+    uint32_t undos;           /**< reductions of the window taken back as mistakes */
+    uint32_t dsacks_in;       /**< duplicates that the peer told of (RFC 2883) */
+    uint32_t reorderings;     /**< ACKs that told of segments that came late */
+    uint32_t reordering;      /**< by how many segments at most; 3 until it is known */
+    uint32_t reorder_wait_us; /**< what a late segment is given, RFC 8985's reordering window */
+    uint64_t delivered_bytes, lost_total_bytes; /**< lost: marked so, some perhaps by mistake */
+    uint64_t delivery_rate;                     /**< bytes a second, last valid sample; 0 none */
+    bool delivery_rate_app_limited; /**< taken while the sender had too little to send */
+    uint64_t pacing_rate;           /**< bytes a second; 0: not paced */
+    uint64_t busy_us;               /**< while something was not acknowledged */
     uint32_t out_of_order_in, checksum_errors;
     uint32_t ce_received;  /**< segments that came marked CE */
     uint32_t delivered_ce; /**< of ours, those that the peer said had come marked */

@@ -74,6 +74,16 @@ struct sent *sent_first_lost(const struct sent_queue *queue)
     return by_turn(after(&queue->lost, &queue->lost.ends));
 }
 
+struct sent *sent_last_lost(const struct sent_queue *queue)
+{
+    return by_turn(before(&queue->lost, &queue->lost.ends));
+}
+
+struct sent *sent_lost_before(const struct sent_queue *queue, const struct sent *record)
+{
+    return by_turn(before(&queue->lost, &record->turn));
+}
+
 /* The sum that the record's bytes are part of, NULL none. */
 static uint32_t *sum_of(struct sent_queue *queue, const struct sent *record)
 {
@@ -103,25 +113,25 @@ static void count_out(struct sent_queue *queue, const struct sent *record, uint3
         *sum -= bytes;
 }
 
-static struct sent *record_take(struct sent_queue *queue, struct memory *memory)
+static struct sent *record_take(const struct sent_queue *queue, struct sent_store *store)
 {
-    struct sent *record = memory_take(memory, sizeof *record);
+    struct sent *record = memory_take(store->memory, sizeof *record);
     bool spare = record == NULL;
     if (spare) {
-        if (queue->spare_taken)
+        if (store->spare_taken || sent_first(queue) != NULL)
             return NULL;
-        queue->spare_taken = true;
-        record = &queue->spare;
+        store->spare_taken = true;
+        record = &store->spare;
     }
     *record = (struct sent){.spare = spare};
     return record;
 }
 
-struct sent *sent_append(struct sent_queue *queue, struct memory *memory, uint64_t start,
+struct sent *sent_append(struct sent_queue *queue, struct sent_store *store, uint64_t start,
                          uint32_t length)
 {
     assert(length > 0);
-    struct sent *record = record_take(queue, memory);
+    struct sent *record = record_take(queue, store);
     if (record == NULL)
         return NULL;
     record->start = start;
@@ -131,11 +141,11 @@ struct sent *sent_append(struct sent_queue *queue, struct memory *memory, uint64
     return record;
 }
 
-bool sent_split(struct sent_queue *queue, struct memory *memory, struct sent *record,
+bool sent_split(struct sent_queue *queue, struct sent_store *store, struct sent *record,
                 uint32_t bytes)
 {
     assert(bytes > 0 && bytes < record->length);
-    struct sent *rest = record_take(queue, memory);
+    struct sent *rest = record_take(queue, store);
     if (rest == NULL)
         return false;
     bool spare = rest->spare;
@@ -150,13 +160,13 @@ bool sent_split(struct sent_queue *queue, struct memory *memory, struct sent *re
     return true;
 }
 
-void sent_join(struct sent_queue *queue, struct memory *memory, struct sent *record)
+void sent_join(struct sent_queue *queue, struct sent_store *store, struct sent *record)
 {
     struct sent *next = sent_next(queue, record);
     assert(record->fate == SENT_LOST && next->fate == SENT_LOST);
     assert(next->start == sent_end(record));
     uint32_t bytes = next->length;
-    sent_drop(queue, memory, next);
+    sent_drop(queue, store, next);
     record->length += bytes;
     queue->lost_bytes += bytes;
 }
@@ -169,7 +179,7 @@ void sent_trim(struct sent_queue *queue, struct sent *record, uint32_t bytes)
     record->length -= bytes;
 }
 
-void sent_drop(struct sent_queue *queue, struct memory *memory, struct sent *record)
+void sent_drop(struct sent_queue *queue, struct sent_store *store, struct sent *record)
 {
     count_out(queue, record, record->length);
     if (queue->found == record)
@@ -177,15 +187,15 @@ void sent_drop(struct sent_queue *queue, struct memory *memory, struct sent *rec
     list_remove(&record->order);
     list_remove(&record->turn);
     if (record->spare)
-        queue->spare_taken = false;
+        store->spare_taken = false;
     else
-        memory_return(memory, record);
+        memory_return(store->memory, record);
 }
 
-void sent_release(struct sent_queue *queue, struct memory *memory)
+void sent_release(struct sent_queue *queue, struct sent_store *store)
 {
     for (struct sent *record; (record = sent_first(queue)) != NULL;)
-        sent_drop(queue, memory, record);
+        sent_drop(queue, store, record);
 }
 
 static void change(struct sent_queue *queue, struct sent *record, enum sent_fate fate)

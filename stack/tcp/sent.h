@@ -9,8 +9,8 @@
  *        lost      SACKed  sent again     in flight
  *
  * A record has one fate at a time, so that what is in flight is known from three sums. Records
- * come from the stack's memory while something is unacknowledged; one lies in the queue itself,
- * so that a sender can always go on when memory is short.
+ * come from the stack's memory while something is unacknowledged. One more is lent to a sender that
+ * has none when memory is short, so that the senders can always go on, one after the other.
  */
 #ifndef STACK_TCP_SENT_H
 #define STACK_TCP_SENT_H
@@ -33,7 +33,7 @@ struct sent {
     uint8_t fate;            /**< enum sent_fate; written by sent.c alone */
     uint8_t retransmissions; /**< saturates */
     bool app_limited;        /**< of the sample below */
-    bool spare;              /**< the one that lies in the queue */
+    bool spare;              /**< the one that lies in the store */
     struct daytona_instant at;
     /* What the connection had delivered when this was sent last, for delivery rate samples
      * (draft-ietf-ccwg-bbr section 4.1.2.2). */
@@ -44,12 +44,17 @@ struct sent {
 
 _Static_assert(sizeof(struct sent) <= 96, "a record of the queue is one block of 96 bytes");
 
+/** Where records come from; shared by all queues. */
+struct sent_store {
+    struct memory *memory;
+    struct sent spare;
+    bool spare_taken;
+};
+
 /** Zeroed, then sent_init(). */
 struct sent_queue {
     struct list order, flying, lost;
-    struct sent *found; /**< where the last search ended, NULL: nowhere */
-    struct sent spare;
-    bool spare_taken;
+    struct sent *found;    /**< where the last search ended, NULL: nowhere */
     uint32_t sacked_bytes; /**< of records SENT_SACKED */
     uint32_t lost_bytes;   /**< of records SENT_LOST */
     uint32_t again_bytes;  /**< of records in flight that were sent more than once */
@@ -58,25 +63,25 @@ struct sent_queue {
 void sent_init(struct sent_queue *queue);
 
 /** A record in flight behind all others, with nothing but its place filled in; NULL: no memory. */
-struct sent *sent_append(struct sent_queue *queue, struct memory *memory, uint64_t start,
+struct sent *sent_append(struct sent_queue *queue, struct sent_store *store, uint64_t start,
                          uint32_t length);
 
 /** Cuts a record after its first `bytes` (0 < bytes < length): the rest becomes the next record,
  *  like it in all else. False: no memory, nothing has changed. */
-bool sent_split(struct sent_queue *queue, struct memory *memory, struct sent *record,
+bool sent_split(struct sent_queue *queue, struct sent_store *store, struct sent *record,
                 uint32_t bytes);
 
 /** A lost record takes in the next one, which is lost, too. */
-void sent_join(struct sent_queue *queue, struct memory *memory, struct sent *record);
+void sent_join(struct sent_queue *queue, struct sent_store *store, struct sent *record);
 
 /** Forgets the first `bytes` of a record (< its length). */
 void sent_trim(struct sent_queue *queue, struct sent *record, uint32_t bytes);
 
 /** Takes a record out and gives it back. */
-void sent_drop(struct sent_queue *queue, struct memory *memory, struct sent *record);
+void sent_drop(struct sent_queue *queue, struct sent_store *store, struct sent *record);
 
 /** Gives all back. */
-void sent_release(struct sent_queue *queue, struct memory *memory);
+void sent_release(struct sent_queue *queue, struct sent_store *store);
 
 /** What has become of it. A lost record is sent again after those that were lost before. */
 void sent_mark_sacked(struct sent_queue *queue, struct sent *record);
@@ -111,6 +116,10 @@ struct sent *sent_younger(const struct sent_queue *queue, const struct sent *rec
 
 /** The record to be sent again first; NULL: none. */
 struct sent *sent_first_lost(const struct sent_queue *queue);
+
+/** The one to be sent again last, and the one before it; NULL: none. */
+struct sent *sent_last_lost(const struct sent_queue *queue);
+struct sent *sent_lost_before(const struct sent_queue *queue, const struct sent *record);
 
 static inline uint64_t sent_end(const struct sent *record)
 {

@@ -29,6 +29,7 @@
  *  TIMER_PACING share the sender's timer: at most one of them makes sense at a time. */
 enum timer_kind {
     TIMER_RETRANSMIT,  /**< RFC 6298 */
+    TIMER_TAIL_PROBE,  /**< nothing has come back for two round trips, RFC 8985 section 7 */
     TIMER_REORDER,     /**< what is late is lost by then, RFC 8985 section 6.2 */
     TIMER_PERSIST,     /**< the window is closed or too small, RFC 9293 section 3.8.6.1 */
     TIMER_CORK,        /**< a partial segment has been held back long enough */
@@ -58,6 +59,7 @@ struct settings {
 /** What all connections share. */
 struct tcp {
     struct memory *memory;
+    struct sent_store sent; /**< records of all connections */
     struct timers timers;
     struct demux demux;
     struct daytona_instant now;         /**< of the call in progress; never goes back */
@@ -179,12 +181,11 @@ struct rate {
     uint64_t app_limited_to;              /**< samples are, until `delivered` is beyond; 0: no */
     struct daytona_instant delivered_at;  /**< when `delivered` grew last */
     struct daytona_instant first_sent_at; /**< when the newest delivered segment was sent */
-    uint64_t loss_lost_before;            /**< of the newest segment lost and not told of */
-    struct daytona_instant loss_sent_at;
+    uint64_t loss_lost_before; /**< of the segment marked last: losses are found in the order of
+                                  sending */
     uint32_t loss_in_flight;
-    uint32_t interval_us; /**< of the last valid sample, 0: none yet */
-    uint64_t bytes_per_second;
-    bool app_limited; /**< it was */
+    bool app_limited;          /**< the last valid sample was */
+    uint64_t bytes_per_second; /**< it; 0: none yet */
 };
 
 /** RACK's view (RFC 8985 section 5.2): names as there. */
@@ -193,7 +194,10 @@ struct rack {
     uint64_t end;                   /**< its end */
     uint64_t fack;                  /**< one past the highest byte that has arrived */
     uint32_t rtt_us;                /**< round trip of the last segment that has arrived */
+    uint64_t dsack_round;           /**< DSACKs count once until una is there; 0: none seen */
+    uint16_t reordering;            /**< segments that one came late by at most (tcpi_reordering) */
     uint8_t reo_wnd_mult;           /**< quarters of a round trip to wait for late ones */
+    uint8_t reo_wnd_persist;        /**< recoveries until reo_wnd_mult falls back to 1 */
     bool reordering_seen;
 };
 
@@ -207,12 +211,28 @@ struct prober {
     struct daytona_instant since; /**< of the last news */
 };
 
+/** How to take back a reduction of the window. */
+struct undo {
+    bool possible;
+    uint32_t cwnd_bytes, ssthresh_bytes;    /**< from before it */
+    uint32_t repeated_bytes;                /**< sent again, and not told of as duplicates */
+    uint64_t from;                          /**< una when it was made */
+    struct daytona_instant first_repeat_at; /**< 0: nothing was sent again yet */
+};
+
+/** F-RTO (RFC 5682 section 3.1): which ACK after a timeout is awaited. */
+enum frto {
+    FRTO_OFF,
+    FRTO_FIRST_ACK,
+    FRTO_SECOND_ACK, /**< new data go meanwhile, and nothing is sent again */
+};
+
 /** A SACK block as it was reported. */
 struct sack_block {
     uint64_t start, end;
 };
 
-#define SACK_BLOCKS_KNOWN 4u /* as many as a segment can bring */
+#define SACK_BLOCKS_KNOWN 3u /* as many as a segment with timestamps can bring */
 
 /*
  * The sending side. Offsets on the stream:
@@ -250,6 +270,9 @@ struct sender {
     bool more;                       /**< the last write said that more follows */
     bool rescued;                    /**< RFC 6675 rule 4 was used in this recovery */
     bool timing;                     /**< `timed` is being timed */
+    bool tail_probe_due;             /**< a tail loss probe goes out, whatever cwnd says */
+    bool probe_again;                /**< the probe at probe_end was a retransmission */
+    uint8_t frto;                    /**< enum frto */
     bool timeout_told;               /**< the user timeout, by the option of RFC 5482 */
     uint64_t recovery_point;         /**< RFC 6675: recovery ends when una reaches it */
     uint64_t limited_to;             /**< nxt when cwnd was last filled (RFC 7661) */
@@ -263,6 +286,7 @@ struct sender {
     uint32_t adopted_timeout_s;      /**< user timeout that the peer has told, 0 none */
     struct daytona_instant timed_at;
     struct daytona_instant path_lowered_at; /**< path_mtu, by the network's word; 0: not */
+    struct daytona_instant timeout_from;    /**< the retransmission timer counts from then */
     struct daytona_instant last_sent;       /**< data */
     struct daytona_instant stalled_since;   /**< first unanswered retransmission or probe */
     uint32_t srtt_us, rttvar_us, rtt_min_us, rto_us; /**< RFC 6298 */
@@ -273,7 +297,9 @@ struct sender {
     struct rate rate;
     struct rack rack;
     struct prober prober;
-    struct timer timer;  /**< TIMER_RETRANSMIT, _REORDER, _PERSIST, _CORK or _MARKED */
+    struct undo undo;
+    uint64_t probe_end;  /**< RFC 8985 TLP.end_seq; 0: no tail loss probe is out */
+    struct timer timer;  /**< any of the kinds before TIMER_PACING */
     struct timer pacing; /**< TIMER_PACING */
 };
 
@@ -342,6 +368,9 @@ struct tally {
     uint32_t segments_out, segments_in, data_segments_out, data_segments_in;
     uint32_t segments_retransmitted, timeouts, fast_retransmits, duplicate_acks_in;
     uint32_t out_of_order_in, checksum_errors;
+    uint32_t tail_probes, dsacks_in, undos, reorderings;
+    uint64_t busy_us; /**< while something was not acknowledged, until busy_since */
+    struct daytona_instant busy_since; /**< 0: nothing is */
 };
 
 struct connection {

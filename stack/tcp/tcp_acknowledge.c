@@ -73,6 +73,7 @@ void tcp_congestion_call(struct connection *connection, enum congestion_call cal
     case CONGESTION_MARKED:
         (table->marked != NULL ? table->marked : table->loss)(&connection->congestion, controls,
                                                               sample);
+        connection->send.undo.possible = false; /* the network has said it itself */
         reason = "marked";
         break;
     case CONGESTION_RECOVERED:
@@ -142,12 +143,24 @@ void tcp_delivered(struct connection *connection, const struct sent *record,
         offset_span(record->start, offset_earlier(sent_end(record), connection->send.pages.end));
     report->delivered += bytes;
     uint64_t rtt_us = daytona_instant_since_us(connection->tcp->now, record->at);
-    if (record->retransmissions > 0)
+    if (record->retransmissions > 0) {
         report->repaired = true;
-    else if (rtt_us < UINT32_MAX && (report->rtt_us == 0 || rtt_us < report->rtt_us))
-        report->rtt_us = rtt_us > 0 ? (uint32_t)rtt_us : 1;
+    } else {
+        report->original |= sent_end(record) <= connection->send.recovery_point;
+        report->reordered |= sent_end(record) < report->prior_fack;
+        if (rtt_us < UINT32_MAX && (report->rtt_us == 0 || rtt_us < report->rtt_us))
+            report->rtt_us = rtt_us > 0 ? (uint32_t)rtt_us : 1;
+    }
     tcp_rack_delivered(connection, record, report);
     tcp_rate_delivered(connection, record, report, bytes);
+}
+
+static void busy_end(struct connection *connection)
+{
+    struct tally *tally = &connection->tally;
+    if (tally->busy_since.ns != 0)
+        tally->busy_us += daytona_instant_since_us(connection->tcp->now, tally->busy_since);
+    tally->busy_since.ns = 0;
 }
 
 /* una moves to the segment's ACK, which is beyond it. */
@@ -162,11 +175,14 @@ static void una_advance(struct connection *connection, struct ack_report *report
     tcp_scoreboard_advance(connection, report);
     send->lost_to = offset_later(send->lost_to, send->una);
     send->duplicate_acks = 0;
+    send->tail_probe_due = false;
     send->tries = send->probes = 0;
     send->stalled_since.ns = 0;
     connection->soft_error = 0;
     if (rtt_us != 0)
         tcp_rtt_sample(connection, rtt_us);
+    if (send->una == send->nxt)
+        busy_end(connection);
     tcp_rto_restart(connection);
     tcp_plpmtud_acknowledged(connection);
 }
@@ -308,7 +324,8 @@ bool tcp_step_acknowledge(struct connection *connection, struct segment *segment
     if (report.duplicate)
         count_duplicate(connection);
     bool marked = tcp_ecn_feedback(connection, segment, report.delivered);
-    if (report.acked > 0 || report.sacked || report.duplicate) {
+    if (report.acked > 0 || report.sacked || report.duplicate || report.dsack ||
+        send->probe_end != 0) {
         keep_round_trip(connection, &report);
         tcp_recovery_acknowledged(connection, &report);
     }

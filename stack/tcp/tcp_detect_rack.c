@@ -5,6 +5,9 @@
  */
 #include "stack/tcp/tcp_loss.h"
 
+#define REO_WND_PERSIST 16u  /* section 6.2 step 4: recoveries that a larger window lasts */
+#define REORDERING_MAX  300u /* Linux net.ipv4.tcp_max_reordering */
+
 /* RFC 8985 section 6.2, RACK_sent_after(): of segments sent at once the later one of the stream
  * was sent after the other. */
 static bool sent_after(struct daytona_instant at, uint64_t end, const struct sent *record)
@@ -26,13 +29,47 @@ static bool ambiguous(const struct connection *connection, const struct sent *re
     return rtt_us < connection->send.rtt_min_us;
 }
 
+void tcp_rack_adapt(struct connection *connection, const struct ack_report *report)
+{
+    struct rack *rack = &connection->send.rack;
+    if (rack->dsack_round != 0 && connection->send.una >= rack->dsack_round)
+        rack->dsack_round = 0;
+    if (!report->dsack || rack->dsack_round != 0)
+        return;
+    rack->dsack_round = connection->send.nxt;
+    if (rack->reo_wnd_mult < UINT8_MAX)
+        rack->reo_wnd_mult++;
+    rack->reo_wnd_persist = REO_WND_PERSIST;
+}
+
+void tcp_rack_recovered(struct connection *connection)
+{
+    struct rack *rack = &connection->send.rack;
+    if (rack->reo_wnd_persist > 0 && --rack->reo_wnd_persist == 0)
+        rack->reo_wnd_mult = 1;
+}
+
+/* A segment has come late: by how many others. */
+static void reordered(struct connection *connection, const struct sent *record,
+                      const struct ack_report *report)
+{
+    struct rack *rack = &connection->send.rack;
+    uint32_t mss = connection->send.mss;
+    uint64_t segments = (report->prior_fack - record->start + mss - 1) / mss;
+    if (segments > REORDERING_MAX)
+        segments = REORDERING_MAX;
+    if (segments > rack->reordering)
+        rack->reordering = (uint16_t)segments;
+    rack->reordering_seen = true;
+}
+
 void tcp_rack_delivered(struct connection *connection, const struct sent *record,
                         const struct ack_report *report)
 {
     struct rack *rack = &connection->send.rack;
     uint64_t end = sent_end(record);
     if (record->retransmissions == 0 && end < report->prior_fack)
-        rack->reordering_seen = true;
+        reordered(connection, record, report);
     if (end > rack->fack)
         rack->fack = end;
     uint64_t rtt_us = daytona_instant_since_us(connection->tcp->now, record->at);
@@ -46,7 +83,7 @@ void tcp_rack_delivered(struct connection *connection, const struct sent *record
 }
 
 /* Section 6.2 step 4. */
-static uint32_t reordering_window(const struct connection *connection)
+uint32_t tcp_rack_wait_us(const struct connection *connection)
 {
     const struct sender *send = &connection->send;
     if (!send->rack.reordering_seen &&
@@ -59,7 +96,7 @@ static uint32_t reordering_window(const struct connection *connection)
 bool tcp_rack_overdue(const struct connection *connection, const struct sent *record)
 {
     uint64_t age_us = daytona_instant_since_us(connection->tcp->now, record->at);
-    return age_us >= connection->send.rack.rtt_us + (uint64_t)reordering_window(connection);
+    return age_us >= connection->send.rack.rtt_us + (uint64_t)tcp_rack_wait_us(connection);
 }
 
 /* Section 6.2 step 5. Records in flight are in the order in which they were sent: the first that
@@ -77,7 +114,7 @@ static void rack_detect(struct connection *connection, const struct ack_report *
         record = younger;
     }
     /* All that was sent before the newest arrival is overdue by then. */
-    uint64_t wait_us = (uint64_t)rack->rtt_us + reordering_window(connection);
+    uint64_t wait_us = (uint64_t)rack->rtt_us + tcp_rack_wait_us(connection);
     bool waits = record != NULL && sent_after(rack->xmit_at, rack->end, record);
     tcp_reorder_timer(connection, waits, daytona_instant_after_us(rack->xmit_at, wait_us));
 }

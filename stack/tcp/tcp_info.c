@@ -1,6 +1,6 @@
 /* RFC 9293 section 3.10.6 STATUS. */
 #include "stack/tcp/tcp_calls.h"
-#include "stack/tcp/tcp_parts.h"
+#include "stack/tcp/tcp_loss.h"
 
 static void sender_info(const struct connection *connection, struct daytona_connection_info *out)
 {
@@ -58,6 +58,26 @@ static void ecn_info(const struct ecn *ecn, struct daytona_connection_info *out)
     }
 }
 
+static void path_info(const struct connection *connection, struct daytona_connection_info *out)
+{
+    const struct sender *send = &connection->send;
+    const struct tally *tally = &connection->tally;
+    out->tail_probes = tally->tail_probes;
+    out->undos = tally->undos;
+    out->dsacks_in = tally->dsacks_in;
+    out->reorderings = tally->reorderings;
+    out->reordering = send->rack.reordering;
+    out->reorder_wait_us = tcp_rack_wait_us(connection);
+    out->delivered_bytes = send->rate.delivered;
+    out->lost_total_bytes = send->rate.lost;
+    out->delivery_rate = send->rate.bytes_per_second;
+    out->delivery_rate_app_limited = send->rate.app_limited;
+    out->pacing_rate = tcp_pacing_rate(connection);
+    out->busy_us = tally->busy_us;
+    if (tally->busy_since.ns != 0)
+        out->busy_us += daytona_instant_since_us(connection->tcp->now, tally->busy_since);
+}
+
 static void connection_info(const struct connection *connection,
                             struct daytona_connection_info *out)
 {
@@ -66,6 +86,7 @@ static void connection_info(const struct connection *connection,
     struct daytona_instant now = connection->tcp->now;
     sender_info(connection, out);
     ecn_info(&connection->ecn, out);
+    path_info(connection, out);
     out->timestamps_on = connection->timestamps;
     out->sack_on = connection->sack;
     out->window_scaling_on = connection->window_scaling;

@@ -20,14 +20,19 @@ struct ack_report {
     uint64_t prior_fack;
     uint64_t prior_lost; /**< rate.lost before */
     uint32_t prior_pipe;
-    uint32_t acked;                 /**< offsets that una moved by */
-    uint32_t delivered;             /**< data bytes that have arrived, by ACK or SACK */
-    uint32_t rtt_us;                /**< of the newest segment that was sent once, 0 none */
-    bool sacked;                    /**< a block brought news */
-    bool repaired;                  /**< something that was sent again has arrived */
-    bool duplicate;                 /**< RFC 5681 section 2, or with SACK, RFC 6675 section 2 */
-    bool any;                       /**< the members below hold */
-    struct sent newest;             /**< a copy of the segment sent last of those delivered */
+    uint32_t acked;     /**< offsets that una moved by */
+    uint32_t delivered; /**< data bytes that have arrived, by ACK or SACK */
+    uint32_t rtt_us;    /**< of the newest segment that was sent once, 0 none */
+    bool sacked;        /**< a block brought news */
+    bool repaired;      /**< something that was sent again has arrived */
+    bool repaired_una;  /**< una has moved over such */
+    bool original;      /**< something that was sent once, before recovery began, has arrived */
+    bool reordered;     /**< something arrived after what was sent after it */
+    bool dsack;         /**< duplicates are told of (RFC 2883) */
+    uint64_t dsack_end; /**< where they end */
+    bool duplicate;     /**< RFC 5681 section 2, or with SACK, RFC 6675 section 2 */
+    bool any;           /**< the members below hold */
+    struct sent newest; /**< a copy of the segment sent last of those delivered */
     uint64_t rate_bytes_per_second; /**< 0: no valid sample */
     uint32_t rate_interval_us;
 };
@@ -79,9 +84,18 @@ extern const struct loss_detector detector_newreno; /**< RFC 6582. tcp_detect_ne
  *  section 5.1 requires SACK. */
 const struct loss_detector *tcp_detector(const struct connection *connection);
 
+/** RACK learns what the ACK says of reordering (section 6.2 step 4). */
+void tcp_rack_adapt(struct connection *connection, const struct ack_report *report);
+
+/** A recovery has ended. */
+void tcp_rack_recovered(struct connection *connection);
+
 /** RACK learns when what has arrived was sent (RFC 8985 section 6.2 steps 1 to 3). */
 void tcp_rack_delivered(struct connection *connection, const struct sent *record,
                         const struct ack_report *report);
+
+/** The reordering window now in force. */
+uint32_t tcp_rack_wait_us(const struct connection *connection);
 
 /** Whether the record can have been lost by the measure of RACK with no reordering window: the
  *  others were sent too recently for the timeout that has just fired (RFC 8985 section 6.3). */
@@ -95,6 +109,48 @@ void tcp_recovery_acknowledged(struct connection *connection, struct ack_report 
 /** The record that is to be sent again now, NULL none. `after_new` asks for what comes after new
  *  data. */
 struct sent *tcp_recovery_next(struct connection *connection, bool after_new);
+
+/* ------------------------------------------------------------------ tcp_output.c */
+
+/** There are new data, and the peer has room for some. */
+bool tcp_new_data_possible(const struct connection *connection);
+
+/* ------------------------------------------------------------------ tcp_undo.c */
+
+/** The window is about to be reduced for a loss: remembers what it is. */
+void tcp_undo_save(struct connection *connection);
+
+/** So many bytes are sent again. */
+void tcp_undo_repeated(struct connection *connection, uint32_t bytes);
+
+/** Looks whether the first SACK block tells of duplicates (RFC 2883 section 4). */
+void tcp_dsack_take(struct connection *connection, struct ack_report *report);
+
+/** Takes the reduction back when this ACK shows that nothing was lost. True: it did, and recovery
+ *  is over. */
+bool tcp_undo_if_spurious(struct connection *connection, const struct ack_report *report);
+
+/** A timeout is about to begin recovery. */
+void tcp_frto_begin(struct connection *connection);
+
+/** RFC 5682 section 3.1, for an ACK after a timeout. True as above. */
+bool tcp_frto_acknowledged(struct connection *connection, const struct ack_report *report,
+                           bool can_send_new);
+
+/* ------------------------------------------------------------------ tcp_tail_probe.c */
+
+/** When the probe is to go, from now, `at_most_us` at most: no later than the retransmission
+ *  timer. 0: not at all. */
+uint32_t tcp_tail_probe_timeout_us(const struct connection *connection, uint32_t at_most_us);
+
+/** The record to be sent again as a probe, NULL none. */
+struct sent *tcp_tail_probe_record(struct connection *connection);
+
+/** The probe, which ends the stream sent so far, is on its way. */
+void tcp_tail_probe_sent(struct connection *connection, bool again);
+
+/** RFC 8985 section 7.4.2. */
+void tcp_tail_probe_acknowledged(struct connection *connection, const struct ack_report *report);
 
 /* ------------------------------------------------------------------ tcp_rate.c */
 

@@ -29,6 +29,11 @@ static uint32_t unsent(const struct sender *send)
     return offset_span(send->nxt, send->pages.end);
 }
 
+bool tcp_new_data_possible(const struct connection *connection)
+{
+    return unsent(&connection->send) > 0 && window_room(&connection->send) > 0;
+}
+
 static bool fin_unsent(const struct sender *send)
 {
     return send->fin && send->nxt <= send->pages.end;
@@ -92,7 +97,7 @@ static void arm_when_held(struct connection *connection)
     uint32_t needed = unsent(send) < send->mss ? unsent(send) : send->mss;
     if (window_room(send) < needed || window_room(send) == 0) {
         tcp_persist_start(connection);
-    } else if (unsent(send) > 0) {
+    } else { /* corked, or there was no memory to remember it */
         send->timer.kind = TIMER_CORK;
         timer_set(&connection->tcp->timers, &send->timer,
                   daytona_instant_after_us(connection->tcp->now, CORK_US));
@@ -119,7 +124,7 @@ static bool sent_new(struct connection *connection, const struct outgoing *what)
     bool fin = (what->flags & TCP_FIN) != 0;
     bool idle = send->nxt == send->una;
     struct sent *record =
-        sent_append(&send->sent, connection->tcp->memory, what->seq, what->length + fin);
+        sent_append(&send->sent, &connection->tcp->sent, what->seq, what->length + fin);
     if (record == NULL) {
         connection->tcp->counters.allocation_failures++;
         return false;
@@ -130,15 +135,15 @@ static bool sent_new(struct connection *connection, const struct outgoing *what)
         send->timed_at = connection->tcp->now;
     }
     send->nxt = what->seq + what->length + fin;
+    if (idle)
+        connection->tally.busy_since = connection->tcp->now;
     tcp_rate_sent(connection, record, idle);
     tcp_pacing_sent(connection, what->length);
     send->prr_out += what->length;
     if (what->length % send->mss != 0 && !what->probe)
         send->small_end = send->nxt;
     send->push_due = send->cork_over = false;
-    if (!send->timer.set ||
-        (send->timer.kind != TIMER_RETRANSMIT && send->timer.kind != TIMER_REORDER))
-        tcp_rto_restart(connection);
+    tcp_rto_new_data(connection);
     tcp_space_report(connection); /* less waits to be sent */
     if (tcp_pipe(connection) + send->mss > tcp_cwnd_now(connection))
         send->limited_to = send->nxt;
@@ -204,20 +209,54 @@ static void send_again(struct connection *connection, struct sent *record, struc
     sent_mark_again(&send->sent, record);
     tcp_rate_sent(connection, record, false);
     tcp_pacing_sent(connection, what->length);
+    tcp_undo_repeated(connection, record->length);
     connection->tally.segments_retransmitted++;
     connection->tally.bytes_retransmitted += what->length;
     send->prr_out += what->length;
     connection->tcp->counters.segments_retransmitted++;
-    if (start == send->una && send->timer.kind != TIMER_REORDER)
+    if (start == send->una && !(send->timer.set && send->timer.kind == TIMER_REORDER))
         tcp_rto_restart(connection);
     observe(connection->tcp, connection->socket, DAYTONA_EVENT_RETRANSMIT, offset_seq(start).value,
             what->length + ((what->flags & TCP_FIN) != 0),
-            send->recovery == RECOVERY_LOSS ? "timeout" : "fast");
+            send->recovery == RECOVERY_LOSS   ? "timeout"
+            : send->recovery == RECOVERY_NONE ? "probe"
+                                              : "fast");
+}
+
+/* A tail loss probe (RFC 8985 section 7.3): a segment of new data if the peer has room for it, else
+ * the last one again. */
+static bool tail_probe(struct connection *connection, struct outgoing *what)
+{
+    struct sender *send = &connection->send;
+    send->tail_probe_due = false;
+    uint32_t pending = unsent(send), room = window_room(send);
+    uint32_t length = pending < send->mss ? pending : send->mss;
+    *what = (struct outgoing){.seq = send->nxt, .length = length};
+    bool allowed = length == send->mss || partial_allowed(connection);
+    if (length > 0 && length <= room && allowed) {
+        what->flags = push_flag(send, send->nxt, send->nxt + length);
+        if (fin_unsent(send) && length == pending && length < room)
+            what->flags |= TCP_FIN;
+        if (sent_new(connection, what)) {
+            tcp_tail_probe_sent(connection, false);
+            return true;
+        }
+    }
+    struct sent *record = tcp_tail_probe_record(connection);
+    if (record == NULL) {
+        tcp_rto_resume(connection);
+        return false;
+    }
+    send_again(connection, record, what);
+    tcp_tail_probe_sent(connection, true);
+    return true;
 }
 
 /* In the order of RFC 6675 section 5.1, NextSeg(): what is lost, new data, what may be lost. */
 static bool data_segment(struct connection *connection, struct outgoing *what)
 {
+    if (connection->send.tail_probe_due && tail_probe(connection, what))
+        return true;
     if (!connection->send.retransmit_due && !tcp_pacing_allows(connection))
         return false;
     struct sent *record = tcp_recovery_next(connection, false);

@@ -221,6 +221,9 @@ uint32_t tcp_pipe(const struct connection *connection);
  *  carries); of one that did not fill it, what is not acknowledged. */
 uint32_t tcp_flight(const struct connection *connection);
 
+/** TIMER_TAIL_PROBE is due. tcp_tail_probe.c */
+void tcp_tail_probe_fired(struct connection *connection);
+
 /** TIMER_REORDER is due: what is late now is lost. */
 void tcp_reorder_fired(struct connection *connection);
 
@@ -253,7 +256,10 @@ void tcp_rtt_sample(struct connection *connection, uint32_t rtt_us);
 /** Starts or restarts the retransmission timer; stops it when nothing is in flight. */
 void tcp_rto_restart(struct connection *connection);
 
-/** The same, reckoned from when the first segment was sent: another timer stood in between. */
+/** New data are on their way: the timer runs, or the tail loss probe waits for them, too. */
+void tcp_rto_new_data(struct connection *connection);
+
+/** Sets the retransmission timer to what is left of its time: another one has stood in for it. */
 void tcp_rto_resume(struct connection *connection);
 
 /** Sets the sender's timer to TIMER_REORDER, due at `at`, when `waits`; else, if it was that, to
@@ -272,8 +278,9 @@ void tcp_persist_start(struct connection *connection);
 /** What `tries` retransmissions with doublings from `base_us` on take, as Linux reckons. */
 uint64_t tcp_backoff_span_us(uint32_t base_us, uint32_t tries);
 
-#define RTO_INITIAL_US 1000000u   /* RFC 6298 section 2.1 */
-#define RTO_MAX_US     120000000u /* Linux TCP_RTO_MAX; RFC 6298 section 2.5: >= 60 s */
+#define REORDERING_INITIAL 3u         /* Linux net.ipv4.tcp_reordering */
+#define RTO_INITIAL_US     1000000u   /* RFC 6298 section 2.1 */
+#define RTO_MAX_US         120000000u /* Linux TCP_RTO_MAX; RFC 6298 section 2.5: >= 60 s */
 
 /* ------------------------------------------------------------------ tcp_pacing.c */
 

@@ -62,7 +62,6 @@ void tcp_rate_sample(struct connection *connection, struct ack_report *report)
     if (newest->app_limited && report->rate_bytes_per_second < rate->bytes_per_second)
         return;
     rate->bytes_per_second = report->rate_bytes_per_second;
-    rate->interval_us = report->rate_interval_us;
     rate->app_limited = newest->app_limited;
 }
 
@@ -76,11 +75,7 @@ void tcp_rate_app_limited(struct connection *connection)
 void tcp_rate_lost(struct connection *connection, const struct sent *record)
 {
     struct rate *rate = &connection->send.rate;
-    bool newest = rate->lost == rate->lost_told || record->at.ns >= rate->loss_sent_at.ns;
     rate->lost += record->length;
-    if (!newest)
-        return;
-    rate->loss_sent_at = record->at;
     rate->loss_in_flight = record->in_flight;
     rate->loss_lost_before = record->lost;
 }

@@ -24,7 +24,7 @@ struct slot {
 int tcp_init(struct tcp *tcp, struct memory *memory, const struct daytona_stack_config *config,
              const struct daytona_observer *observer)
 {
-    *tcp = (struct tcp){.memory = memory, .config = *config};
+    *tcp = (struct tcp){.memory = memory, .sent = {.memory = memory}, .config = *config};
     if (observer != NULL)
         tcp->observer = *observer;
     list_init(&tcp->output);
@@ -296,6 +296,7 @@ struct connection *connection_new(struct socket *socket, uint32_t path_mtu)
     sent_init(&connection->send.sent);
     connection->send.pacing.kind = TIMER_PACING;
     connection->send.rack.reo_wnd_mult = 1;
+    connection->send.rack.reordering = REORDERING_INITIAL;
     connection->receive.timer.kind = TIMER_DELAYED_ACK;
     connection->receive.last_segment = tcp->now;
     connection->receive.mss = 536; /* RFC 9293 section 3.7.1: the least a peer sends in full */
@@ -385,7 +386,7 @@ static void release_ended(struct tcp *tcp)
         struct connection *connection = OWNER_OF(node, struct connection, output);
         list_remove(node);
         pages_release(&connection->send.pages, tcp->memory);
-        sent_release(&connection->send.sent, tcp->memory);
+        sent_release(&connection->send.sent, &tcp->sent);
         ranges_release(&connection->receive.ranges, tcp->memory);
         if (connection->socket != NULL)
             continue;

@@ -6,8 +6,6 @@
  */
 #include "stack/tcp/tcp_loss.h"
 
-#include <assert.h>
-
 uint32_t tcp_pipe(const struct connection *connection)
 {
     const struct sender *send = &connection->send;
@@ -36,6 +34,8 @@ static void fast_recovery_enter(struct connection *connection, const struct ack_
 {
     struct sender *send = &connection->send;
     uint32_t flight = tcp_flight(connection);
+    tcp_undo_save(connection);
+    send->probe_end = 0;
     send->recovery = RECOVERY_FAST;
     send->recovery_point = send->nxt;
     send->rescued = false;
@@ -74,7 +74,9 @@ static void recovery_exit(struct connection *connection)
     struct sender *send = &connection->send;
     bool fast = send->recovery == RECOVERY_FAST;
     send->recovery = RECOVERY_NONE;
+    send->frto = FRTO_OFF;
     send->inflation = 0;
+    tcp_rack_recovered(connection);
     observe(connection->tcp, connection->socket, DAYTONA_EVENT_RECOVERY_EXIT,
             offset_seq(send->recovery_point).value, 0, fast ? "fast" : "timeout");
     if (!fast)
@@ -99,12 +101,52 @@ static bool controller_wants(const struct connection *connection, const struct a
            (report->acked > 0 || connection->send.rack.reordering_seen);
 }
 
+static void note_reordering(struct connection *connection)
+{
+    const struct sender *send = &connection->send;
+    connection->tally.reorderings++;
+    connection->tcp->counters.reorderings++;
+    observe(connection->tcp, connection->socket, DAYTONA_EVENT_REORDER, send->rack.reordering,
+            send->rack.reo_wnd_mult, NULL);
+}
+
+/* An event for each run of neighbours among what has been marked lost since `prior_lost`. */
+static void tell_losses(struct connection *connection, uint64_t prior_lost)
+{
+    const struct sender *send = &connection->send;
+    const struct sent_queue *sent = &send->sent;
+    if (connection->tcp->observer.event == NULL)
+        return;
+    uint64_t bytes = send->rate.lost - prior_lost;
+    const struct sent *record = sent_last_lost(sent);
+    while (record != NULL && bytes > 0) {
+        uint64_t start = record->start;
+        uint32_t run = 0, segments = 0;
+        for (; record != NULL && bytes > 0 && (run == 0 || sent_end(record) == start);
+             record = sent_lost_before(sent, record)) {
+            start = record->start;
+            run += record->length;
+            segments += (record->length + send->mss - 1) / send->mss;
+            bytes -= record->length < bytes ? record->length : bytes;
+        }
+        observe(connection->tcp, connection->socket, DAYTONA_EVENT_LOSS, offset_seq(start).value,
+                (uint64_t)segments << 32 | run, segments > 1 ? "burst" : "single");
+    }
+}
+
 void tcp_recovery_acknowledged(struct connection *connection, struct ack_report *report)
 {
     struct sender *send = &connection->send;
     bool was_fast = send->recovery == RECOVERY_FAST;
     tcp_rate_sample(connection, report);
+    tcp_rack_adapt(connection, report);
+    if (report->reordered)
+        note_reordering(connection);
+    if (!tcp_undo_if_spurious(connection, report))
+        tcp_frto_acknowledged(connection, report, tcp_new_data_possible(connection));
+    tcp_tail_probe_acknowledged(connection, report);
     tcp_detector(connection)->detect(connection, report);
+    tell_losses(connection, report->prior_lost);
     if (send->recovery != RECOVERY_NONE && report->acked > 0 && send->una >= send->recovery_point)
         recovery_exit(connection);
     tcp_ecn_advance(connection);
@@ -125,8 +167,10 @@ void tcp_reorder_fired(struct connection *connection)
     struct sender *send = &connection->send;
     tcp_rto_resume(connection);
     const struct loss_detector *detector = tcp_detector(connection);
+    uint64_t prior_lost = send->rate.lost;
     if (detector->timer != NULL)
         detector->timer(connection);
+    tell_losses(connection, prior_lost);
     if (send->recovery == RECOVERY_NONE && send->sent.lost_bytes > 0)
         repair_begin(connection, NULL);
     tcp_output_want(connection);
@@ -137,9 +181,10 @@ void tcp_recovery_begin_loss(struct connection *connection, bool all)
     struct sender *send = &connection->send;
     struct sent *first = sent_first(&send->sent);
     if (first == NULL) /* sent when there was no memory for a record */
-        first = sent_append(&send->sent, connection->tcp->memory, send->una,
+        first = sent_append(&send->sent, &connection->tcp->sent, send->una,
                             offset_span(send->una, send->nxt));
-    assert(first != NULL);
+    if (first == NULL)
+        return; /* nor is there now: the timer will try again */
     /* A peer whose first SACKed block begins where its ACK stands has thrown it away. */
     if (first->fate == SENT_SACKED)
         tcp_scoreboard_reneged(connection);
@@ -148,6 +193,8 @@ void tcp_recovery_begin_loss(struct connection *connection, bool all)
             (all || record == first || tcp_rack_overdue(connection, record)))
             tcp_mark_lost(connection, record);
     sent_hasten(&send->sent, first);
+    send->probe_end = 0;
+    send->tail_probe_due = false;
     send->recovery = RECOVERY_LOSS;
     send->recovery_point = send->lost_to = send->nxt;
     send->inflation = 0;
@@ -164,8 +211,7 @@ void tcp_recovery_resend(struct connection *connection)
         next = sent_next(sent, record);
         if (next == NULL || record->fate != SENT_LOST || next->fate != SENT_LOST)
             continue;
-        sent_join(sent, connection->tcp->memory,
-                  record); /* to be cut in segments of another size */
+        sent_join(sent, &connection->tcp->sent, record); /* to be cut in segments of another size */
         next = record;
     }
     tcp_output_want(connection);
@@ -189,7 +235,7 @@ struct sent *tcp_recovery_next(struct connection *connection, bool after_new)
         return NULL;
     }
     if (!after_new)
-        return lost;
+        return send->frto == FRTO_SECOND_ACK ? NULL : lost;
     const struct loss_detector *detector = tcp_detector(connection);
     return detector->last_resort != NULL ? detector->last_resort(connection) : NULL;
 }

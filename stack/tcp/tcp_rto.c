@@ -69,23 +69,48 @@ static void sender_timer_set(struct connection *connection, enum timer_kind kind
 void tcp_rto_restart(struct connection *connection)
 {
     struct sender *send = &connection->send;
-    if (send->nxt != send->una)
-        sender_timer_set(connection, TIMER_RETRANSMIT, timeout_us(connection));
-    else
+    if (send->nxt == send->una) {
         timer_cancel(&connection->tcp->timers, &send->timer);
+        return;
+    }
+    send->timeout_from = connection->tcp->now;
+    uint32_t probe_us = tcp_tail_probe_timeout_us(connection, timeout_us(connection));
+    if (probe_us != 0)
+        sender_timer_set(connection, TIMER_TAIL_PROBE, probe_us);
+    else
+        sender_timer_set(connection, TIMER_RETRANSMIT, timeout_us(connection));
+}
+
+/* Until the retransmission timer would fire, had nothing taken its place. */
+static uint32_t timeout_left_us(const struct connection *connection)
+{
+    uint32_t us = timeout_us(connection);
+    uint64_t passed_us =
+        daytona_instant_since_us(connection->tcp->now, connection->send.timeout_from);
+    return passed_us < us ? us - (uint32_t)passed_us : 0;
+}
+
+void tcp_rto_new_data(struct connection *connection)
+{
+    const struct timer *timer = &connection->send.timer;
+    bool stands = timer->kind == TIMER_RETRANSMIT || timer->kind == TIMER_REORDER;
+    if (timer->set && timer->kind == TIMER_TAIL_PROBE) {
+        uint32_t us = tcp_tail_probe_timeout_us(connection, timeout_left_us(connection));
+        if (us != 0)
+            sender_timer_set(connection, TIMER_TAIL_PROBE, us);
+        else
+            tcp_rto_resume(connection);
+    } else if (!timer->set || !stands) {
+        tcp_rto_restart(connection);
+    }
 }
 
 void tcp_rto_resume(struct connection *connection)
 {
-    struct sender *send = &connection->send;
-    const struct sent *first = sent_first(&send->sent);
-    tcp_rto_restart(connection);
-    if (first == NULL || send->nxt == send->una)
-        return;
-    struct daytona_instant due = daytona_instant_after_us(first->at, timeout_us(connection));
-    if (daytona_instant_before(due, connection->tcp->now))
-        due = connection->tcp->now;
-    timer_set(&connection->tcp->timers, &send->timer, due);
+    if (connection->send.nxt == connection->send.una)
+        timer_cancel(&connection->tcp->timers, &connection->send.timer);
+    else
+        sender_timer_set(connection, TIMER_RETRANSMIT, timeout_left_us(connection));
 }
 
 void tcp_reorder_timer(struct connection *connection, bool waits, struct daytona_instant at)
@@ -165,6 +190,8 @@ static void loss_recovery_enter(struct connection *connection)
 {
     bool new_episode = connection->send.recovery != RECOVERY_LOSS;
     uint32_t flight = tcp_flight(connection);
+    tcp_undo_save(connection);
+    tcp_frto_begin(connection);
     tcp_recovery_begin_loss(connection, tcp_detector(connection) != &detector_rack);
     if (!new_episode)
         return;

@@ -21,7 +21,7 @@ void tcp_cut_to_segment(struct connection *connection, struct sent *record)
     const struct sender *send = &connection->send;
     uint64_t data_end = offset_earlier(sent_end(record), send->pages.end); /* FIN has room */
     if (data_end > record->start + send->mss)
-        sent_split(&connection->send.sent, connection->tcp->memory, record, send->mss);
+        sent_split(&connection->send.sent, &connection->tcp->sent, record, send->mss);
 }
 
 /* One record, or the part of it that lies in [left, right), is SACKed. False: memory is short. */
@@ -29,16 +29,16 @@ static bool sack_record(struct connection *connection, struct sent *record, uint
                         uint64_t right, struct ack_report *report)
 {
     struct sent_queue *sent = &connection->send.sent;
-    struct memory *memory = connection->tcp->memory;
+    struct sent_store *store = &connection->tcp->sent;
     if (record->fate == SENT_SACKED)
         return true;
     if (record->start < left) {
-        if (!sent_split(sent, memory, record, offset_span(record->start, left)))
+        if (!sent_split(sent, store, record, offset_span(record->start, left)))
             return false;
         record = sent_next(sent, record);
     }
     if (sent_end(record) > right &&
-        !sent_split(sent, memory, record, offset_span(record->start, right)))
+        !sent_split(sent, store, record, offset_span(record->start, right)))
         return false;
     tcp_delivered(connection, record, report);
     sent_mark_sacked(sent, record);
@@ -82,6 +82,7 @@ void tcp_sacks_take(struct connection *connection, struct ack_report *report)
     struct sack_block taken[SACK_BLOCKS_KNOWN] = {{0, 0}};
     unsigned count = 0;
     uint32_t steps = STEPS_MAX;
+    tcp_dsack_take(connection, report);
     for (uint32_t i = 0; i < header->sack_count; i++) {
         uint64_t left = offset_near(send->una, header->sacks[i].left);
         uint64_t right = offset_near(send->una, header->sacks[i].right);
@@ -106,10 +107,12 @@ void tcp_scoreboard_advance(struct connection *connection, struct ack_report *re
         bool whole = sent_end(record) <= send->una;
         if (!whole)
             arrived.length = offset_span(record->start, send->una);
-        if (record->fate != SENT_SACKED)
+        if (record->fate != SENT_SACKED) {
+            report->repaired_una |= record->retransmissions > 0;
             tcp_delivered(connection, &arrived, report);
+        }
         if (whole)
-            sent_drop(&send->sent, connection->tcp->memory, record);
+            sent_drop(&send->sent, &connection->tcp->sent, record);
         else
             sent_trim(&send->sent, record, arrived.length);
     }

@@ -29,6 +29,8 @@ void settings_init(struct tcp *tcp)
     settings->holders = 1;
     memcpy(settings->values, option_defaults, sizeof settings->values);
     settings->values[DAYTONA_OPTION_RECEIVE_BUFFER] = tcp->config.receive_buffer_bytes;
+    settings->values[DAYTONA_OPTION_LOSS_DETECTION] = tcp->config.loss_detection;
+    settings->values[DAYTONA_OPTION_TAIL_PROBES] = !tcp->config.no_tail_probes;
     settings->values[DAYTONA_OPTION_SEND_BUFFER] = tcp->config.send_buffer_bytes;
     settings->values[DAYTONA_OPTION_ECN] = tcp_ecn_policy(tcp->config.ecn);
 }

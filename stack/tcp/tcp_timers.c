@@ -128,6 +128,8 @@ static const struct timer_action {
 } timer_actions[TIMER_KIND_COUNT] = {
     [TIMER_RETRANSMIT] = {offsetof(struct connection, send.timer), tcp_retransmit_fired, NULL,
                           NULL},
+    [TIMER_TAIL_PROBE] = {offsetof(struct connection, send.timer), tcp_tail_probe_fired, NULL,
+                          NULL},
     [TIMER_REORDER] = {offsetof(struct connection, send.timer), tcp_reorder_fired, NULL, NULL},
     [TIMER_PERSIST] = {offsetof(struct connection, send.timer), tcp_persist_fired, NULL, NULL},
     [TIMER_CORK] = {offsetof(struct connection, send.timer), cork_fired, NULL, NULL},

@@ -387,6 +387,7 @@ struct subject *subject_daytona(const struct settings *settings, const char **wh
         .ecn = daytona_stack_ecn_name(number(settings, SETTING_ECN)),
         .mtu_probing = DAYTONA_MTU_PROBING_OFF + number(settings, SETTING_PROBING),
         .syn_cookies = cookies[number(settings, SETTING_COOKIES) % 3],
+        .no_tail_probes = settings->values[SETTING_TLP][0] == '0',
         .receive_buffer_max = 6291456, /* as in the profile of tun.c: window scale 7 */
     };
     *why = "no memory";

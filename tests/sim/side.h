@@ -13,6 +13,7 @@ struct sim_connection;
 
 /** One end. */
 struct sim_side {
+    uint32_t tail_probes;              /**< sent when new data were last judged */
     struct sim_connection *connection; /**< borrowed */
     struct sim_host *host;             /**< borrowed */
     const struct sim_side_plan *plan;  /**< borrowed */

@@ -183,6 +183,7 @@ static uint64_t second_over_first(bool linear)
     struct peer peer;
     start_connected(&peer, &offer_all);
     we_set(&peer, DAYTONA_OPTION_THIN_LINEAR, linear);
+    we_set(&peer, DAYTONA_OPTION_LOSS_DETECTION, 1); /* without tail loss probes */
     uint64_t us[2];
     we_send(&peer, 100, 0);
     for (unsigned i = 0; i < 2; i++) {

@@ -243,6 +243,7 @@ static void retransmission_is_not_ecn_capable(void **state)
     struct peer peer;
     start_agreed(&peer);
     assert_true(ecn_capable(&peer));
+    we_set(&peer, DAYTONA_OPTION_LOSS_DETECTION, 1); /* the timer, not a probe */
     peer_wait_us(&peer, 2000000);
     expect_segment(&peer, TCP_ACK | TCP_PSH, 1, 1, 100);
     assert_int_equal(peer.heard.ecn, IP_ECN_NOT_ECT);

@@ -4,14 +4,18 @@
 
 #define MSS 1448u
 
-/* Established, `segments` full segments sent and heard. RTT 20 ms. */
-static void start_sent(struct peer *peer, const struct offer *offer, unsigned segments)
+/* Established, `segments` full segments sent and heard. RTT 20 ms. `detection`: LOSS_DETECTION. */
+static void start_detecting(struct peer *peer, const struct offer *offer, unsigned segments,
+                            int64_t detection)
 {
     /* Timeouts are losses here, no black holes. */
     struct daytona_stack_config config = {.owns_every_port = true,
                                           .mtu_probing = DAYTONA_MTU_PROBING_OFF};
     peer_start(peer, &config);
     struct daytona_socket_id listener = peer_listener(peer, OUR_PORT, 5);
+    assert_int_equal(daytona_stack_set_option(peer->stack, peer->now, listener,
+                                              DAYTONA_OPTION_LOSS_DETECTION, detection),
+                     0);
     peer_syn(peer, offer);
     expect_segment(peer, TCP_SYN | TCP_ACK, 0, 1, 0);
     peer_wait_us(peer, 20000);
@@ -19,6 +23,11 @@ static void start_sent(struct peer *peer, const struct offer *offer, unsigned se
     assert_int_equal(daytona_stack_accept(peer->stack, listener, &peer->id), 0);
     we_send(peer, segments * our_info(peer).send_mss, 0);
     assert_int_equal(peer_hears_all(peer), segments < 10 ? segments : 10);
+}
+
+static void start_sent(struct peer *peer, const struct offer *offer, unsigned segments)
+{
+    start_detecting(peer, offer, segments, 0);
 }
 
 /* RFC 6298 2.2, Linux's bound */
@@ -41,7 +50,7 @@ static void timeouts_double_and_the_window_falls_to_one_segment(void **state)
 {
     (void)state;
     struct peer peer;
-    start_sent(&peer, &offer_all, 10);
+    start_detecting(&peer, &offer_all, 10, 1); /* without tail loss probes */
     uint64_t rto_us = 220000;
     for (unsigned i = 0; i < 5; i++, rto_us *= 2) {
         peer_wait_us(&peer, rto_us - 1);
@@ -193,8 +202,7 @@ static void rescue_retransmission_sends_the_last_segment_once(void **state)
 {
     (void)state;
     struct peer peer;
-    start_sent(&peer, &offer_all, 10);
-    we_set(&peer, DAYTONA_OPTION_LOSS_DETECTION, 1);
+    start_detecting(&peer, &offer_all, 10, 1);
     const uint32_t block[] = {1 + 5 * MSS, 1 + 9 * MSS}; /* the tail is lost too */
     peer_sack(&peer, 1, block, 1);
     uint32_t last = 0, count = 0;
