@@ -114,4 +114,14 @@ TEXT
             if ($3 ~ /^tests\//) tests = tests ", " file; else code = code ", " file
         }
         END { flush() }'
+    cat <<'TEXT'
+
+## The requirements of RFC 9293 appendix B
+
+From `tests/conformance/requirements.table`.
+
+| requirement | in short | tests |
+|---|---|---|
+TEXT
+    sed -n 's/^\([A-Z]*-[0-9]*\) *| *\(.*[^ ]\) *| *\(.*\)$/| \1 | \2 | \3 |/p' tests/conformance/requirements.table
 } >"$pages/rfc-map.md"

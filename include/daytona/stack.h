@@ -229,7 +229,7 @@ int daytona_stack_accept(struct daytona_stack *stack, struct daytona_socket_id l
  * Active open from the bound local end, whose address must be specified by `local` when the
  * binding has none. Sends SYN and returns -EINPROGRESS; readiness OUT reports the outcome and
  * daytona_stack_take_error() tells it. -EISCONN, -EALREADY, -EADDRINUSE (tuple in use),
- * -EINVAL (not bound, listening), -ECONNABORTED ... as connect(2).
+ * -EINVAL (not bound, listening), -ENETUNREACH (a group), -ECONNABORTED ... as connect(2).
  */
 int daytona_stack_connect(struct daytona_stack *stack, struct daytona_instant now,
                           struct daytona_socket_id id, const struct daytona_address *local,
@@ -312,7 +312,8 @@ int daytona_stack_abort(struct daytona_stack *stack, struct daytona_instant now,
 /** The readiness that holds now (without consuming a report); 0 for an unknown id. */
 unsigned daytona_stack_readiness(struct daytona_stack *stack, struct daytona_socket_id id);
 
-/** SO_ERROR: the pending error as a positive errno, cleared; 0 none; -EBADF. */
+/** SO_ERROR: the pending error as a positive errno, cleared; if there is none, that of the last ICMP
+ *  error that did not end the connection; 0 none; -EBADF. */
 int daytona_stack_take_error(struct daytona_stack *stack, struct daytona_socket_id id);
 
 /** -ENOTCONN when there is no remote end. Either pointer may be NULL. */

@@ -48,6 +48,12 @@ static int failed_before(struct socket *socket)
     return error != 0 ? -error : -ECONNABORTED;
 }
 
+/* RFC 9293 section 3.9.2.3: nobody can be at the other end of a connection to a group. */
+static bool group(const struct daytona_address *address)
+{
+    return daytona_address_is_ipv4(address) && address->bytes[12] >= 224;
+}
+
 /* 0 when a connection may begin. */
 static int connect_check(struct socket *socket, const struct daytona_address *local)
 {
@@ -77,6 +83,8 @@ static int connect_with(struct daytona_stack *stack, struct daytona_instant now,
     int error = connect_check(socket, local);
     if (error == 0 && remote->port == 0)
         error = -EINVAL;
+    if (error == 0 && group(&remote->address))
+        error = -ENETUNREACH;
     if (error == 0) {
         struct daytona_address bound = socket->entry.local.address;
         bool keep = !daytona_address_is_unspecified(&bound);
@@ -209,7 +217,15 @@ int daytona_stack_abort(struct daytona_stack *stack, struct daytona_instant now,
 int daytona_stack_take_error(struct daytona_stack *stack, struct daytona_socket_id id)
 {
     struct socket *socket = socket_held(stack, id);
-    return socket == NULL ? -EBADF : socket_take_error(socket);
+    if (socket == NULL)
+        return -EBADF;
+    int error = socket_take_error(socket);
+    /* Linux tells of a soft error, too, when there is no other (RFC 1122 section 4.2.3.9). */
+    if (error == 0 && socket->connection != NULL) {
+        error = socket->connection->soft_error;
+        socket->connection->soft_error = 0;
+    }
+    return error;
 }
 
 int daytona_stack_endpoints(struct daytona_stack *stack, struct daytona_socket_id id,

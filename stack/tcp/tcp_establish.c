@@ -38,6 +38,7 @@ void tcp_establish(struct connection *connection, const struct segment *segment)
     if (send->srtt_us == 0 && send->syn_tries > 0)
         send->rto_us = RTO_AFTER_LOSS_US;
     send->backoff = 0;
+    connection->soft_error = 0;
     send->syn_due = false;
     if (connection->fastopen != FASTOPEN_EARLY)
         tcp_window_open(connection);

@@ -26,4 +26,20 @@ while IFS='|' read -r clause reason; do
         status=1
     fi
 done < <(grep -v '^#' tests/conformance/untested.txt)
+# The requirements of RFC 9293 appendix B are all there, and so are the tests that they name.
+requirements=tests/conformance/requirements.table
+for id in MUST-{1..69} SHLD-{1..31} MAY-{1..18} REC-1; do
+    grep -q "^$id *|" "$requirements" || { echo "$requirements lacks $id"; status=1; }
+done
+while IFS='|' read -r id _ tests; do
+    case $tests in *none:*) continue ;; esac
+    for test in $tests; do
+        case $test in
+        unit/*) file=tests/unit/${test#unit/} file=${file%%:*}.c name=${test#*:} ;;
+        tests/*) file=$test name= ;;
+        *) file=tests/conformance/scripts/$test.script name= ;;
+        esac
+        grep -qsF "$name" "$file" || { echo "$requirements: ${id% }: there is no $test"; status=1; }
+    done
+done < <(grep -v '^#' "$requirements" | grep .)
 exit "$status"

@@ -252,6 +252,25 @@ static void failed_connect_may_be_tried_again(void **state)
     peer_stop(&peer);
 }
 
+/* RFC 9293 section 3.9.2.3 (MUST-46), with Linux's error */
+static void connection_to_a_group_is_unreachable(void **state)
+{
+    (void)state;
+    static const uint32_t groups[] = {0xe0000001u, 0xefffffffu, 0xffffffffu};
+    struct peer peer;
+    peer_start(&peer, NULL);
+    struct daytona_endpoint local = {daytona_address_from_ipv4(OUR_ADDRESS), OUR_PORT};
+    peer.id = new_socket(&peer);
+    assert_int_equal(daytona_stack_bind(peer.stack, peer.id, &local), 0);
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+        struct daytona_endpoint remote = {daytona_address_from_ipv4(groups[i]), PEER_PORT};
+        assert_int_equal(daytona_stack_connect(peer.stack, peer.now, peer.id, NULL, &remote),
+                         -ENETUNREACH);
+    }
+    expect_silence(&peer);
+    peer_stop(&peer);
+}
+
 static void wrong_calls_get_their_errno(void **state)
 {
     (void)state;
@@ -362,6 +381,7 @@ int main(void)
         cmocka_unit_test(every_arrival_is_an_edge),
         cmocka_unit_test(walk_visits_every_socket),
         cmocka_unit_test(failed_connect_may_be_tried_again),
+        cmocka_unit_test(connection_to_a_group_is_unreachable),
         cmocka_unit_test(wrong_calls_get_their_errno),
         cmocka_unit_test(socket_limit_is_kept),
         cmocka_unit_test(wrong_configurations_are_refused),

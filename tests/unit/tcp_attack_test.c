@@ -250,6 +250,8 @@ static void hard_error_is_soft_for_an_established_connection(void **state)
     peer_hears_all(&peer);
     assert_int_equal(peer_icmp(&peer, 3, 3, 0, 1), DAYTONA_VERDICT_ICMP_TAKEN);
     assert_int_equal(our_state(&peer), DAYTONA_TCP_ESTABLISHED);
+    assert_int_equal(daytona_stack_readiness(peer.stack, peer.id) & DAYTONA_READY_ERROR, 0);
+    assert_int_equal(daytona_stack_take_error(peer.stack, peer.id), ECONNREFUSED); /* Linux, too */
     assert_int_equal(daytona_stack_take_error(peer.stack, peer.id), 0);
     peer_stop(&peer);
 }
