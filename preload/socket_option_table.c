@@ -104,7 +104,7 @@ static const struct socket_option_row rows[] = {
     {NAMED(IPPROTO_IP, IP_RECVERR), STACK(FLAG, RECEIVE_ERRORS)},
     {NAMED(IPPROTO_IP, IP_FREEBIND), ONLY(FIXED, 0)},
     {NAMED(IPPROTO_IP, IP_TRANSPARENT), ONLY(FIXED, 0)},
-    {NAMED(IPPROTO_IP, IP_MINTTL), ONLY(FIXED, 0)},
+    {NAMED(IPPROTO_IP, IP_MINTTL), STACK(NUMBER, MINIMUM_HOPS), BETWEEN(0, 255), .value = 1},
 };
 #define ROW_COUNT (sizeof rows / sizeof rows[0])
 

@@ -53,7 +53,8 @@ struct socket_option_row {
     enum socket_option_shape shape;
     enum daytona_option option; /**< of the shapes that are one of the stack's */
     int minimum, maximum;       /**< of the number in the application's units */
-    int value; /**< of CONSTANT and FIXED; TIMEOUT: enum file_direction; an errno */
+    int value; /**< of CONSTANT and FIXED; TIMEOUT: enum file_direction; REFUSED, EMPTY and CLOCK:
+                    an errno; NUMBER: the fewest bytes that it takes at level IP */
 };
 
 /** NULL: Daytona does not have it. */

@@ -117,6 +117,8 @@ static int set_int(struct file *file, const struct socket_option_row *row, const
     int result = read_int(row->level, value, length, &given);
     if (result < 0)
         return result;
+    if (row->shape == SHAPE_NUMBER && length < (socklen_t)row->value)
+        return -EINVAL;
     if (socket_option_is_number(row))
         return set_number(file, row, given);
     if (row->shape == SHAPE_FIXED)

@@ -111,7 +111,8 @@ static enum daytona_verdict transport_input(struct tcp *tcp, const struct ipv4_h
 {
     if (header->protocol == IP_PROTOCOL_TCP)
         return tcp_input(tcp, &header->source, &header->destination,
-                         (enum ip_ecn)(header->type_of_service & IP_ECN_MASK), payload);
+                         (enum ip_ecn)(header->type_of_service & IP_ECN_MASK), header->time_to_live,
+                         payload);
     struct icmp_error error;
     int result = icmp_parse(payload, &error);
     if (result == 0)

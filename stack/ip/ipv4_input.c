@@ -60,6 +60,8 @@ enum daytona_verdict ipv4_input(struct ipv4_input *input, struct daytona_counter
     if ((header->protocol != IP_PROTOCOL_TCP && header->protocol != IP_PROTOCOL_ICMP) ||
         !possible(header))
         return DAYTONA_VERDICT_NOT_FOR_US;
+    if (header->source_routed) /* RFC 7126 sections 4.3 and 4.4; Linux accept_source_route = 0 */
+        return DAYTONA_VERDICT_SOURCE_ROUTED;
     if (header->fragment_offset == 0 && !header->more_fragments)
         return DAYTONA_VERDICT_ACCEPTED;
     return reassemble(input, counters, now, header, payload);

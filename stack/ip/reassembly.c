@@ -5,6 +5,7 @@
 #define DATAGRAM_BYTES_MAX 65535u /* header included: what the total-length field can say */
 #define FRAGMENT_UNIT      8u     /* all but the last are a multiple of it (RFC 791 section 3.2) */
 #define LENGTH_UNKNOWN     UINT32_MAX
+#define SOURCE_SHARE       4u /* of the bounds, for one source when they are reached */
 
 struct fragment {
     struct fragment *next; /* higher offset */
@@ -79,12 +80,34 @@ static struct reassembly_datagram *datagram_find(const struct reassembly *reasse
     return datagram;
 }
 
+/* Which datagram is to go for the sake of one from `source`: the oldest, but a source that has more
+ * than its share makes room by its own (as Linux bounds what one peer may have incomplete, by
+ * net.ipv4.ipfrag_max_dist). */
+static struct reassembly_datagram *victim(const struct reassembly *reassembly,
+                                          const struct daytona_address *source)
+{
+    struct reassembly_datagram *own = NULL;
+    size_t bytes = 0;
+    uint32_t count = 0;
+    struct reassembly_datagram *datagram = reassembly->newest;
+    for (; datagram != NULL; datagram = datagram->older) {
+        if (!daytona_address_equal(&datagram->source, source))
+            continue;
+        own = datagram;
+        bytes += datagram->held;
+        count++;
+    }
+    bool greedy = count >= REASSEMBLY_DATAGRAMS_MAX / SOURCE_SHARE ||
+                  bytes >= reassembly->bytes_max / SOURCE_SHARE;
+    return own != NULL && greedy ? own : reassembly->oldest;
+}
+
 static struct reassembly_datagram *datagram_begin(struct reassembly *reassembly,
                                                   struct daytona_instant now,
                                                   const struct ipv4_header *header)
 {
     if (reassembly->count >= REASSEMBLY_DATAGRAMS_MAX)
-        datagram_forget(reassembly, reassembly->oldest);
+        datagram_forget(reassembly, victim(reassembly, &header->source));
     struct reassembly_datagram *datagram = memory_take(reassembly->memory, sizeof *datagram);
     if (datagram == NULL)
         return NULL;
@@ -135,15 +158,16 @@ static bool is_copy(const struct fragment *fragment, uint32_t offset, struct day
            memcmp(fragment->bytes, payload.data, payload.length) == 0;
 }
 
-/* Gives up the oldest datagrams until `cost` more bytes are within the bound. False when
+/* Gives up datagrams until `cost` more bytes are within the bound. False when
  * `datagram` itself would have to go. */
 static bool make_room(struct reassembly *reassembly, const struct reassembly_datagram *datagram,
                       size_t cost)
 {
     while (reassembly->bytes + cost > reassembly->bytes_max) {
-        if (reassembly->oldest == datagram)
+        struct reassembly_datagram *goes = victim(reassembly, &datagram->source);
+        if (goes == datagram)
             return false;
-        datagram_forget(reassembly, reassembly->oldest);
+        datagram_forget(reassembly, goes);
     }
     return true;
 }

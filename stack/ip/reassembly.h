@@ -29,7 +29,8 @@ enum reassembly_outcome { REASSEMBLY_HELD, REASSEMBLY_COMPLETE, REASSEMBLY_DROPP
 
 /**
  * Takes one fragment (copied). COMPLETE: `*whole` is the datagram's payload, borrowed until the
- * next call or reassembly_return_whole(). Above a bound the oldest datagrams are given up. An
+ * next call or reassembly_return_whole(). Above a bound the oldest datagrams are given up, those of
+ * a source that has more than a quarter of it before all others. An
  * A datagram of which some fragments were marked CE and others not ECN-capable is dropped (RFC 3168
  * section 5.3). An
  * exact copy of a fragment is ignored (HELD), since networks duplicate; one that overlaps

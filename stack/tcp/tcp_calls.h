@@ -97,10 +97,11 @@ void tcp_orphaned(struct connection *connection);
 
 /* ------------------------------------------------------------------ packets */
 
-/** A TCP segment (the IP payload) from `source` to `destination`, in a packet with `ecn`. */
+/** A TCP segment (the IP payload) from `source` to `destination`, in a packet with `ecn` and a TTL
+ * of `hops`. */
 enum daytona_verdict tcp_input(struct tcp *tcp, const struct daytona_address *source,
                                const struct daytona_address *destination, enum ip_ecn ecn,
-                               struct daytona_span bytes);
+                               uint8_t hops, struct daytona_span bytes);
 
 /** An ICMP error about a segment of ours. */
 enum daytona_verdict tcp_icmp(struct tcp *tcp, const struct icmp_error *error);

@@ -211,6 +211,12 @@ static enum daytona_verdict connection_input(struct connection *connection, stru
     return tcp_arrival(connection, segment);
 }
 
+/* RFC 5082: neighbours' packets have come over no router, so nobody farther off can send them. */
+static bool too_far(const struct socket *socket, const struct segment *segment)
+{
+    return segment->hops < socket->options[DAYTONA_OPTION_MINIMUM_HOPS];
+}
+
 /* A segment for no connection: a listener's, or nobody's. */
 static enum daytona_verdict unconnected_input(struct tcp *tcp, const struct demux_entry *tuple,
                                               struct segment *segment)
@@ -223,6 +229,8 @@ static enum daytona_verdict unconnected_input(struct tcp *tcp, const struct demu
     struct socket *listener = tcp_listener_find(tcp, &tuple->local, &tuple->remote);
     if (listener == NULL)
         return tcp_reset_unknown(tcp, tuple, &segment->header, segment_length(segment));
+    if (too_far(listener, segment))
+        return DAYTONA_VERDICT_TOO_FAR;
     if (!signature_accept(listener, tuple, segment, &verdict))
         return verdict;
     if ((segment->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_ACK)
@@ -246,9 +254,14 @@ static enum daytona_verdict dispatch(struct tcp *tcp, const struct demux_entry *
     struct demux_entry *entry = demux_find_tuple(&tcp->demux, &tuple->local, &tuple->remote);
     if (entry == NULL)
         return unconnected_input(tcp, tuple, segment);
-    if (entry->owner == DEMUX_REQUEST)
-        return request_input(OWNER_OF(entry, struct request, entry), segment);
-    struct socket *socket = OWNER_OF(entry, struct socket, entry);
+    struct request *request =
+        entry->owner == DEMUX_REQUEST ? OWNER_OF(entry, struct request, entry) : NULL;
+    struct socket *socket =
+        request != NULL ? request->listener : OWNER_OF(entry, struct socket, entry);
+    if (too_far(socket, segment))
+        return DAYTONA_VERDICT_TOO_FAR;
+    if (request != NULL)
+        return request_input(request, segment);
     enum daytona_verdict verdict;
     if (!signature_accept(socket, tuple, segment, &verdict))
         return verdict;
@@ -288,9 +301,9 @@ static enum daytona_verdict damaged(struct tcp *tcp, const struct demux_entry *t
 
 enum daytona_verdict tcp_input(struct tcp *tcp, const struct daytona_address *source,
                                const struct daytona_address *destination, enum ip_ecn ecn,
-                               struct daytona_span bytes)
+                               uint8_t hops, struct daytona_span bytes)
 {
-    struct segment segment = {.bytes = bytes, .ecn = ecn};
+    struct segment segment = {.bytes = bytes, .ecn = ecn, .hops = hops};
     if (tcp_header_parse(bytes, &segment.header, &segment.payload) < 0)
         return DAYTONA_VERDICT_BAD_TCP_HEADER;
     struct demux_entry tuple = {

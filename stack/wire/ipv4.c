@@ -57,6 +57,28 @@ static bool lengths_are_possible(const uint8_t *at, const struct ipv4_header *he
            header->total_length >= header->header_length;
 }
 
+/* RFC 791 section 3.1: the options that need a look. */
+enum {
+    OPTION_END = 0,
+    OPTION_NOP = 1,
+    OPTION_LOOSE_ROUTE = 131,
+    OPTION_STRICT_ROUTE = 137,
+};
+
+/* Walks the options, which mean nothing to a host but for one thing. False: malformed. */
+static bool read_options(const uint8_t *at, size_t left, struct ipv4_header *out)
+{
+    while (left > 0 && at[0] != OPTION_END) {
+        size_t length = at[0] == OPTION_NOP ? 1 : left < 2 ? 0 : at[1];
+        if (length > left || length < (at[0] == OPTION_NOP ? 1u : 2u))
+            return false;
+        out->source_routed |= at[0] == OPTION_LOOSE_ROUTE || at[0] == OPTION_STRICT_ROUTE;
+        at += length;
+        left -= length;
+    }
+    return true;
+}
+
 int ipv4_parse(struct daytona_span packet, size_t wire_length, struct ipv4_header *out,
                struct daytona_span *payload)
 {
@@ -70,6 +92,9 @@ int ipv4_parse(struct daytona_span packet, size_t wire_length, struct ipv4_heade
     struct checksum checksum = {0};
     checksum_add(&checksum, (struct daytona_span){packet.data, out->header_length});
     if (checksum_fold(&checksum) != 0xffff)
+        return -EBADMSG;
+    if (!read_options(packet.data + IPV4_HEADER_MIN, (size_t)out->header_length - IPV4_HEADER_MIN,
+                      out))
         return -EBADMSG;
     if (packet.length < out->total_length || wire_length < out->total_length)
         return -EMSGSIZE;

@@ -25,12 +25,13 @@ struct ipv4_header {
     uint8_t time_to_live;
     uint8_t protocol;
     bool dont_fragment, more_fragments;
+    bool source_routed; /**< by a loose or strict source route, RFC 791 section 3.1; set by parse */
 };
 
 /**
  * Reads the header at the start of `packet`. `wire_length` is the packet's length on the wire:
  * super-frames whose total-length field says 0 (BIG TCP) are refused. Returns 0, -EBADMSG
- * malformed or wrong header checksum, -EMSGSIZE when the packet was cut short.
+ * malformed (its options, too) or wrong header checksum, -EMSGSIZE when the packet was cut short.
  * `*payload` gets the bytes after the header up to total_length (link padding removed).
  */
 int ipv4_parse(struct daytona_span packet, size_t wire_length, struct ipv4_header *out,

@@ -136,6 +136,39 @@ static void options_are_skipped(void **state)
     assert_int_equal(payload.data[0], 99);
 }
 
+/* RFC 791 3.1, RFC 7126 4.3, 4.4 */
+static void source_routes_are_seen_and_malformed_options_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t options[8];
+        int result;
+        bool routed;
+    } cases[] = {
+        {{131, 7, 4, 10, 0, 0, 9, 0}, 0, true},    /* loose */
+        {{1, 137, 7, 4, 10, 0, 0, 9}, 0, true},    /* strict, behind a no-operation */
+        {{7, 7, 4, 0, 0, 0, 0, 0}, 0, false},      /* record route */
+        {{0, 131, 7, 4, 0, 0, 0, 0}, 0, false},    /* behind the end of the list */
+        {{131, 0, 0, 0, 0, 0, 0, 0}, -EBADMSG, 0}, /* of no length: the walk would never end */
+        {{7, 9, 4, 0, 0, 0, 0, 0}, -EBADMSG, 0},   /* beyond the header */
+        {{1, 1, 1, 1, 1, 1, 1, 7}, -EBADMSG, 0},   /* without a length */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct ipv4_header header = example(), out;
+        header.total_length = 38;
+        uint8_t packet[38] = {0};
+        ipv4_emit(&header, packet);
+        packet[0] = 0x47;
+        memcpy(packet + 20, cases[i].options, 8);
+        fix_checksum(packet);
+        struct daytona_span payload;
+        assert_int_equal(ipv4_parse((struct daytona_span){packet, 38}, 38, &out, &payload),
+                         cases[i].result);
+        if (cases[i].result == 0)
+            assert_int_equal(out.source_routed, cases[i].routed);
+    }
+}
+
 static void any_wrong_bit_of_the_header_is_refused(void **state)
 {
     (void)state;
@@ -250,6 +283,7 @@ int main(void)
         cmocka_unit_test(what_is_emitted_is_parsed_back),
         cmocka_unit_test(link_padding_is_not_payload),
         cmocka_unit_test(options_are_skipped),
+        cmocka_unit_test(source_routes_are_seen_and_malformed_options_refused),
         cmocka_unit_test(any_wrong_bit_of_the_header_is_refused),
         cmocka_unit_test(impossible_lengths_and_versions_are_malformed),
         cmocka_unit_test(a_packet_that_was_cut_is_told_apart),

@@ -25,6 +25,7 @@ void peer_start(struct peer *peer, const struct daytona_stack_config *config)
                           .peer_port = PEER_PORT,
                           .peer_isn = 0xfffffff0u, /* wraps soon */
                           .window = 65535,
+                          .hops = 64,
                           .timestamp = 1000000,
                           .now = {1000000000}};
     peer->region = aligned_alloc(64, REGION_BYTES);
@@ -86,7 +87,7 @@ enum daytona_verdict peer_say_header(struct peer *peer, struct tcp_header *heade
         .destination = daytona_address_from_ipv4(OUR_ADDRESS),
         .total_length = (uint16_t)(IPV4_HEADER_MIN + header_length + payload.length),
         .type_of_service = peer->ecn,
-        .time_to_live = 64,
+        .time_to_live = peer->hops,
         .protocol = IP_PROTOCOL_TCP,
     };
     ipv4_emit(&ip, packet);

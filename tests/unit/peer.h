@@ -34,6 +34,7 @@ struct peer {
     uint32_t our_isn, peer_isn;           /**< ours is learnt from the SYN that is heard */
     uint16_t window;                      /**< of the segments the peer says, as on the wire */
     bool timestamps;                      /**< the peer's segments have them */
+    uint8_t hops;                         /**< TTL of its packets */
     uint32_t timestamp, timestamp_echo;   /**< their values; the echo follows what is heard */
     uint8_t ecn;                          /**< the ECN field of the packets that the peer sends */
     unsigned ace;                         /**< AE, CWR and ECE of all its segments, 0-7 */

@@ -8,6 +8,7 @@
 static const struct daytona_instant start = {1000000000};
 
 struct fixture {
+    uint32_t source; /* of the fragments; 0: the usual one */
     struct reassembly reassembly;
     struct daytona_span whole;
     struct daytona_instant now;
@@ -43,7 +44,7 @@ static enum reassembly_outcome add(struct fixture *fixture, uint16_t id, size_t 
     for (size_t i = 0; i < length; i++)
         bytes[i] = byte_at(id, offset + i);
     struct ipv4_header header = {
-        .source = daytona_address_from_ipv4(0x0a000002),
+        .source = daytona_address_from_ipv4(fixture->source != 0 ? fixture->source : 0x0a000002),
         .destination = daytona_address_from_ipv4(0x0a000001),
         .identification = id,
         .fragment_offset = (uint16_t)offset,
@@ -249,6 +250,23 @@ static void above_their_number_the_oldest_datagram_is_given_up(void **state)
     done(&f);
 }
 
+/* One that sends beginnings only does not keep others from having their datagrams */
+static void flood_from_one_source_gives_up_its_own_datagrams(void **state)
+{
+    (void)state;
+    struct fixture f = make();
+    assert_int_equal(add(&f, 7, 0, 8, true), REASSEMBLY_HELD);
+    f.source = 0x0a000099;
+    for (uint16_t id = 0; id < 1000; id++)
+        assert_int_equal(add(&f, id, 0, 8, true), REASSEMBLY_HELD);
+    f.reassembly.bytes_max = 32768;
+    for (uint16_t id = 1000; id < 1100; id++)
+        assert_int_equal(add(&f, id, 0, 1480, true), REASSEMBLY_HELD);
+    f.source = 0;
+    assert_int_equal(add(&f, 7, 8, 8, false), REASSEMBLY_COMPLETE);
+    done(&f);
+}
+
 static void above_the_bytes_the_oldest_datagrams_are_given_up(void **state)
 {
     (void)state;
@@ -414,6 +432,7 @@ int main(void)
         cmocka_unit_test(a_datagram_above_65535_bytes_is_refused),
         cmocka_unit_test(a_datagram_of_too_many_fragments_is_killed),
         cmocka_unit_test(above_their_number_the_oldest_datagram_is_given_up),
+        cmocka_unit_test(flood_from_one_source_gives_up_its_own_datagrams),
         cmocka_unit_test(above_the_bytes_the_oldest_datagrams_are_given_up),
         cmocka_unit_test(an_exhausted_region_drops_and_recovers),
         cmocka_unit_test(an_incomplete_datagram_times_out),

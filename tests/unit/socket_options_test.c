@@ -49,6 +49,7 @@ static const struct {
     {IPPROTO_IP, IP_MTU_DISCOVER},
 
     {IPPROTO_IP, IP_RECVERR},
+    {IPPROTO_IP, IP_MINTTL},
     {IPPROTO_TCP, TCP_DEFER_ACCEPT},
 
 };

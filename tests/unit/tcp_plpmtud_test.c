@@ -248,6 +248,33 @@ static void error_is_pending_at_once_when_asked_to(void **state)
     }
 }
 
+/* RFC 5082 3, Linux tcp_v4_rcv(): as if it had not come */
+static void packet_from_too_far_is_not_there(void **state)
+{
+    (void)state;
+    struct peer peer;
+    peer_start(&peer, NULL);
+    struct daytona_socket_id listener = peer_listener(&peer, OUR_PORT, 5);
+    assert_int_equal(
+        daytona_stack_set_option(peer.stack, peer.now, listener, DAYTONA_OPTION_MINIMUM_HOPS, 255),
+        0);
+    peer.hops = 254;
+    assert_int_equal(peer_syn(&peer, &offer_all), DAYTONA_VERDICT_TOO_FAR);
+    expect_silence(&peer);
+    peer.hops = 255;
+    assert_int_equal(peer_syn(&peer, &offer_all), DAYTONA_VERDICT_ACCEPTED);
+    expect_segment(&peer, TCP_SYN | TCP_ACK, 0, 1, 0);
+    peer.hops = 254;
+    assert_int_equal(peer_say(&peer, TCP_ACK, 1, 1, NULL), DAYTONA_VERDICT_TOO_FAR);
+    peer.hops = 255;
+    assert_int_equal(peer_say(&peer, TCP_ACK, 1, 1, NULL), DAYTONA_VERDICT_ACCEPTED);
+    peer.hops = 254;
+    assert_int_equal(peer_say(&peer, TCP_RST, 1, 1, NULL), DAYTONA_VERDICT_TOO_FAR);
+    assert_int_equal(daytona_stack_accept(peer.stack, listener, &peer.id), 0);
+    assert_int_equal(our_state(&peer), DAYTONA_TCP_ESTABLISHED);
+    peer_stop(&peer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +288,7 @@ int main(void)
         cmocka_unit_test(path_mtu_that_a_router_told_of_grows_old),
         cmocka_unit_test(discovery_says_who_may_cut_packets_and_whom_to_believe),
         cmocka_unit_test(error_is_pending_at_once_when_asked_to),
+        cmocka_unit_test(packet_from_too_far_is_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
