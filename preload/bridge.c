@@ -34,31 +34,51 @@ static void set_timeout(int fd, int option, uint64_t us)
         real.setsockopt(fd, SOL_SOCKET, option, &time, sizeof time);
 }
 
-/* What the mirror has put into the twin is taken out, as far as this end can. */
+/* It holds back the reader, not the engine. */
+static void take_low_water(struct file *file, int fd)
+{
+    int64_t bytes = 1;
+    daytona_stack_get_option(engine.stack, file->id, DAYTONA_OPTION_RECEIVE_LOW_WATER, &bytes);
+    if (bytes <= 1)
+        return;
+    int native = (int)bytes;
+    real.setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &native, sizeof native);
+    daytona_stack_set_option(engine.stack, engine_now(), file->id,
+                             DAYTONA_OPTION_RECEIVE_LOW_WATER, 1);
+}
+
+static void raise_buffer(int fd)
+{
+    int size = TWIN_BUFFER;
+    real.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+}
+
+/* What the mirror has put into the twin is taken out, as far as this end can. While the connection
+ * is being made, the twin stays not writable. */
 static void clean_twin(struct file *file, int fd)
 {
     char tokens[256];
-    int size = TWIN_BUFFER;
     while (real.recv(fd, tokens, sizeof tokens, MSG_DONTWAIT) > 0)
         ;
-    if (file->mirror.seeded)
-        real.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    file->bridge.held_back = file->mirror.blocked && !file->connected;
+    if (!file->bridge.held_back)
+        raise_buffer(fd);
     file->bridge.junk = file->mirror.seeded + file->mirror.blocked;
+    take_low_water(file, fd);
     set_timeout(fd, SO_RCVTIMEO, atomic_load(&file->timeout_us[FILE_RECEIVE]));
     set_timeout(fd, SO_SNDTIMEO, atomic_load(&file->timeout_us[FILE_SEND]));
 }
 
-int bridge_begin(struct file *file, int fd, pid_t holder)
+static void note_holder(struct file *file, int fd, pid_t holder)
 {
     struct stat about;
-    if (bridge_is_up(file))
-        return 0;
-    if (file->kind != FILE_KIND_CONNECTION)
-        return -EINVAL;
-    clean_twin(file, fd);
     file->bridge.holder = holder != 0 ? holder : engine.pid;
     if (fstat(fd, &about) == 0)
         file->bridge.application = about.st_ino;
+}
+
+static void go_up(struct file *file)
+{
     file->bridge.write_shut = file->mirror.read_shut;
     file->mirror = (struct mirror){0};
     sets_remove(file);
@@ -66,7 +86,24 @@ int bridge_begin(struct file *file, int fd, pid_t holder)
     wait_wake(file, ~0u);
     engine.kick_runner = true; /* it may wait for this file */
     engine_add_work(file, FILE_WORK_MIRROR);
+}
+
+int bridge_begin(struct file *file, int fd, pid_t holder)
+{
+    if (file->kind != FILE_KIND_CONNECTION)
+        return -EINVAL;
+    if (!bridge_is_up(file) || file->bridge.application == 0)
+        note_holder(file, fd, holder);
+    if (bridge_is_up(file))
+        return 0;
+    clean_twin(file, fd);
+    go_up(file);
     return 0;
+}
+
+void bridge_from_birth(struct file *file)
+{
+    go_up(file);
 }
 
 int bridge_descriptor(int fd)
@@ -167,9 +204,30 @@ static void refuse_rest(struct file *file)
     file->bridge.read_ended = true;
 }
 
+/* The attempt to connect is over: now the application may write. */
+static void let_write(struct file *file)
+{
+    int end = application_end(file);
+    if (end >= 0) {
+        raise_buffer(end);
+        real.close(end);
+    }
+    file->bridge.held_back = false;
+}
+
+static bool attempt_is_over(const struct file *file)
+{
+    return (daytona_stack_readiness(engine.stack, file->id) &
+            (DAYTONA_READY_OUT | DAYTONA_READY_HUP | DAYTONA_READY_ERROR)) != 0;
+}
+
 /* What the application has written. */
 static void carry_out(struct file *file)
 {
+    if (file->bridge.held_back && !attempt_is_over(file))
+        return;
+    if (file->bridge.held_back)
+        let_write(file);
     while (has_end(file) && (!file->bridge.read_ended || file->bridge.hung_up)) {
         if (file->bridge.junk > 0) {
             ssize_t taken = real.recv(file->engine_end, carried, file->bridge.junk, MSG_DONTWAIT);
@@ -210,8 +268,10 @@ static bool carry_piece_in(struct file *file)
         real.shutdown(file->engine_end, SHUT_WR);
         file->bridge.write_shut = true;
     }
-    if (got < 0 && got != -EAGAIN && got != -ENOTCONN)
+    if (got < 0 && got != -EAGAIN && got != -ENOTCONN) {
+        file->bridge.error = (int)-got;
         show_reset(file);
+    }
     if (got <= 0)
         return false;
     ssize_t put = real.send(file->engine_end, carried, (size_t)got, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -222,6 +282,11 @@ static bool carry_piece_in(struct file *file)
     room.length = (size_t)put;
     daytona_stack_receive(engine.stack, engine_now(), file->id, &room, 1, DAYTONA_RECEIVE_DISCARD);
     return true;
+}
+
+void bridge_prepare_end(struct file *file)
+{
+    raise_buffer(file->engine_end);
 }
 
 void bridge_carry(struct file *file)

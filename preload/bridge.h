@@ -25,6 +25,8 @@ struct bridge {
     bool write_shut;   /**< the end of the peer's stream has been shown */
     bool read_ended;   /**< the application's stream has ended */
     bool watched;      /**< the engine's thread is told of all that happens at its end */
+    bool held_back;    /**< not writable until connected */
+    int error;         /**< what has ended the connection, errno; 0: nothing */
     unsigned junk;     /**< bytes of the mirror's that lie in the engine's end */
     pid_t holder;      /**< a process that holds the application's end */
     ino_t application; /**< inode of that end */
@@ -35,6 +37,9 @@ struct bridge {
  *  Engine locked. */
 int bridge_begin(struct file *file, int fd, pid_t holder);
 
+/** The same for one whose application's end nobody has got yet. */
+void bridge_from_birth(struct file *file);
+
 /** The same by a descriptor, for an application thread with the engine unlocked; does nothing when
  *  `fd` is no Daytona connection. Returns 0, or -errno when it cannot be done. */
 int bridge_descriptor(int fd);
@@ -44,6 +49,9 @@ void bridge_inheritable(void);
 
 /** Data and the like go through the twin natively. */
 bool bridge_is_up(const struct file *file);
+
+/** The engine's thread, once, when it has the engine's end. */
+void bridge_prepare_end(struct file *file);
 
 /** The engine's thread: carries what can be carried, both ways. */
 void bridge_carry(struct file *file);

@@ -68,6 +68,7 @@ static void watch_bridge(struct file *file)
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET};
     if (file->bridge.watched || file->engine_end < 0)
         return;
+    bridge_prepare_end(file);
     event.data.u64 = (uint64_t)file->generation << 32 | file_index(file);
     file->bridge.watched = real.epoll_ctl(ends, EPOLL_CTL_MOD, file->engine_end, &event) == 0;
 }
@@ -208,6 +209,8 @@ static void join_accepted(struct file *listener)
             continue;
         }
         file->engine_end = end;
+        if (settings.mode == SETTINGS_MODE_BRIDGED)
+            bridge_from_birth(file);
         share_reservation(file, listener);
         file->mirror.early = listener->mirror.watchers > 0;
         watch_end(file);

@@ -200,6 +200,10 @@ static int outcome(struct file *file)
     int error = daytona_stack_take_error(engine.stack, file->id);
     if (error < 0)
         return error;
+    if (error == 0 && file->bridge.error != 0) { /* who carried the data has taken it */
+        error = file->bridge.error;
+        file->bridge.error = 0;
+    }
     file->connecting = false;
     file->connected = error == 0 && is_established(file);
     return error > 0 ? -error : file->connected ? 0 : -ECONNABORTED;

@@ -44,6 +44,11 @@ int file_set_option(struct file *file, enum daytona_option option, int64_t value
     int status = file_enter(file);
     if (status < 0)
         return status;
+    if (option == DAYTONA_OPTION_RECEIVE_LOW_WATER && bridge_is_up(file) && file->descriptor >= 0) {
+        int bytes = (int)value; /* the reader is the twin's */
+        real.setsockopt(file->descriptor, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
+        value = 1;
+    }
     status = daytona_stack_set_option(engine.stack, engine_now(), file->id, option, value);
     pump_output(); /* TCP_NODELAY and TCP_CORK may let something go */
     engine_leave();
@@ -55,7 +60,13 @@ int file_get_option(struct file *file, enum daytona_option option, int64_t *valu
     int status = file_enter(file);
     if (status < 0)
         return status;
-    status = daytona_stack_get_option(engine.stack, file->id, option, value);
+    int bytes = 0;
+    socklen_t length = sizeof bytes;
+    if (option == DAYTONA_OPTION_RECEIVE_LOW_WATER && bridge_is_up(file) && file->descriptor >= 0 &&
+        real.getsockopt(file->descriptor, SOL_SOCKET, SO_RCVLOWAT, &bytes, &length) == 0)
+        *value = bytes;
+    else
+        status = daytona_stack_get_option(engine.stack, file->id, option, value);
     engine_leave();
     return status;
 }
@@ -111,19 +122,26 @@ const char *file_get_congestion(struct file *file)
     return name;
 }
 
+/* The twin's own, or what the stack said when the connection broke, which AF_UNIX cannot say. */
+static int twins_error(struct file *file)
+{
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (real.getsockopt(file->descriptor, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+        return -errno;
+    int told = file->bridge.error;
+    file->bridge.error = 0;
+    return told != 0 ? told : error;
+}
+
 int file_take_error(struct file *file)
 {
     int status = file_enter(file);
     if (status < 0)
         return status;
-    int error = 0;
-    socklen_t length = sizeof error;
-    if (bridge_is_up(file) && file->descriptor >= 0)
-        status = real.getsockopt(file->descriptor, SOL_SOCKET, SO_ERROR, &error, &length) < 0
-                     ? -errno
-                     : error;
-    else
-        status = daytona_stack_take_error(engine.stack, file->id);
+    status = bridge_is_up(file) && file->descriptor >= 0
+                 ? twins_error(file)
+                 : daytona_stack_take_error(engine.stack, file->id);
     engine_leave();
     return status;
 }

@@ -1,6 +1,7 @@
 #include "preload/engine.h"
 #include "preload/file_record.h"
 #include "preload/remote.h"
+#include "preload/settings.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -192,7 +193,8 @@ bool file_attach(struct file *file, int fd)
         highest_descriptor = fd;
     atomic_store(&record_of[fd], file_index(file));
     atomic_fetch_add(&file_count, 1);
-    if (fd <= STDERR_FILENO) /* stdio's own streams may use it, inside the C library */
+    /* Below 3 stdio's own streams may use it, inside the C library. */
+    if (fd <= STDERR_FILENO || settings.mode == SETTINGS_MODE_BRIDGED)
         bridge_begin(file, fd, 0);
     return true;
 }

@@ -57,6 +57,8 @@ static void block(struct file *file)
 void mirror_start(struct file *file, bool edges)
 {
     struct mirror *mirror = &file->mirror;
+    if (bridge_is_up(file))
+        return; /* its twin is no mirror */
     mirror->watchers++;
     mirror->early = false;
     mirror->edges |= edges;

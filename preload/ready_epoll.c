@@ -36,6 +36,10 @@ static void note_change(struct file *file, int epoll, int operation, int fd,
 {
     if (file_enter(file) < 0)
         return;
+    if (bridge_is_up(file)) {
+        engine_leave();
+        return;
+    }
     if (operation == EPOLL_CTL_ADD)
         sets_add(file, epoll, fd, event);
     else
@@ -74,7 +78,7 @@ static int control_ours(struct file *file, int epoll, int operation, int fd,
 
 int ready_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
 {
-    struct file *file = file_get(fd);
+    struct file *file = file_get_direct(fd);
     if (settings.present && !engine_is_thread()) {
         sets_note(epoll);
         sets_note_nested(fd);

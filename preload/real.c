@@ -1,6 +1,7 @@
 #include "preload/real.h"
 
 #include "preload/attributes.h"
+#include "preload/raw.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -85,19 +86,33 @@ struct real_calls real = {
  * dlsym() may allocate, and the allocator may itself be preloaded and read a file while it
  * starts. Those calls arrive while the table is being filled and go straight to the kernel.
  */
+static ssize_t early(long number, int descriptor, const void *data, size_t length)
+{
+    union {
+        const void *data;
+        long word;
+    } place = {.data = data};
+    const long words[6] = {descriptor, place.word, (long)length};
+    long result = raw_call(number, words);
+    if (result >= 0)
+        return result;
+    errno = (int)-result;
+    return -1;
+}
+
 static ssize_t early_read(int descriptor, void *data, size_t length)
 {
-    return syscall(SYS_read, descriptor, data, length);
+    return early(SYS_read, descriptor, data, length);
 }
 
 static ssize_t early_write(int descriptor, const void *data, size_t length)
 {
-    return syscall(SYS_write, descriptor, data, length);
+    return early(SYS_write, descriptor, data, length);
 }
 
 static int early_close(int descriptor)
 {
-    return (int)syscall(SYS_close, descriptor);
+    return (int)early(SYS_close, descriptor, NULL, 0);
 }
 
 static void store(void *member, const char *name)

@@ -119,6 +119,14 @@ static int read_RULES(const char *value, enum settings_rules *out, struct value_
     return 0;
 }
 
+static int read_MODE(const char *value, enum settings_mode *out, struct value_fault *fault)
+{
+    static const char *const words[] = {"direct", "bridged", NULL};
+    int index = read_word(value, words, "direct or bridged", fault);
+    *out = index == 1 ? SETTINGS_MODE_BRIDGED : SETTINGS_MODE_DIRECT;
+    return index < 0 ? index : 0;
+}
+
 static int read_FALLBACK(const char *value, enum settings_fallback *out, struct value_fault *fault)
 {
     static const char *const words[] = {"kernel", "fail", NULL};

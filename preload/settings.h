@@ -11,6 +11,8 @@
 /** Unsaid: `daytona run` installs firewall rules; a program that finds it so has none. */
 enum settings_rules { SETTINGS_RULES_UNSAID, SETTINGS_RULES_OFF, SETTINGS_RULES_ON };
 
+enum settings_mode { SETTINGS_MODE_DIRECT, SETTINGS_MODE_BRIDGED };
+
 enum settings_fallback { SETTINGS_FALLBACK_KERNEL, SETTINGS_FALLBACK_FAIL };
 
 #define SETTINGS_NAMES_MAX 16
@@ -37,6 +39,7 @@ struct settings {
     enum daytona_mtu_probing mtu_probing;
     enum daytona_syn_cookies syn_cookies;
     enum settings_rules rules;
+    enum settings_mode mode;
     enum settings_fallback fallback;
     char summary_file[SETTINGS_FILE_MAX]; /**< "": none */
     enum log_level log;

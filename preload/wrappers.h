@@ -35,6 +35,9 @@ int daytona_execl_list(const char *path, const char *word, va_list list);
 int daytona_execlp_list(const char *file, const char *word, va_list list);
 int daytona_execle_list(const char *path, const char *word, va_list list);
 
+/** syscall(): the words of the system call follow its number. */
+long daytona_syscall_list(long number, va_list list);
+
 /** listen and connect under the C library's names: Daytona's when the port rules say so. */
 int ruled_listen(int descriptor, int backlog);
 int ruled_connect(int descriptor, const struct sockaddr *address, socklen_t length);

@@ -130,8 +130,9 @@ static inline size_t fill(int fd)
     size_t total = 0;
     ssize_t sent;
     long long end = now_ms() + SOON;
-    /* What fits at once is not all: acknowledgments make room for as long as the peer has some. */
-    for (int quiet = 0; quiet < 20 && now_ms() < end;) {
+    /* What fits at once is not all: acknowledgments make room for as long as the peer has some, and
+     * a window that has opened unnoticed is found by a probe after 200 ms. */
+    for (int quiet = 0; quiet < 60 && now_ms() < end;) {
         if ((sent = send(fd, zeros, sizeof zeros, MSG_DONTWAIT)) > 0) {
             total += (size_t)sent;
             quiet = 0;

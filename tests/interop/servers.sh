@@ -127,6 +127,20 @@ equal 'a shell reads and writes a connection' "$(client 7002 -- bash -c \
     'exec 3<>/dev/tcp/'"$SERVER_IP"'/7002; echo one >&3; read -r -t 5 x <&3; /bin/echo two >&3; read -r -t 5 y <&3; echo "$x $y"')" 'one two'
 stop "$started"
 
+# ---------------------------------------------------------------------- io_uring
+
+section 'io_uring'
+start 7003 "$CLIENT" kernel -- socat TCP-LISTEN:7003,fork,reuseaddr EXEC:cat
+wait_until 5 listens "$CLIENT" 7003
+on "$CLIENT" kernel -- "$B/tests/interop/ring" 7003
+if [ $? -eq 2 ]; then
+    skip 'an exchange by io_uring' 'this kernel has none'
+else
+    check 'with DAYTONA_MODE=bridged it exchanges data' on "$CLIENT" daytona --connect 7003 -- \
+        env DAYTONA_MODE=bridged "$B/tests/interop/ring" 7003
+fi
+stop "$started"
+
 # ---------------------------------------------------------------------- threads and epoll
 
 printf 'server.document-root = "%s/www"\nserver.port = 8082\n' "$WORK" >"$WORK/lighttpd.conf"

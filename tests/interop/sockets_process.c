@@ -2,6 +2,7 @@
  * sockets_process.c - claims about signals, threads, descriptors and processes.
  */
 #include "tests/interop/claims.h"
+#include <sys/syscall.h>
 
 /* ------------------------------------------------------------------ signals, time, threads */
 
@@ -320,6 +321,27 @@ static bool formatted_output_on_a_descriptor_is_sent(void)
     return true;
 }
 
+static bool system_calls_of_the_program_itself_work(void)
+{
+    struct ends ends;
+    char got[8] = "";
+    struct sockaddr_in name;
+    socklen_t length = sizeof name;
+    MUST(make(&ends));
+    MUST(syscall(SYS_write, ends.client, "abc", 3L) == 3);
+    MUST(polled(ends.server, POLLIN, SOON) == POLLIN);
+    MUST(syscall(SYS_recvfrom, ends.server, got, 3L, (long)MSG_PEEK, NULL, NULL) == 3);
+    MUST(syscall(SYS_read, ends.server, got, 3L) == 3 && strcmp(got, "abc") == 0);
+    MUST(syscall(SYS_getpeername, ends.client, &name, &length) == 0 && name.sin_family == AF_INET);
+    MUST(syscall(SYS_read, -1, got, 3L) == -1 && errno == EBADF);
+    int copy = (int)syscall(SYS_dup, ends.client);
+    MUST(copy >= 0 && syscall(SYS_close, ends.client) == 0);
+    ends.client = copy;
+    MUST(syscall(SYS_write, ends.client, "d", 1L) == 1 && drain(ends.server, 1));
+    drop(&ends);
+    return true;
+}
+
 static bool commands_write_to_an_inherited_connection(void)
 {
     struct ends ends;
@@ -403,6 +425,7 @@ static const struct claim claims[] = {
     CLAIM(streams_read_and_write),
     CLAIM(standard_streams_may_be_connections),
     CLAIM(formatted_output_on_a_descriptor_is_sent),
+    CLAIM(system_calls_of_the_program_itself_work),
     CLAIM(commands_write_to_an_inherited_connection),
     CLAIM(close_range_ends_connections),
     CLAIM(lingering_close_waits_for_delivery),
