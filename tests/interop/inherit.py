@@ -43,6 +43,7 @@ def leave_unread(client):
 
 
 def wait_for_reset(client):
+    client.sendall(b"ready")
     try:
         while client.recv(65536):
             pass
@@ -166,6 +167,7 @@ def ask_unread(client):
 
 
 def ask_reset(client):
+    client.recv(5, socket.MSG_WAITALL)
     client.sendall(b"some")
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     return "reset"
