@@ -3,7 +3,8 @@
 #include <string.h>
 
 static const struct daytona_congestion *const controllers[] = {
-    &congestion_cubic, &congestion_reno, &congestion_bbr, &congestion_dctcp, &congestion_vegas,
+    &congestion_cubic, &congestion_reno,  &congestion_bbr,    &congestion_bbr3,
+    &congestion_dctcp, &congestion_vegas, &congestion_ledbat,
 };
 
 const struct daytona_congestion *congestion_at(size_t index)

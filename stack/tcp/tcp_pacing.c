@@ -76,7 +76,12 @@ void tcp_pacing_sent(struct connection *connection, uint32_t bytes)
     uint64_t rate = tcp_pacing_rate(connection);
     if (rate == 0 || connection->tally.data_segments_out < FIRST_SEGMENTS)
         return;
-    if (daytona_instant_before(send->release_at, connection->tcp->now))
-        send->release_at = connection->tcp->now;
+    /* Who is woken late makes up for it, by one batch at most: else every batch would lose the
+     * lateness of its timer, and a rate that is measured would only go down. Linux forgives half of
+     * a batch, but its timers are better. */
+    uint64_t forgiven_ns = tcp_pacing_quantum(connection) * SECOND_NS / rate;
+    uint64_t now_ns = connection->tcp->now.ns;
+    if (now_ns > forgiven_ns && send->release_at.ns < now_ns - forgiven_ns)
+        send->release_at.ns = now_ns - forgiven_ns;
     send->release_at.ns += bytes * SECOND_NS / rate;
 }

@@ -140,6 +140,33 @@ static void after_a_timeout_the_curve_starts_flat_at_the_window_slow_start_reach
     assert_near(segments(&flight), w_cubic(10, 0, 70), 0.05);
 }
 
+/* RFC 9438 section 4.9: W_max, K, the epoch and Reno's estimate are what they were. */
+static void a_reduction_that_is_undone_leaves_the_curve_as_it_was(void **state)
+{
+    (void)state;
+    for (int timeout = 0; timeout < 2; timeout++) {
+        struct flight a = begin(1000 * MSS, UINT32_MAX, 100000);
+        flight_lose(&a, 1000 * MSS);
+        for (int round = 0; round < 50; round++)
+            flight_round(&a, MSS);
+        struct flight b = a;
+        struct daytona_congestion_controls before = b.controls;
+        b.sample.prior_in_flight_bytes = b.sample.in_flight_bytes = before.cwnd_bytes;
+        if (timeout)
+            congestion_cubic.timeout(&b.state, &b.controls, &b.sample);
+        else
+            congestion_cubic.loss(&b.state, &b.controls, &b.sample);
+        assert_true(b.controls.cwnd_bytes < before.cwnd_bytes);
+        b.controls = before; /* the sender's part */
+        congestion_cubic.undone(&b.state, &b.controls, &b.sample);
+        for (int round = 0; round < 100; round++) {
+            flight_round(&a, MSS);
+            flight_round(&b, MSS);
+            assert_int_equal(a.controls.cwnd_bytes, b.controls.cwnd_bytes);
+        }
+    }
+}
+
 /* RFC 7661 section 4.3, RFC 9438 section 5.8 */
 static void time_that_the_application_wastes_does_not_count(void **state)
 {
@@ -254,6 +281,7 @@ int main(void)
         cmocka_unit_test(in_the_reno_friendly_region_it_is_as_fast_as_reno),
         cmocka_unit_test(fast_convergence_lowers_the_maximum_of_a_flow_that_did_not_regain_it),
         cmocka_unit_test(after_a_timeout_the_curve_starts_flat_at_the_window_slow_start_reached),
+        cmocka_unit_test(a_reduction_that_is_undone_leaves_the_curve_as_it_was),
         cmocka_unit_test(time_that_the_application_wastes_does_not_count),
         cmocka_unit_test(after_idling_it_starts_slowly_and_does_not_leap),
         cmocka_unit_test(one_round_trip_adds_half_a_window_at_most),

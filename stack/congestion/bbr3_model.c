@@ -1,5 +1,5 @@
 /* BBR's model of the path: section 5.5. */
-#include "stack/congestion/bbr.h"
+#include "stack/congestion/bbr3.h"
 #include "stack/congestion/window.h"
 
 #define LOSS_THRESH_PART   50u                   /* BBR.LossThresh 2 % is one of 50 (section 2.8) */
@@ -9,38 +9,26 @@
 #define EXTRA_ACKED_ROUNDS                                                                         \
     5u /* half of BBR.ExtraAckedFilterLen, section 2.12: two halves are kept */
 
-uint64_t bbr_max_bw(const struct bbr *bbr)
+uint64_t bbr3_max_bw(const struct bbr3 *bbr)
 {
     return bbr->max_bw[0] > bbr->max_bw[1] ? bbr->max_bw[0] : bbr->max_bw[1];
 }
 
-uint64_t bbr_bw(const struct bbr *bbr)
+uint64_t bbr3_bw(const struct bbr3 *bbr)
 {
-    uint64_t max_bw = bbr_max_bw(bbr);
+    uint64_t max_bw = bbr3_max_bw(bbr);
     return max_bw < bbr->bw_shortterm ? max_bw : bbr->bw_shortterm;
 }
 
-uint32_t bbr_volume(uint64_t bytes_per_second, uint32_t us)
+uint32_t bbr3_bdp(const struct bbr3 *bbr, uint64_t bw, uint32_t mss)
 {
-    uint64_t whole = bytes_per_second / 1000000 * us;
-    uint64_t rest = bytes_per_second % 1000000 * us / 1000000;
-    return whole + rest < BBR_VOLUME_INFINITE ? (uint32_t)(whole + rest) : BBR_VOLUME_INFINITE - 1;
-}
-
-uint32_t bbr_bdp(const struct bbr *bbr, uint64_t bw, uint32_t mss)
-{
-    return bbr->min_rtt_us == UINT32_MAX ? window_initial(mss) : bbr_volume(bw, bbr->min_rtt_us);
-}
-
-uint32_t bbr_min_cwnd(uint32_t mss)
-{
-    return 4 * mss;
+    return bbr->min_rtt_us == UINT32_MAX ? window_initial(mss) : rate_volume(bw, bbr->min_rtt_us);
 }
 
 static uint32_t later_minus_earlier(uint64_t later, uint64_t earlier)
 {
     uint64_t span = later > earlier ? later - earlier : 0;
-    return span < BBR_VOLUME_INFINITE ? (uint32_t)span : BBR_VOLUME_INFINITE - 1;
+    return span < BBR3_VOLUME_INFINITE ? (uint32_t)span : BBR3_VOLUME_INFINITE - 1;
 }
 
 /* RS.delivered: from the sending of the segment until now. */
@@ -51,28 +39,28 @@ static uint32_t delivered_meanwhile(const struct daytona_congestion_sample *samp
                : later_minus_earlier(sample->delivered_bytes, sample->delivered_before);
 }
 
-void bbr_take_sample(struct bbr *bbr, struct daytona_congestion_sample *sample)
+void bbr3_take_sample(struct bbr3 *bbr, struct daytona_congestion_sample *sample)
 {
-    if (sample->rate_bytes_per_second > BBR_RATE_MAX)
-        sample->rate_bytes_per_second = BBR_RATE_MAX;
+    if (sample->rate_bytes_per_second > RATE_MAX)
+        sample->rate_bytes_per_second = RATE_MAX;
     /* In ProbeRTT it is the controller that holds back, and what was sent then says so. */
     bbr->app_limited = sample->rate_app_limited || sample->delivered_before < bbr->app_limited_to;
 }
 
-void bbr_start_round(struct bbr *bbr, const struct daytona_congestion_sample *sample)
+void bbr3_start_round(struct bbr3 *bbr, const struct daytona_congestion_sample *sample)
 {
     bbr->next_round_delivered = sample->delivered_bytes;
 }
 
 /* Section 5.5.1: a round trip is over when something is acknowledged that was sent after it began.
  */
-static void update_round(struct bbr *bbr, const struct daytona_congestion_sample *sample)
+static void update_round(struct bbr3 *bbr, const struct daytona_congestion_sample *sample)
 {
     bbr->round_start =
         sample->in_flight_when_sent > 0 && sample->delivered_before >= bbr->next_round_delivered;
     if (!bbr->round_start)
         return;
-    bbr_start_round(bbr, sample);
+    bbr3_start_round(bbr, sample);
     if (bbr->rounds_since_probe < UINT8_MAX)
         bbr->rounds_since_probe++;
     if (bbr->drain_rounds < UINT8_MAX)
@@ -80,16 +68,16 @@ static void update_round(struct bbr *bbr, const struct daytona_congestion_sample
 }
 
 /* Section 5.5.5. A sample of a sender that held back counts only if it shows more. */
-static void update_max_bw(struct bbr *bbr, const struct daytona_congestion_sample *sample)
+static void update_max_bw(struct bbr3 *bbr, const struct daytona_congestion_sample *sample)
 {
     uint64_t rate = sample->rate_bytes_per_second;
-    if (rate == 0 || (bbr->app_limited && rate < bbr_max_bw(bbr)))
+    if (rate == 0 || (bbr->app_limited && rate < bbr3_max_bw(bbr)))
         return;
     if (rate > bbr->max_bw[1])
         bbr->max_bw[1] = rate;
 }
 
-void bbr_advance_max_bw(struct bbr *bbr)
+void bbr3_advance_max_bw(struct bbr3 *bbr)
 {
     if (bbr->max_bw[1] == 0)
         return; /* nothing was measured in this cycle */
@@ -99,17 +87,17 @@ void bbr_advance_max_bw(struct bbr *bbr)
 
 /* ---- losses */
 
-static void save_for_undo(struct bbr *bbr, const struct daytona_congestion_controls *controls)
+static void save_for_undo(struct bbr3 *bbr, const struct daytona_congestion_controls *controls)
 {
-    bbr_save_cwnd(bbr, controls);
-    bbr->undo_state = BBR_STATE_NONE;
+    bbr3_save_cwnd(bbr, controls);
+    bbr->undo_state = BBR3_STATE_NONE;
     bbr->undo_bw_shortterm = bbr->bw_shortterm;
     bbr->undo_inflight_shortterm = bbr->inflight_shortterm;
     bbr->undo_inflight_longterm = bbr->inflight_longterm;
 }
 
-void bbr_note_loss(struct bbr *bbr, const struct daytona_congestion_controls *controls,
-                   const struct daytona_congestion_sample *sample)
+void bbr3_note_loss(struct bbr3 *bbr, const struct daytona_congestion_controls *controls,
+                    const struct daytona_congestion_sample *sample)
 {
     if (!bbr->loss_in_round) {
         bbr->loss_round_delivered = sample->delivered_bytes;
@@ -118,19 +106,19 @@ void bbr_note_loss(struct bbr *bbr, const struct daytona_congestion_controls *co
     bbr->loss_in_round = true;
 }
 
-bool bbr_inflight_too_high(const struct daytona_congestion_sample *sample, uint64_t lost,
-                           uint32_t in_flight)
+bool bbr3_inflight_too_high(const struct daytona_congestion_sample *sample, uint64_t lost,
+                            uint32_t in_flight)
 {
     return lost > in_flight / LOSS_THRESH_PART || (lost > 0 && sample->without_sack);
 }
 
-void bbr_reset_shortterm(struct bbr *bbr)
+void bbr3_reset_shortterm(struct bbr3 *bbr)
 {
-    bbr->bw_shortterm = BBR_RATE_INFINITE;
-    bbr->inflight_shortterm = BBR_VOLUME_INFINITE;
+    bbr->bw_shortterm = BBR3_RATE_INFINITE;
+    bbr->inflight_shortterm = BBR3_VOLUME_INFINITE;
 }
 
-void bbr_reset_signals(struct bbr *bbr)
+void bbr3_reset_signals(struct bbr3 *bbr)
 {
     bbr->loss_in_round = false;
     bbr->bw_latest = 0;
@@ -139,13 +127,13 @@ void bbr_reset_signals(struct bbr *bbr)
 
 /* Section 5.5.10.3: a loss outside of probes lowers the bounds to what was delivered in the last
  * round trip, and by 30 % at most. */
-static void adapt_lower_bounds(struct bbr *bbr, const struct daytona_congestion_controls *controls)
+static void adapt_lower_bounds(struct bbr3 *bbr, const struct daytona_congestion_controls *controls)
 {
-    if (bbr_is_probing(bbr) || !bbr->loss_in_round)
+    if (bbr3_is_probing(bbr) || !bbr->loss_in_round)
         return;
-    if (bbr->bw_shortterm == BBR_RATE_INFINITE)
-        bbr->bw_shortterm = bbr_max_bw(bbr);
-    if (bbr->inflight_shortterm == BBR_VOLUME_INFINITE)
+    if (bbr->bw_shortterm == BBR3_RATE_INFINITE)
+        bbr->bw_shortterm = bbr3_max_bw(bbr);
+    if (bbr->inflight_shortterm == BBR3_VOLUME_INFINITE)
         bbr->inflight_shortterm = controls->cwnd_bytes;
     uint64_t bw = bbr->bw_shortterm * 7 / 10;
     uint64_t inflight = (uint64_t)bbr->inflight_shortterm * 7 / 10;
@@ -155,7 +143,7 @@ static void adapt_lower_bounds(struct bbr *bbr, const struct daytona_congestion_
 }
 
 /* UpdateLatestDeliverySignals and UpdateCongestionSignals. */
-static void update_signals(struct bbr *bbr, const struct daytona_congestion_controls *controls,
+static void update_signals(struct bbr3 *bbr, const struct daytona_congestion_controls *controls,
                            const struct daytona_congestion_sample *sample)
 {
     uint32_t delivered = delivered_meanwhile(sample);
@@ -176,7 +164,7 @@ static void update_signals(struct bbr *bbr, const struct daytona_congestion_cont
     bbr->loss_in_round = false;
 }
 
-void bbr_advance_signals(struct bbr *bbr, const struct daytona_congestion_sample *sample)
+void bbr3_advance_signals(struct bbr3 *bbr, const struct daytona_congestion_sample *sample)
 {
     if (!bbr->loss_round_start)
         return;
@@ -187,7 +175,7 @@ void bbr_advance_signals(struct bbr *bbr, const struct daytona_congestion_sample
 /* ---- batches of acknowledgments */
 
 /* The windowed maximum of section 5.5.9 in two halves; one round in Startup. */
-static void remember_extra_acked(struct bbr *bbr, uint32_t extra)
+static void remember_extra_acked(struct bbr3 *bbr, uint32_t extra)
 {
     uint32_t rounds = bbr->full_bw_reached ? EXTRA_ACKED_ROUNDS : 1;
     if (bbr->round_start && ++bbr->extra_acked_rounds >= rounds) {
@@ -200,26 +188,26 @@ static void remember_extra_acked(struct bbr *bbr, uint32_t extra)
 }
 
 /* Section 5.5.9: what came beyond the expected rate, since it last fell behind it. */
-static void update_aggregation(struct bbr *bbr, const struct daytona_congestion_controls *controls,
+static void update_aggregation(struct bbr3 *bbr, const struct daytona_congestion_controls *controls,
                                const struct daytona_congestion_sample *sample)
 {
     struct daytona_instant start = {bbr->extra_acked_start_ns};
     uint64_t us = daytona_instant_since_us(sample->now, start);
-    uint32_t expected = bbr_volume(bbr_bw(bbr), us < UINT32_MAX ? (uint32_t)us : UINT32_MAX);
+    uint32_t expected = rate_volume(bbr3_bw(bbr), us < UINT32_MAX ? (uint32_t)us : UINT32_MAX);
     if (bbr->extra_acked_delivered <= expected) {
         bbr->extra_acked_delivered = 0;
         bbr->extra_acked_start_ns = sample->now.ns;
         expected = 0;
     }
     bbr->extra_acked_delivered =
-        window_grown(bbr->extra_acked_delivered, sample->acked_bytes, BBR_VOLUME_INFINITE - 1);
+        window_grown(bbr->extra_acked_delivered, sample->acked_bytes, BBR3_VOLUME_INFINITE - 1);
     uint32_t extra =
         bbr->extra_acked_delivered > expected ? bbr->extra_acked_delivered - expected : 0;
     remember_extra_acked(bbr, extra < controls->cwnd_bytes ? extra : controls->cwnd_bytes);
 }
 
-void bbr_update_model(struct bbr *bbr, const struct daytona_congestion_controls *controls,
-                      const struct daytona_congestion_sample *sample)
+void bbr3_update_model(struct bbr3 *bbr, const struct daytona_congestion_controls *controls,
+                       const struct daytona_congestion_sample *sample)
 {
     update_signals(bbr, controls, sample);
     update_aggregation(bbr, controls, sample);
@@ -227,20 +215,20 @@ void bbr_update_model(struct bbr *bbr, const struct daytona_congestion_controls 
 
 /* ---- is the pipe full? */
 
-void bbr_reset_full_bw(struct bbr *bbr, uint64_t baseline)
+void bbr3_reset_full_bw(struct bbr3 *bbr, uint64_t baseline)
 {
     bbr->full_bw = baseline;
     bbr->full_bw_count = 0;
     bbr->full_bw_now = false;
 }
 
-void bbr_check_full_bw(struct bbr *bbr, const struct daytona_congestion_sample *sample)
+void bbr3_check_full_bw(struct bbr3 *bbr, const struct daytona_congestion_sample *sample)
 {
     uint64_t rate = sample->rate_bytes_per_second;
     if (bbr->full_bw_now || !bbr->round_start || bbr->app_limited || rate == 0)
         return;
     if (rate >= bbr->full_bw + bbr->full_bw / 4) {
-        bbr_reset_full_bw(bbr, rate);
+        bbr3_reset_full_bw(bbr, rate);
         return;
     }
     bbr->full_bw_count++;
@@ -251,7 +239,7 @@ void bbr_check_full_bw(struct bbr *bbr, const struct daytona_congestion_sample *
 
 /* ---- the shortest round trip */
 
-void bbr_update_min_rtt(struct bbr *bbr, const struct daytona_congestion_sample *sample)
+void bbr3_update_min_rtt(struct bbr3 *bbr, const struct daytona_congestion_sample *sample)
 {
     uint64_t now_ns = sample->now.ns;
     bbr->probe_rtt_expired = now_ns > bbr->probe_rtt_min_at_ns + PROBE_RTT_EVERY_NS;

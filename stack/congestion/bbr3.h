@@ -1,5 +1,5 @@
 /*
- * bbr.h - BBR version 3 (draft-ietf-ccwg-bbr-06; all sections named in bbr*.c are that draft's).
+ * bbr3.h - BBR version 3 (draft-ietf-ccwg-bbr-06; all sections named in bbr3*.c are that draft's).
  *
  * Where Reno asks "was something lost?", BBR keeps a model of the path: how many bytes a second
  * it delivers (max_bw), how long an empty round trip takes (min_rtt), and how much may be in flight
@@ -13,40 +13,40 @@
  *                             '-------------------------------------------------'
  *    PROBE_RTT, from anywhere: keeps half in flight for a moment, to see the empty round trip
  *
- * Three files: bbr_model.c learns from what was delivered and lost, bbr_states.c decides what to
- * try next, bbr.c turns model and state into cwnd and pacing rate.
+ * Three files: bbr3_model.c learns from what was delivered and lost, bbr3_states.c decides what to
+ * try next, bbr3.c turns model and state into cwnd and pacing rate.
  */
-#ifndef STACK_CONGESTION_BBR_H
-#define STACK_CONGESTION_BBR_H
+#ifndef STACK_CONGESTION_BBR3_H
+#define STACK_CONGESTION_BBR3_H
 
+#include "stack/congestion/rate.h"
 #include "stack/congestion/state.h"
 
-#define BBR_RATE_INFINITE   UINT64_MAX
-#define BBR_RATE_MAX        (UINT64_C(1) << 40) /* 8.8 Tbit/s: products stay within 64 bits */
-#define BBR_VOLUME_INFINITE UINT32_MAX
+#define BBR3_RATE_INFINITE   UINT64_MAX
+#define BBR3_VOLUME_INFINITE UINT32_MAX
 
-enum bbr_state {
-    BBR_STARTUP,
-    BBR_DRAIN,
-    BBR_DOWN,   /**< ProbeBW_DOWN */
-    BBR_CRUISE, /**< ProbeBW_CRUISE */
-    BBR_REFILL, /**< ProbeBW_REFILL */
-    BBR_UP,     /**< ProbeBW_UP */
-    BBR_PROBE_RTT,
-    BBR_STATE_NONE, /**< of undo_state: nothing to go back to */
+enum bbr3_state {
+    BBR3_STARTUP,
+    BBR3_DRAIN,
+    BBR3_DOWN,   /**< ProbeBW_DOWN */
+    BBR3_CRUISE, /**< ProbeBW_CRUISE */
+    BBR3_REFILL, /**< ProbeBW_REFILL */
+    BBR3_UP,     /**< ProbeBW_UP */
+    BBR3_PROBE_RTT,
+    BBR3_STATE_NONE, /**< of undo_state: nothing to go back to */
 };
 
 /** What the ACKs of now say about the last probe for bandwidth (section 2.14, ack_phase). */
-enum bbr_acks {
-    BBR_ACKS_INIT,      /**< nothing */
-    BBR_ACKS_REFILLING, /**< sent at the known rate to fill the pipe */
-    BBR_ACKS_STARTING,  /**< the probe is on its way */
-    BBR_ACKS_FEEDBACK,  /**< they answer the probe */
-    BBR_ACKS_STOPPING,  /**< the probe is over, they still answer it */
+enum bbr3_acks {
+    BBR3_ACKS_INIT,      /**< nothing */
+    BBR3_ACKS_REFILLING, /**< sent at the known rate to fill the pipe */
+    BBR3_ACKS_STARTING,  /**< the probe is on its way */
+    BBR3_ACKS_FEEDBACK,  /**< they answer the probe */
+    BBR3_ACKS_STOPPING,  /**< the probe is over, they still answer it */
 };
 
 /** Sections 2.9 to 2.16. Rates in bytes a second, volumes in bytes. */
-struct CONTROLLER_STATE bbr {
+struct CONTROLLER_STATE bbr3 {
     uint64_t max_bw[2];            /**< the largest rate of the last probing cycle, of this one */
     uint64_t bw_shortterm;         /**< bound after losses, until the next probe; or infinite */
     uint64_t bw_latest;            /**< the largest rate of this round trip */
@@ -73,9 +73,9 @@ struct CONTROLLER_STATE bbr {
     uint32_t probe_up_acked_per_inc; /**< that many buy one; or infinite */
     uint32_t probe_wait_us;          /**< after cycle_start comes the next probe at the latest */
     uint32_t random;                 /**< of a small generator: probes of flows should not agree */
-    uint8_t state;                   /**< enum bbr_state */
-    uint8_t acks;                    /**< enum bbr_acks */
-    uint8_t undo_state;              /**< enum bbr_state that a loss ended */
+    uint8_t state;                   /**< enum bbr3_state */
+    uint8_t acks;                    /**< enum bbr3_acks */
+    uint8_t undo_state;              /**< enum bbr3_state that a loss ended */
     uint8_t full_bw_count;           /**< round trips without growth */
     uint8_t loss_events;             /**< ACKs of this loss round that told of losses */
     uint8_t rounds_since_probe;      /**< round trips, up to 255 */
@@ -95,114 +95,108 @@ struct CONTROLLER_STATE bbr {
     bool in_loss_recovery : 1; /**< cwnd is to be restored at its end */
     bool rtt_seen : 1;         /**< the pacing rate follows from a measured round trip */
 };
-CONTROLLER_STATE_OF(bbr)
+CONTROLLER_STATE_OF(bbr3)
 
-static inline bool bbr_in_probe_bw(const struct bbr *bbr)
+static inline bool bbr3_in_probe_bw(const struct bbr3 *bbr)
 {
-    return bbr->state == BBR_DOWN || bbr->state == BBR_CRUISE || bbr->state == BBR_REFILL ||
-           bbr->state == BBR_UP;
+    return bbr->state == BBR3_DOWN || bbr->state == BBR3_CRUISE || bbr->state == BBR3_REFILL ||
+           bbr->state == BBR3_UP;
 }
 
 /** Losses are expected, and looked at by whoever probes. */
-static inline bool bbr_is_probing(const struct bbr *bbr)
+static inline bool bbr3_is_probing(const struct bbr3 *bbr)
 {
-    return bbr->state == BBR_STARTUP || bbr->state == BBR_REFILL || bbr->state == BBR_UP;
+    return bbr->state == BBR3_STARTUP || bbr->state == BBR3_REFILL || bbr->state == BBR3_UP;
 }
 
-/* ---- bbr_model.c: what is known of the path */
+/* ---- bbr3_model.c: what is known of the path */
 
 /** BBR.max_bw: of this probing cycle and the last one. */
-uint64_t bbr_max_bw(const struct bbr *bbr);
+uint64_t bbr3_max_bw(const struct bbr3 *bbr);
 
 /** BBR.bw: max_bw within the short-term bound. */
-uint64_t bbr_bw(const struct bbr *bbr);
-
-/** bytes_per_second during `us`, as bytes that fit a window. */
-uint32_t bbr_volume(uint64_t bytes_per_second, uint32_t us);
+uint64_t bbr3_bw(const struct bbr3 *bbr);
 
 /** What fits the pipe at `bw`; all in `mss` when the round trip was never measured. */
-uint32_t bbr_bdp(const struct bbr *bbr, uint64_t bw, uint32_t mss);
-
-/** 4 * MSS (section 5.6.4.3). */
-uint32_t bbr_min_cwnd(uint32_t mss);
+uint32_t bbr3_bdp(const struct bbr3 *bbr, uint64_t bw, uint32_t mss);
 
 /** The sample without impossible values, and whether it was app-limited. First of all on an ACK. */
-void bbr_take_sample(struct bbr *bbr, struct daytona_congestion_sample *sample);
+void bbr3_take_sample(struct bbr3 *bbr, struct daytona_congestion_sample *sample);
 
 /** Section 5.5.10: begins a round's account of losses, saves what may have to be undone. */
-void bbr_note_loss(struct bbr *bbr, const struct daytona_congestion_controls *controls,
-                   const struct daytona_congestion_sample *sample);
+void bbr3_note_loss(struct bbr3 *bbr, const struct daytona_congestion_controls *controls,
+                    const struct daytona_congestion_sample *sample);
 
 /** Do the losses of this flight exceed 2 %? (5.5.10.2, IsInflightTooHigh) */
-bool bbr_inflight_too_high(const struct daytona_congestion_sample *sample, uint64_t lost,
-                           uint32_t in_flight);
+bool bbr3_inflight_too_high(const struct daytona_congestion_sample *sample, uint64_t lost,
+                            uint32_t in_flight);
 
 /** Rounds, rates, bounds after loss: the first three steps of section 5.2.3. */
-void bbr_update_model(struct bbr *bbr, const struct daytona_congestion_controls *controls,
-                      const struct daytona_congestion_sample *sample);
-
-/** Section 5.3.1.2, CheckFullBWReached. */
-void bbr_check_full_bw(struct bbr *bbr, const struct daytona_congestion_sample *sample);
-
-/** Looks for growth anew, above `baseline`. */
-void bbr_reset_full_bw(struct bbr *bbr, uint64_t baseline);
-
-/** Section 5.3.4.3, UpdateMinRTT. */
-void bbr_update_min_rtt(struct bbr *bbr, const struct daytona_congestion_sample *sample);
-
-/** Last of the model on an ACK: the next round's signals begin with this sample. */
-void bbr_advance_signals(struct bbr *bbr, const struct daytona_congestion_sample *sample);
-
-/** Forgets the bounds of the last losses (ResetShortTermModel). */
-void bbr_reset_shortterm(struct bbr *bbr);
-
-/** Forgets this round's losses and deliveries (ResetCongestionSignals). */
-void bbr_reset_signals(struct bbr *bbr);
-
-/** Another probing cycle: the rates of the last but one are forgotten. */
-void bbr_advance_max_bw(struct bbr *bbr);
-
-/** Data sent from now on begins a round trip. */
-void bbr_start_round(struct bbr *bbr, const struct daytona_congestion_sample *sample);
-
-/* ---- bbr_states.c: what is tried next */
-
-void bbr_enter_startup(struct bbr *bbr);
-
-/** The steps of section 5.2.3 that change the state, in their order. */
-void bbr_update_state(struct bbr *bbr, struct daytona_congestion_controls *controls,
-                      const struct daytona_congestion_sample *sample);
-
-/** What the losses of this sample, if any, mean for the probe that is going on (5.5.10.2). */
-void bbr_handle_losses(struct bbr *bbr, const struct daytona_congestion_controls *controls,
+void bbr3_update_model(struct bbr3 *bbr, const struct daytona_congestion_controls *controls,
                        const struct daytona_congestion_sample *sample);
 
+/** Section 5.3.1.2, CheckFullBWReached. */
+void bbr3_check_full_bw(struct bbr3 *bbr, const struct daytona_congestion_sample *sample);
+
+/** Looks for growth anew, above `baseline`. */
+void bbr3_reset_full_bw(struct bbr3 *bbr, uint64_t baseline);
+
+/** Section 5.3.4.3, UpdateMinRTT. */
+void bbr3_update_min_rtt(struct bbr3 *bbr, const struct daytona_congestion_sample *sample);
+
+/** Last of the model on an ACK: the next round's signals begin with this sample. */
+void bbr3_advance_signals(struct bbr3 *bbr, const struct daytona_congestion_sample *sample);
+
+/** Forgets the bounds of the last losses (ResetShortTermModel). */
+void bbr3_reset_shortterm(struct bbr3 *bbr);
+
+/** Forgets this round's losses and deliveries (ResetCongestionSignals). */
+void bbr3_reset_signals(struct bbr3 *bbr);
+
+/** Another probing cycle: the rates of the last but one are forgotten. */
+void bbr3_advance_max_bw(struct bbr3 *bbr);
+
+/** Data sent from now on begins a round trip. */
+void bbr3_start_round(struct bbr3 *bbr, const struct daytona_congestion_sample *sample);
+
+/* ---- bbr3_states.c: what is tried next */
+
+void bbr3_enter_startup(struct bbr3 *bbr);
+
+/** The steps of section 5.2.3 that change the state, in their order. */
+void bbr3_update_state(struct bbr3 *bbr, struct daytona_congestion_controls *controls,
+                       const struct daytona_congestion_sample *sample);
+
+/** What the losses of this sample, if any, mean for the probe that is going on (5.5.10.2). */
+void bbr3_handle_losses(struct bbr3 *bbr, const struct daytona_congestion_controls *controls,
+                        const struct daytona_congestion_sample *sample);
+
 /** A mark instead of a loss: section 3.7 wants it taken for congestion. */
-void bbr_handle_mark(struct bbr *bbr, const struct daytona_congestion_controls *controls,
-                     const struct daytona_congestion_sample *sample);
+void bbr3_handle_mark(struct bbr3 *bbr, const struct daytona_congestion_controls *controls,
+                      const struct daytona_congestion_sample *sample);
 
 /** Section 5.5.11.2: the losses were none. */
-void bbr_handle_undo(struct bbr *bbr, const struct daytona_congestion_sample *sample);
+void bbr3_handle_undo(struct bbr3 *bbr, const struct daytona_congestion_sample *sample);
 
 /** Ends ProbeRTT when its time is over (CheckProbeRTTDone). */
-void bbr_check_probe_rtt_done(struct bbr *bbr, struct daytona_congestion_controls *controls,
-                              const struct daytona_congestion_sample *sample);
+void bbr3_check_probe_rtt_done(struct bbr3 *bbr, struct daytona_congestion_controls *controls,
+                               const struct daytona_congestion_sample *sample);
 
-/* ---- bbr.c: the controls */
+/* ---- bbr3.c: the controls */
 
 /** inflight_longterm less 15 %, for others to come in (InflightWithHeadroom). */
-uint32_t bbr_inflight_with_headroom(const struct bbr *bbr, uint32_t mss);
+uint32_t bbr3_inflight_with_headroom(const struct bbr3 *bbr, uint32_t mss);
 
 /** `percent` of the pipe, and what senders and receivers hold back in batches (Inflight). */
-uint32_t bbr_inflight(const struct bbr *bbr, const struct daytona_congestion_controls *controls,
-                      const struct daytona_congestion_sample *sample, uint64_t bw,
-                      uint32_t percent);
+uint32_t bbr3_inflight(const struct bbr3 *bbr, const struct daytona_congestion_controls *controls,
+                       const struct daytona_congestion_sample *sample, uint64_t bw,
+                       uint32_t percent);
 
 /** cwnd in ProbeRTT: half of the pipe (5.6.4.5). */
-uint32_t bbr_probe_rtt_cwnd(const struct bbr *bbr, uint32_t mss);
+uint32_t bbr3_probe_rtt_cwnd(const struct bbr3 *bbr, uint32_t mss);
 
 /** Keeps the last good cwnd, and puts it back (5.6.4.4). */
-void bbr_save_cwnd(struct bbr *bbr, const struct daytona_congestion_controls *controls);
-void bbr_restore_cwnd(const struct bbr *bbr, struct daytona_congestion_controls *controls);
+void bbr3_save_cwnd(struct bbr3 *bbr, const struct daytona_congestion_controls *controls);
+void bbr3_restore_cwnd(const struct bbr3 *bbr, struct daytona_congestion_controls *controls);
 
 #endif
