@@ -213,6 +213,11 @@ static void keep_round_trip(struct connection *connection, struct ack_report *re
         report->rtt_us = 0;
     if (report->rtt_us != 0 && (send->rtt_min_us == 0 || report->rtt_us < send->rtt_min_us))
         send->rtt_min_us = report->rtt_us;
+    /* While a hole keeps una where it is, SACKs alone say that round trips have become longer. A
+     * slow start that has filled a queue doubles them within one: without this its repair, on its
+     * way for as long, would be taken for lost. Linux measures by SACKs, too. */
+    if (report->acked == 0 && report->rtt_us > send->srtt_us && send->srtt_us != 0)
+        tcp_rtt_sample(connection, report->rtt_us);
 }
 
 /* RFC 5681 section 2: a duplicate for a peer without SACK. */
