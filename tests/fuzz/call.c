@@ -1,6 +1,7 @@
 #include "tests/fuzz/call.h"
 
 #include "tests/sim/invariant.h"
+#include "tests/sim/random.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,15 @@ void fuzz_demand(bool holds, const char *promise)
         return;
     fprintf(stderr, "broken promise: %s\n", promise);
     abort();
+}
+
+void fuzz_draw_settings(uint32_t variant, struct daytona_stack_config *config)
+{
+    uint64_t drawn = sim_mix(variant);
+    config->ecn = daytona_stack_ecn_name(drawn % 7); /* NULL past the end: the default */
+    config->mtu_probing = (enum daytona_mtu_probing)(drawn / 8 % 4);
+    config->syn_cookies = (enum daytona_syn_cookies)(drawn / 32 % 3);
+    config->syn_queue_max = drawn / 128 % 4 == 0 ? 2 : 0;
 }
 
 static void remember(struct fuzz_application *application, struct daytona_socket_id id)
@@ -81,6 +91,32 @@ static void call_connect(const struct call *call)
         daytona_stack_bind(call->stack, call->id, &local);
     }
     daytona_stack_connect(call->stack, call->now, call->id, &here, &there);
+}
+
+static void call_connect_fast(const struct call *call)
+{
+    struct daytona_address here = daytona_address_from_ipv4(call->application->here);
+    struct daytona_endpoint there = drawn_end(call->application->there, call->variant);
+    struct daytona_endpoint local = {here, (uint16_t)(30000 + call->length)};
+    daytona_stack_bind(call->stack, call->id, &local);
+    daytona_stack_connect_fast(call->stack, call->now, call->id, &here, &there);
+}
+
+/* One of four keys of any length, so that both ends may well have the same. */
+static void call_set_key(const struct call *call)
+{
+    uint8_t bytes[128], out[32];
+    memset(bytes, (int)(call->variant % 4), sizeof bytes);
+    struct daytona_span key = {bytes, call->length % sizeof bytes};
+    struct daytona_address there = daytona_address_from_ipv4(call->application->there);
+    if (call->variant / 4 % 2 == 0) {
+        if (daytona_stack_set_fastopen_key(call->stack, call->id, key) == 0)
+            fuzz_demand(daytona_stack_get_fastopen_key(call->stack, call->id, out) ==
+                            (int)key.length,
+                        "a key that was taken is there");
+    } else {
+        daytona_stack_set_signature_key(call->stack, call->id, &there, call->variant / 8 % 34, key);
+    }
 }
 
 static void call_send(const struct call *call)
@@ -188,10 +224,10 @@ void fuzz_step_call(struct fuzz_reader *reader, struct fuzz_application *applica
                     struct daytona_instant now)
 {
     static void (*const calls[])(const struct call *) = {
-        call_open,  call_bind,         call_listen,     call_accept,     call_connect,
-        call_send,  call_send,         call_receive,    call_receive,    call_shutdown,
-        call_close, call_abort,        call_set_option, call_set_option, call_set_congestion,
-        call_ask,   call_path_changed, call_stranger};
+        call_open,  call_bind,         call_listen,     call_accept,       call_connect,
+        call_send,  call_send,         call_receive,    call_receive,      call_shutdown,
+        call_close, call_abort,        call_set_option, call_set_option,   call_set_congestion,
+        call_ask,   call_path_changed, call_stranger,   call_connect_fast, call_set_key};
     uint32_t which = fuzz_take(reader, 1) % (sizeof calls / sizeof calls[0]);
     struct call call = draw(reader, application, now);
     calls[which](&call);

@@ -21,6 +21,10 @@ struct fuzz_application {
 /** Ends the process when the stack breaks a promise. */
 void fuzz_demand(bool holds, const char *promise);
 
+/** Sets what a variant draws beyond the members that its target reads from it: all the same
+ *  settings for the same variant. */
+void fuzz_draw_settings(uint32_t variant, struct daytona_stack_config *config);
+
 /** Draws one call and makes it. */
 void fuzz_step_call(struct fuzz_reader *reader, struct fuzz_application *application,
                     struct daytona_instant now);

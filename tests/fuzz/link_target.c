@@ -1,8 +1,8 @@
 /*
  * A connection over a link that an input mangles: each packet is delivered, lost, doubled,
- * overtaken, cut, or arrives with one bit flipped, which a checksum must find (RFC 1071 finds
- * every single one). What is read is what was written, in order; once the link is good again all
- * of it arrives and both ends come to their end (RFC 9293 section 3.8.1), or say why not.
+ * overtaken, marked, cut, or arrives with one bit flipped, which a checksum must find (RFC 1071
+ * finds every single one). What is read is what was written, in order; once the link is good again
+ * all of it arrives and both ends come to their end (RFC 9293 section 3.8.1), or say why not.
  */
 #include "tests/fuzz/pair.h"
 #include "tests/fuzz/reader.h"
@@ -141,6 +141,10 @@ static void carry(struct fuzz_reader *reader, struct trial *trial)
     if (fate == 2) {
         uint32_t bit = fuzz_take(reader, 2) % (packet->length * 8);
         packet->bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    if (fate == 4 && (packet->bytes[1] & 3) != 0) { /* RFC 3168 section 5: congestion on the way */
+        packet->bytes[1] |= 3;
+        sim_packet_store_sums(packet);
     }
     if (fate == 3)
         packet->captured = fuzz_take(reader, 2) % packet->length;

@@ -125,16 +125,19 @@ static void say(struct fuzz_subject *subject, const struct fuzz_segment *segment
     fuzz_drain(subject);
 }
 
+/* A SYN cookie remembers SACK and the scale in the timestamp, and without one not at all. */
 static void judge(struct fuzz_subject *subject, struct daytona_socket_id id,
-                  const struct offered *offered)
+                  const struct offered *offered, bool by_cookie)
 {
     struct daytona_connection_info info;
+    bool kept = offered->timestamps || !by_cookie;
     fuzz_demand(daytona_stack_info(subject->stack, subject->now, id, &info) == 0, "a connection");
     fuzz_demand(info.timestamps_on == offered->timestamps,
                 "timestamps are on if they were offered");
-    fuzz_demand(info.sack_on == offered->sack, "SACK is on if it was offered");
-    fuzz_demand(info.window_scaling_on == offered->scaling, "scaling is on if it was offered");
-    fuzz_demand(!offered->scaling || info.send_window_scale == offered->scale,
+    fuzz_demand(info.sack_on == (offered->sack && kept), "SACK is on if it was offered");
+    fuzz_demand(info.window_scaling_on == (offered->scaling && kept),
+                "scaling is on if it was offered");
+    fuzz_demand(!info.window_scaling_on || info.send_window_scale == offered->scale,
                 "the window is scaled as was offered");
     uint32_t bound = offered->mss < MSS_LEAST ? MSS_LEAST : offered->mss;
     fuzz_demand(info.send_mss <= bound && info.send_mss <= 1460, "the peer's MSS is kept to");
@@ -142,7 +145,7 @@ static void judge(struct fuzz_subject *subject, struct daytona_socket_id id,
 
 /* The handshake; false if the stack did not want it. */
 static bool open_connection(struct fuzz_reader *reader, struct fuzz_subject *subject,
-                            struct daytona_socket_id *id)
+                            struct daytona_socket_id *id, bool by_cookie)
 {
     struct fuzz_peer *peer = &subject->peers[PEER];
     struct fuzz_segment segment = {.peer = peer, .flags = SIM_SYN, .window = 60000};
@@ -158,7 +161,7 @@ static bool open_connection(struct fuzz_reader *reader, struct fuzz_subject *sub
         return false;
     subject->application.ids[subject->application.count++] = *id;
     if (offered.certain)
-        judge(subject, *id, &offered);
+        judge(subject, *id, &offered, by_cookie);
     return true;
 }
 
@@ -168,8 +171,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fuzz_reader reader = {data, size};
     struct fuzz_subject subject;
     struct daytona_socket_id id;
-    fuzz_subject_prepare(&subject, fuzz_take(&reader, 1), DAYTONA_TCP_ESTABLISHED);
-    if (open_connection(&reader, &subject, &id))
+    struct daytona_stack_config config;
+    uint32_t variant = fuzz_take(&reader, 1);
+    fuzz_draw_settings(variant, &config);
+    fuzz_subject_prepare(&subject, variant, DAYTONA_TCP_ESTABLISHED);
+    if (open_connection(&reader, &subject, &id, config.syn_cookies == DAYTONA_SYN_COOKIES_ALWAYS))
         daytona_stack_send(subject.stack, subject.now, id,
                            &(struct daytona_span){text, sizeof text}, 1, 0);
     fuzz_drain(&subject);

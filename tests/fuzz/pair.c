@@ -21,6 +21,7 @@ void fuzz_pair_prepare(struct fuzz_pair *pair, uint32_t variant)
             .receive_buffer_bytes = 2048u << (drawn / 16 % 4 * 2),
             .send_buffer_bytes = 4096u << (drawn / 64 % 4 * 2),
             .reassembly_bytes_max = 65536};
+        fuzz_draw_settings(drawn, &config);
         struct daytona_observer observer = {.context = &pair->now, .event = fuzz_judge_event};
         fuzz_demand(daytona_stack_init((struct daytona_room){regions[i], sizeof regions[i]},
                                        &config, &observer, &host->stack) == 0,

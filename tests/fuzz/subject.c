@@ -233,6 +233,7 @@ void fuzz_subject_prepare(struct fuzz_subject *subject, unsigned variant,
         .receive_buffer_bytes = 65536,
         .send_buffer_bytes = 65536,
         .reassembly_bytes_max = 65536};
+    fuzz_draw_settings(variant, &config);
     struct daytona_observer observer = {.context = &subject->now, .event = fuzz_judge_event};
     int result = daytona_stack_init((struct daytona_room){region, sizeof region}, &config,
                                     &observer, &subject->stack);
