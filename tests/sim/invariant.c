@@ -206,7 +206,7 @@ static void check_nagle(struct sim_side *side, struct sim_direction *direction, 
     direction->send_mss = info->send_mss;
     if (changed)
         direction->small_end = 0;
-    bool probe = length > info->send_mss && !side->host->world->scenario->offload;
+    bool probe = length > info->send_mss; /* or super-segments, which may end in one */
     if (side->host->narrowed || changed || probe || length % info->send_mss == 0)
         return;
     if (everything && !hasty && direction->small_end > direction->una)

@@ -188,7 +188,7 @@ static int print_shares(const struct trial **next, const char *name)
             printf("%9.1f", 100 * (*next)->shares[0]);
             if (expected >= 0)
                 printf(" (%4.1f)", expected);
-            else
+            else if (j + 1 < COUNT_OF(round_trips_ms))
                 printf("       ");
             result |= print_failure(*next);
         }

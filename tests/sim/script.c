@@ -95,6 +95,16 @@ static const char *find_controller(struct sim_words *words)
     return NULL;
 }
 
+static const char *find_ecn(struct sim_words *words)
+{
+    const char *word = sim_words_take(words, "an ECN policy");
+    for (size_t i = 0; daytona_stack_ecn_name(i) != NULL; i++)
+        if (strcmp(daytona_stack_ecn_name(i), word) == 0)
+            return daytona_stack_ecn_name(i);
+    sim_words_complain(words, "the stack has no ECN policy \"%s\"", word);
+    return NULL;
+}
+
 static void read_host_setting(struct sim_host_plan *host, struct sim_words *words)
 {
     const char *word = sim_words_take(words, "a setting");
@@ -106,6 +116,8 @@ static void read_host_setting(struct sim_host_plan *host, struct sim_words *word
         }
     if (strcmp(word, "controller") == 0)
         host->config.congestion = find_controller(words);
+    else if (strcmp(word, "ecn") == 0)
+        host->config.ecn = find_ecn(words);
     else if (strcmp(word, "mtu") == 0)
         host->path_mtu = (uint32_t)sim_words_number(words, SIM_VALUE_BYTES);
     else if (strcmp(word, "memory") == 0)

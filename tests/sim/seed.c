@@ -32,6 +32,18 @@ static void draw_troubles(struct sim_random *random, struct sim_link_config *lin
     link->outage_is_told = sim_random_once_in(random, 16);
 }
 
+/* Queues that tell of congestion, or drop before they are full. */
+static void draw_marking(struct sim_random *random, struct sim_link_config *link)
+{
+    if (sim_random_once_in(random, 5))
+        link->mark_bytes = sim_random_skewed(random, 3000, 100000);
+    if (!sim_random_once_in(random, 5))
+        return;
+    link->codel_target_us = sim_random_skewed(random, 500, 20000);
+    link->codel_interval_us = 20 * link->codel_target_us;
+    link->codel_marks = sim_random_once_in(random, 2);
+}
+
 static void draw_link(struct sim_random *random, struct sim_link_config *link, bool clean)
 {
     *link = (struct sim_link_config){.mtu = 1500};
@@ -43,7 +55,8 @@ static void draw_link(struct sim_random *random, struct sim_link_config *link, b
     if (clean)
         return;
     if (!sim_random_once_in(random, 3))
-        link->queue_bytes = (uint32_t)sim_random_skewed(random, 3000, MILLION);
+        link->queue_bytes = sim_random_skewed(random, 3000, MILLION);
+    draw_marking(random, link);
     draw_troubles(random, link);
 }
 
@@ -96,10 +109,20 @@ static uint32_t or_default(struct sim_random *random, uint32_t low, uint32_t hig
     return sim_random_once_in(random, 2) ? 0 : (uint32_t)sim_random_skewed(random, low, high);
 }
 
+static const char *draw_ecn(struct sim_random *random)
+{
+    size_t count = 0;
+    while (daytona_stack_ecn_name(count) != NULL)
+        count++;
+    return daytona_stack_ecn_name((size_t)sim_random_between(random, 0, count - 1));
+}
+
 static void draw_host(struct sim_random *random, struct sim_host_plan *host)
 {
     struct daytona_stack_config *config = &host->config;
     config->congestion = sim_random_once_in(random, 3) ? NULL : sim_seed_controller(random);
+    if (sim_random_once_in(random, 3))
+        config->ecn = draw_ecn(random);
     config->receive_buffer_bytes = or_default(random, 2000, 1000000);
     config->receive_buffer_max = or_default(random, 131072, 6291456);
     if (config->receive_buffer_max < config->receive_buffer_bytes)

@@ -26,8 +26,10 @@ static void draw_switches(struct sim_random *random, int64_t *options)
 #undef OPTION
     };
     static const bool left_out[DAYTONA_OPTION_COUNT] = {
-        [DAYTONA_OPTION_AT_MARK] = true,    [DAYTONA_OPTION_URGENT_INLINE] = true,
-        [DAYTONA_OPTION_CORK] = true,       [DAYTONA_OPTION_NO_DELAY] = true,
+        [DAYTONA_OPTION_AT_MARK] = true,
+        [DAYTONA_OPTION_URGENT_INLINE] = true,
+        [DAYTONA_OPTION_CORK] = true,
+        [DAYTONA_OPTION_NO_DELAY] = true,
         [DAYTONA_OPTION_KEEP_ALIVE] = true,
         [DAYTONA_OPTION_FASTOPEN_CONNECT] = true, /* a client that only reads would never begin */
     };
@@ -57,6 +59,7 @@ static void draw_numbers(struct sim_random *random, int64_t *options)
         {DAYTONA_OPTION_MINIMUM_HOPS, 30, 1, 64},
         {DAYTONA_OPTION_MAXIMUM_PACING_RATE, 12, 20000, 100000000},
         {DAYTONA_OPTION_LOSS_DETECTION, 6, 1, 2},
+        {DAYTONA_OPTION_ECN, 4, 1, 5},
     };
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         if (sim_random_once_in(random, numbers[i].times))
