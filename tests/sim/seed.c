@@ -273,6 +273,8 @@ static void draw_reconnects(struct sim_random *random, struct sim_scenario *scen
     for (unsigned i = 0; i < scenario->host_count; i++) {
         scenario->hosts[i].config.port_low = 50000;
         scenario->hosts[i].config.port_high = (uint16_t)sim_random_between(random, 50000, 50003);
+        /* What a late copy's cookie makes would be taken for the next use of its port. */
+        scenario->hosts[i].config.syn_cookies = DAYTONA_SYN_COOKIES_OFF;
     }
     uint64_t gap_ms = sim_random_skewed(random, 10, 20000);
     for (unsigned i = 0; i < scenario->connection_count; i++) {
