@@ -168,7 +168,9 @@ ssize_t file_receive(struct file *file, const struct iovec *iov, size_t count, i
     int status = file_enter(file);
     if (status < 0)
         return status;
-    ssize_t got = cursor_left(&cursor) == 0 ? 0 : receive_locked(file, &cursor, flags);
+    /* Nothing is nothing; but urgent data are read by that, as in Linux. */
+    bool nothing = cursor_left(&cursor) == 0 && (flags & MSG_OOB) == 0;
+    ssize_t got = nothing ? 0 : receive_locked(file, &cursor, flags);
     pump_output();
     engine_leave();
     if (got == BRIDGED) {
