@@ -424,6 +424,26 @@ static void draw_crowd(struct sim_random *random, struct sim_scenario *scenario,
     }
 }
 
+/* Whether hosts probe for the path's MTU; and where all of them do, routers that drop what is too
+ * large and say nothing. Packets of 576 bytes always pass: no search goes lower. Random numbers of
+ * its own, so that the seeds of before mean what they meant. */
+static void draw_probing(struct sim_scenario *scenario, uint64_t seed)
+{
+    struct sim_random random = sim_random_from(seed, 5);
+    bool all_probe = scenario->change_count == 0;
+    for (unsigned i = 0; i < scenario->host_count; i++) {
+        enum daytona_mtu_probing probing = (enum daytona_mtu_probing)sim_random_between(
+            &random, DAYTONA_MTU_PROBING_DEFAULT, DAYTONA_MTU_PROBING_ALWAYS);
+        scenario->hosts[i].config.mtu_probing = probing;
+        all_probe = all_probe && probing != DAYTONA_MTU_PROBING_OFF;
+    }
+    for (unsigned i = 0; i < scenario->link_count && all_probe; i++) {
+        struct sim_link_config *link = &scenario->links[i];
+        link->refuses_silently = link->mtu >= 576 && sim_random_once_in(&random, 2);
+        link->refuses_at_once = link->refuses_at_once && !link->refuses_silently;
+    }
+}
+
 void sim_scenario_from_seed(struct sim_scenario *scenario, uint64_t seed)
 {
     sim_scenario_plain(scenario, seed);
@@ -446,6 +466,7 @@ void sim_scenario_from_seed(struct sim_scenario *scenario, uint64_t seed)
     draw_memory(&random, scenario);
     draw_sleep(&random, scenario);
     draw_changes(&random, scenario, clean);
+    draw_probing(scenario, seed);
     if (sim_random_once_in(&random, 10))
         calm_down(scenario);
 }
