@@ -61,7 +61,8 @@ static enum daytona_verdict say_signed(struct peer *peer, uint8_t flags, uint32_
     };
     uint8_t segment[TCP_HEADER_MAX + 100];
     size_t length = tcp_header_emit(&header, segment), text_length = strlen(text);
-    memcpy(segment + length, text, text_length);
+    for (size_t i = 0; i < text_length; i++)
+        segment[length + i] = (uint8_t)text[i];
     digest(PEER_ADDRESS, OUR_ADDRESS, segment, length, length + text_length, key, header.signature);
     return peer_say_header(peer, &header,
                            (struct daytona_span){(const uint8_t *)text, text_length});
