@@ -266,6 +266,30 @@ int daytona_stack_set_signature_key(struct daytona_stack *stack, struct daytona_
                                     const struct daytona_address *remote, unsigned prefix_bits,
                                     struct daytona_span key);
 
+enum daytona_ao_algorithm {
+    DAYTONA_AO_HMAC_SHA1,    /**< HMAC-SHA-1-96 */
+    DAYTONA_AO_AES_128_CMAC, /**< AES-128-CMAC-96 */
+};
+
+/** A master key tuple of TCP-AO (RFC 5925 section 3.1, RFC 5926). */
+struct daytona_ao_key {
+    struct daytona_address remote; /**< peers whose IPv4 address begins with its first ... */
+    unsigned prefix_bits;          /**< ... so many bits, 0 to 32 */
+    uint8_t send_id, receive_id;
+    enum daytona_ao_algorithm algorithm;
+    bool leaves_options_out; /**< the MAC does not cover other options */
+    struct daytona_span key; /**< borrowed; up to DAYTONA_SIGNATURE_KEY_MAX bytes */
+};
+
+/** Adds the key, or gives the one with the same peers and ids another value: as for
+ *  daytona_stack_set_signature_key(). Among several for a peer the first added is used until the
+ *  peer asks for another (RNextKeyID). -EINVAL, -ENOMEM. */
+int daytona_stack_add_ao_key(struct daytona_stack *stack, struct daytona_socket_id id,
+                             const struct daytona_ao_key *key);
+/** Takes away the key with these peers and ids. -ENOENT. */
+int daytona_stack_remove_ao_key(struct daytona_stack *stack, struct daytona_socket_id id,
+                                const struct daytona_ao_key *key);
+
 enum daytona_send_flag {
     DAYTONA_SEND_URGENT = 1 << 0, /**< the last byte is urgent (MSG_OOB) */
     DAYTONA_SEND_MORE = 1 << 1,   /**< more follows: hold back a partial segment (MSG_MORE) */

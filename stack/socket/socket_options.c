@@ -1,13 +1,11 @@
 /* Settings: bounds from the table, and what setting one does at once. */
 #include "stack/congestion/controllers.h"
 #include "stack/socket/socket.h"
-#include "stack/tcp/tcp_signature.h"
+#include "stack/tcp/tcp_extras.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define IPV4_BITS   32
-#define MAPPED_BITS 96 /* before an IPv4 address in IPv6's form */
 #define SEGMENT_MIN 88 /* Linux TCP_MIN_MSS */
 #define ECN_BITS    3  /* of the type of service: the stack's own */
 
@@ -149,17 +147,4 @@ int daytona_stack_get_fastopen_key(struct daytona_stack *stack, struct daytona_s
     if (extras != NULL)
         memcpy(out, extras->fastopen_keys, length);
     return (int)length;
-}
-
-int daytona_stack_set_signature_key(struct daytona_stack *stack, struct daytona_socket_id id,
-                                    const struct daytona_address *remote, unsigned prefix_bits,
-                                    struct daytona_span key)
-{
-    struct socket *socket = socket_held(stack, id);
-    if (socket == NULL)
-        return -EBADF;
-    if (key.length > DAYTONA_SIGNATURE_KEY_MAX || prefix_bits > IPV4_BITS ||
-        !daytona_address_is_ipv4(remote))
-        return -EINVAL;
-    return signature_key_set(socket, remote, MAPPED_BITS + prefix_bits, key);
 }

@@ -122,7 +122,7 @@ struct listener {
 
 /** What TIME-WAIT needs to know; all that is left of a connection that nobody reads from. */
 struct time_wait {
-    uint64_t send_nxt, receive_nxt;
+    uint64_t send_nxt, receive_nxt, iss, irs;
     uint16_t window; /**< as on the wire */
     uint32_t timestamp_offset, timestamp_recent;
     struct daytona_instant since, answered;
@@ -389,7 +389,7 @@ struct connection {
     uint16_t soft_error;                   /**< errno of the last ICMP error that did not end it */
     uint16_t syn_data;                     /**< bytes sent with our SYN, until it is answered */
     bool syn_data_acked;                   /**< Fast Open worked */
-    bool signature;                        /**< there is a key for the peer (RFC 2385) */
+    uint8_t signature;                     /**< bytes of options that signatures take, 0 none */
     uint8_t fastopen;                      /**< enum fastopen */
     bool passive;                          /**< made by a listener */
     bool timestamps, sack, window_scaling; /**< offered, then agreed */

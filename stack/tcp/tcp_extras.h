@@ -13,7 +13,9 @@
 struct extras {
     uint8_t fastopen_keys[FASTOPEN_KEYS_MAX][FASTOPEN_KEY_BYTES];
     uint8_t fastopen_key_count;
-    struct signature_key *signature_keys; /**< a list (tcp_signature.c) */
+    struct signature_key *signature_keys; /**< a list (tcp_signature_keys.c) */
+    uint8_t ao_wanted;                    /**< send id that the peer asked for, if ao_wants */
+    bool ao_wants;
 };
 
 /** The socket's block, made when there is none yet; NULL: no memory. */

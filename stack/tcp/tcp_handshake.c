@@ -38,8 +38,8 @@ void handshake_agree(struct handshake *out, const struct socket *listener,
         .syn_flags = header->flags,
         .ecn = (uint8_t)tcp_ecn_judge(listener, syn),
         .syn_ecn = (uint8_t)syn->ecn,
-        .timestamps =
-            header->has_timestamps && !signature_key_for(listener, &tuple->remote.address),
+        .timestamps = header->has_timestamps &&
+                      signature_room(listener, &tuple->remote.address) != TCP_SIGNATURE_LENGTH,
         .sack = header->has_sack_permitted &&
                 listener->options[DAYTONA_OPTION_LOSS_DETECTION] != DETECTION_NEWRENO,
         .scaling = header->has_window_scale,

@@ -231,7 +231,7 @@ static enum daytona_verdict unconnected_input(struct tcp *tcp, const struct demu
         return tcp_reset_unknown(tcp, tuple, &segment->header, segment_length(segment));
     if (too_far(listener, segment))
         return DAYTONA_VERDICT_TOO_FAR;
-    if (!signature_accept(listener, tuple, segment, &verdict))
+    if (!signature_accept(listener, NULL, tuple, segment, &verdict))
         return verdict;
     if ((segment->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_ACK)
         return tcp_listen_input(listener, tuple, segment, NULL);
@@ -242,7 +242,7 @@ static enum daytona_verdict unconnected_input(struct tcp *tcp, const struct demu
 static enum daytona_verdict request_input(struct request *request, struct segment *segment)
 {
     enum daytona_verdict verdict;
-    if (!signature_accept(request->listener, &request->entry, segment, &verdict))
+    if (!signature_accept(request->listener, &request->entry, &request->entry, segment, &verdict))
         return verdict;
     struct connection *child = tcp_request_input(request, segment, &verdict);
     return child == NULL ? verdict : connection_input(child, segment);
@@ -263,7 +263,7 @@ static enum daytona_verdict dispatch(struct tcp *tcp, const struct demux_entry *
     if (request != NULL)
         return request_input(request, segment);
     enum daytona_verdict verdict;
-    if (!signature_accept(socket, tuple, segment, &verdict))
+    if (!signature_accept(socket, entry, tuple, segment, &verdict))
         return verdict;
     if (socket->state == DAYTONA_TCP_TIME_WAIT)
         return tcp_time_wait_input(socket, tuple, segment);

@@ -7,9 +7,9 @@
 #define MSS_MIN        48u  /* Linux tcp_min_snd_mss: no smaller segments, whatever a peer asks */
 #define SCALE_MAX      14u  /* RFC 7323 section 2.3 */
 
-_Static_assert(PATH_MTU_MIN > IP_AND_TCP + TCP_SIGNATURE_LENGTH && MSS_MIN > TCP_SIGNATURE_LENGTH &&
-                   TCP_SIGNATURE_LENGTH > TIMESTAMP_SIZE,
-               "however small the path and the peer, a segment has room for data");
+/* However small the path and the peer, a segment has room for data. On a path of 68 bytes it is
+ * then larger than the path, but such a path fragments (PATH_MTU_UNBROKEN). */
+#define SEGMENT_MIN 8u
 
 uint8_t tcp_scale_for(const struct socket *socket)
 {
@@ -36,7 +36,8 @@ uint32_t tcp_mss_for(const struct socket *socket, uint32_t path_mtu)
 
 void tcp_options_offer(struct connection *connection)
 {
-    connection->timestamps = !connection->signature; /* as in Linux: both take too much room */
+    /* As in Linux: beside the signatures of RFC 2385 there is no room for them. */
+    connection->timestamps = connection->signature != TCP_SIGNATURE_LENGTH;
     connection->window_scaling = true;
     connection->sack =
         connection->socket->options[DAYTONA_OPTION_LOSS_DETECTION] != DETECTION_NEWRENO;
@@ -74,8 +75,8 @@ uint32_t tcp_segment_for(const struct connection *connection, uint32_t mtu)
     uint32_t mss = tcp_mss_for(connection->socket, mtu);
     if (mss > connection->send.peer_mss)
         mss = connection->send.peer_mss;
-    mss -= connection->signature ? TCP_SIGNATURE_LENGTH : 0;
-    return connection->timestamps ? mss - TIMESTAMP_SIZE : mss;
+    uint32_t options = connection->signature + (connection->timestamps ? TIMESTAMP_SIZE : 0);
+    return mss > options + SEGMENT_MIN ? mss - options : SEGMENT_MIN;
 }
 
 void tcp_mss_update(struct connection *connection)

@@ -303,7 +303,7 @@ struct connection *connection_new(struct socket *socket, uint32_t path_mtu)
     connection->send.rto_us = RTO_INITIAL_US;
     connection->send.buffer_bytes = (uint32_t)socket->options[DAYTONA_OPTION_SEND_BUFFER];
     connection->send.path_mtu = path_mtu;
-    connection->signature = signature_key_for(socket, &socket->entry.remote.address) != NULL;
+    connection->signature = signature_room(socket, &socket->entry.remote.address);
     if (tcp_path_mtu_known(tcp, &socket->entry.remote.address) != 0)
         connection->send.path_lowered_at = tcp->now;
     tcp_autotune_limit(connection);

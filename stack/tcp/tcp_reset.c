@@ -50,9 +50,7 @@ static void bare_write(const struct daytona_endpoint *local, const struct dayton
 void tcp_bare_output(const struct socket *owner, const struct demux_entry *tuple,
                      struct tcp_header *header, struct daytona_packet_out *out)
 {
-    const struct signature_key *key = signature_key_for(owner, &tuple->remote.address);
-    if (key != NULL)
-        signature_sign(key, tuple, header, NULL, 0);
+    signature_sign_reply(owner->tcp, tuple, header);
     bare_write(&tuple->local, &tuple->remote, header,
                (uint8_t)owner->options[DAYTONA_OPTION_TYPE_OF_SERVICE],
                (uint8_t)owner->options[DAYTONA_OPTION_TIME_TO_LIVE], out);

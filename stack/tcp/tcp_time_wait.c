@@ -54,6 +54,8 @@ void tcp_time_wait_enter(struct connection *connection)
     socket->time_wait = (struct time_wait){
         .send_nxt = connection->send.nxt,
         .receive_nxt = connection->receive.nxt,
+        .iss = connection->send.iss,
+        .irs = connection->receive.irs,
         .window = tcp_window_field(connection, false),
         .timestamp_offset = connection->timestamp_offset,
         .timestamp_recent = connection->receive.timestamp_recent,

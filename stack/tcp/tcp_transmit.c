@@ -105,6 +105,17 @@ static void account(struct connection *connection, const struct outgoing *what, 
         tcp_ack_sent(connection, what->length > 0);
 }
 
+static void sign(const struct connection *connection, const struct outgoing *what,
+                 const struct daytona_packet_out *out, struct tcp_header *header)
+{
+    const struct socket *socket = connection->socket;
+    bool knows = socket->state != DAYTONA_TCP_SYN_SENT;
+    const struct signature_numbers numbers = {connection->send.iss,
+                                              knows ? connection->receive.irs : 0, what->seq};
+    signature_sign(signature_key_for(socket, &socket->entry.remote.address), &socket->entry, header,
+                   &numbers, out->spans, out->span_count);
+}
+
 void tcp_transmit(struct connection *connection, const struct outgoing *what,
                   struct daytona_packet_out *out)
 {
@@ -120,9 +131,7 @@ void tcp_transmit(struct connection *connection, const struct outgoing *what,
         out->span_count = (uint16_t)pages_borrow(&connection->send.pages, first, what->length,
                                                  out->spans, DAYTONA_PACKET_SPANS_MAX);
     if (connection->signature)
-        signature_sign(
-            signature_key_for(connection->socket, &connection->socket->entry.remote.address),
-            &connection->socket->entry, &header, out->spans, out->span_count);
+        sign(connection, what, out, &header);
     size_t header_length = tcp_header_emit(&header, tcp_bytes);
 
     out->payload_length = what->length;

@@ -41,6 +41,7 @@ enum {
     OPTION_TIMESTAMPS = 8,
     OPTION_SIGNATURE = 19,    /* RFC 2385 section 3.0 */
     OPTION_USER_TIMEOUT = 28, /* RFC 5482 section 3 */
+    OPTION_AO = 29,           /* RFC 5925 section 2.2 */
     OPTION_FASTOPEN = 34,     /* RFC 7413 section 4.1.1 */
     OPTION_EXPERIMENT = 254,  /* RFC 6994; Fast Open's number follows */
 };
@@ -110,6 +111,10 @@ static void parse_option(const uint8_t *at, size_t length, struct tcp_header *ou
     } else if (kind == OPTION_USER_TIMEOUT && length == TCP_USER_TIMEOUT_LENGTH) {
         out->has_user_timeout = true;
         out->user_timeout = load_16(at + 2);
+    } else if (kind == OPTION_AO && length == TCP_AO_LENGTH) {
+        out->ao.key_id = at[2];
+        out->ao.next_id = at[3];
+        memcpy(out->ao.mac, at + 4, TCP_AO_MAC_BYTES);
     } else if (kind == OPTION_SIGNATURE && length == LENGTH_SIGNATURE) {
         out->has_signature = true;
         memcpy(out->signature, at + 2, TCP_SIGNATURE_BYTES);
@@ -131,6 +136,8 @@ static void parse_options(const uint8_t *at, size_t left, struct tcp_header *out
                 return;
             length = at[1];
             parse_option(at, length, out);
+            if (at[0] == OPTION_AO && length == TCP_AO_LENGTH)
+                out->ao_at = (uint8_t)(out->header_length - left);
         }
         at += length;
         left -= length;
@@ -180,6 +187,7 @@ static size_t length_of_fixed(const struct tcp_header *header)
 {
     size_t length = TCP_HEADER_MIN;
     length += header->has_signature ? TCP_SIGNATURE_LENGTH : 0;
+    length += header->ao_at != 0 ? TCP_AO_LENGTH : 0;
     length += header->has_timestamps ? 12 : 0;
     length += header->has_user_timeout ? TCP_USER_TIMEOUT_LENGTH : 0;
     return length;
@@ -240,6 +248,14 @@ static uint8_t *put_signature(uint8_t *at, const struct tcp_header *header)
                    (const uint8_t[4]){OPTION_NOP, OPTION_NOP, OPTION_SIGNATURE, LENGTH_SIGNATURE});
     memcpy(at, header->signature, TCP_SIGNATURE_BYTES);
     return at + TCP_SIGNATURE_BYTES;
+}
+
+static uint8_t *put_ao(uint8_t *at, const struct tcp_header *header)
+{
+    at = put_bytes(
+        at, (const uint8_t[4]){OPTION_AO, TCP_AO_LENGTH, header->ao.key_id, header->ao.next_id});
+    memcpy(at, header->ao.mac, TCP_AO_MAC_BYTES);
+    return at + TCP_AO_MAC_BYTES;
 }
 
 static uint8_t *put_timestamps(uint8_t *at, const struct tcp_header *header)
@@ -314,6 +330,8 @@ size_t tcp_header_emit(struct tcp_header *header, uint8_t out[TCP_HEADER_MAX])
     uint8_t *options = out + TCP_HEADER_MIN;
     if (header->has_signature)
         options = put_signature(options, header);
+    else if (header->ao_at != 0)
+        options = put_ao(options, header);
     if ((header->flags & TCP_SYN) != 0)
         put_syn_options(options, header);
     else

@@ -44,6 +44,15 @@ struct tcp_sack_block {
 
 #define FASTOPEN_COOKIE_MAX 16 /* RFC 7413 section 4.1.1 */
 
+#define TCP_AO_MAC_BYTES 12 /* RFC 5926 section 3.1: both algorithms */
+#define TCP_AO_LENGTH    16
+
+/** RFC 5925 section 2.2. */
+struct tcp_ao {
+    uint8_t key_id, next_id;
+    uint8_t mac[TCP_AO_MAC_BYTES];
+};
+
 struct fastopen_cookie {
     uint8_t length; /**< 0: none yet, one is asked for */
     uint8_t bytes[FASTOPEN_COOKIE_MAX];
@@ -66,6 +75,8 @@ struct tcp_header {
     uint32_t timestamp_value, timestamp_echo;
     struct tcp_sack_block sacks[TCP_SACK_BLOCKS_MAX];
     struct tcp_accecn accecn;
+    uint8_t ao_at; /**< RFC 5925: where the option begins; 0: there is none */
+    struct tcp_ao ao;
     bool has_signature; /**< RFC 2385 */
     uint8_t signature[TCP_SIGNATURE_BYTES];
     bool has_fastopen; /**< RFC 7413; only on a SYN */
