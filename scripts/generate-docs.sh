@@ -4,6 +4,7 @@
 #
 #   README.md              the table of settings      from preload/settings.def
 #   intercepted-calls.md   every intercepted call     from preload/calls.def
+#   socket-options.md      every socket option        from preload/socket_option_table.c
 #   rfc-map.md             clause, code, tests        from the comments that cite an RFC
 #
 # `make docs` writes the table over the one in the repository, and the pages into build/docs.
@@ -73,6 +74,35 @@ TEXT
             }
         }'
 } >"$pages/intercepted-calls.md"
+
+# One row a line: "level name kind what".
+options() {
+    tr '\n' ' ' <preload/socket_option_table.c | grep -oE '\{NAMED\([^{}]*\}' |
+        sed -E 's/^\{NAMED\(([A-Z_]+), ([A-Z0-9_]+)\), ([A-Z]+)\(([A-Z_]+)(, *([-A-Z0-9_]+))?.*/\1 \2 \3 \4 \6/'
+}
+
+{
+    cat <<'TEXT'
+# Socket options
+
+Made by `make docs` from `preload/socket_option_table.c`: what becomes of an option on a Daytona
+socket. Bounds, units, lengths and errors are the kernel's (`tests/unit/socket_options_test.c`
+compares them). An option that is not listed is refused with ENOPROTOOPT.
+
+| level | option | what it does |
+|---|---|---|
+TEXT
+    options | awk '
+        { what = "works" }
+        $4 == "IGNORED" || $4 == "NO_EFFECT" { what = "taken and without effect, as by Linux TCP" }
+        $4 == "CONSTANT" { what = "can be read only" }
+        $4 == "ERROR" || $4 == "LISTENER" || $4 == "DOMAIN" || $4 == "INFO" || $4 == "PATH_MTU" { what = "works; can be read only" }
+        $4 == "FIXED" { what = "is `" $5 "`; any other value is refused with ENOPROTOOPT" }
+        $4 == "REFUSED" { what = "is refused with " $5 }
+        $4 == "CLOCK" { what = "can be read; setting it is refused with " $5 }
+        $4 == "EMPTY" { what = "is empty; setting it is refused with " $5 }
+        { printf "| %s | `%s` | %s |\n", $1, $2, what }'
+} >"$pages/socket-options.md"
 
 # One line "RFC section file" for each citation, with comments that wrap put together.
 citations() {
