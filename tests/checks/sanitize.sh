@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Unit tests, simulation seeds and fuzz targets under AddressSanitizer and UBSan.
+# Unit tests, simulation seeds, packet scripts and fuzz targets under AddressSanitizer and UBSan.
 # seconds-max: 1500
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -11,5 +11,6 @@ make --no-print-directory -s -j"$(nproc)" SANITIZE=address,undefined OPTIMISE='-
 status=0
 tests/checks/unit.sh || status=1
 SEEDS=${SANITIZE_SEEDS:-60} tests/checks/sim.sh || status=1
+SUBJECTS=daytona tests/checks/conformance.sh || status=1
 TIME=${SANITIZE_TIME:-20} tests/checks/fuzz.sh || status=1
 exit "$status"
