@@ -11,7 +11,7 @@
  *     daytona-conformance --states DIRECTORY [--show] [--linux]
  *
  *               tries every state with every segment and every call, as the tables there say;
- *               --show writes what comes of each cell, with --linux what the kernel does
+ *               --show writes what comes of each cell
  *
  * Standard output is in the Test Anything Protocol; the exit status is 1 when a script failed.
  */
@@ -156,7 +156,8 @@ static int states(const char *directory, char *const *arguments, int count)
         show = show || strcmp(arguments[i], "--show") == 0;
         on_linux = on_linux || strcmp(arguments[i], "--linux") == 0;
     }
-    return states_try(on_linux ? subject_linux : subject_daytona, directory, show) ? 0 : 1;
+    return states_try(on_linux ? subject_linux : subject_daytona, directory, show, on_linux) ? 0
+                                                                                             : 1;
 }
 
 int main(int argc, char **argv)

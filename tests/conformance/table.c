@@ -69,7 +69,14 @@ static bool row_fits(const struct table *table, const struct table_row *row,
     return true;
 }
 
-const struct table_row *table_find(struct table *table, const char *const *keys)
+static void say_keys(const struct table *table, const char *const *keys)
+{
+    for (size_t key = 0; key < table->keys; key++)
+        printf(" %s", keys[key]);
+    printf("\n");
+}
+
+const struct table_row *table_find_maybe(struct table *table, const char *const *keys)
 {
     struct table_row *found = NULL;
     for (size_t i = 0; i < table->row_count; i++) {
@@ -79,22 +86,24 @@ const struct table_row *table_find(struct table *table, const char *const *keys)
         if (found != NULL) {
             printf("%s: lines %u and %u are for the same cell:", table->path, found->line,
                    row->line);
-            for (size_t key = 0; key < table->keys; key++)
-                printf(" %s", keys[key]);
-            printf("\n");
+            say_keys(table, keys);
             return NULL;
         }
         found = row;
     }
-    if (found != NULL) {
+    if (found != NULL)
         found->used++;
-        return found;
+    return found;
+}
+
+const struct table_row *table_find(struct table *table, const char *const *keys)
+{
+    const struct table_row *found = table_find_maybe(table, keys);
+    if (found == NULL) {
+        printf("%s: no row for:", table->path);
+        say_keys(table, keys);
     }
-    printf("%s: no row for:", table->path);
-    for (size_t key = 0; key < table->keys; key++)
-        printf(" %s", keys[key]);
-    printf("\n");
-    return NULL;
+    return found;
 }
 
 bool table_used(const struct table *table)

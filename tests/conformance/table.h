@@ -35,6 +35,9 @@ bool table_read(struct table *table, const char *path, size_t keys, size_t colum
 /** The row for a cell; NULL, and says so, when there is not exactly one. Counts the use. */
 const struct table_row *table_find(struct table *table, const char *const *keys);
 
+/** The same, but no row is no mistake. */
+const struct table_row *table_find_maybe(struct table *table, const char *const *keys);
+
 /** Every row was used; else says which were not. */
 bool table_used(const struct table *table);
 
