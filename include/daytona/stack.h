@@ -336,8 +336,8 @@ int daytona_stack_abort(struct daytona_stack *stack, struct daytona_instant now,
 /** The readiness that holds now (without consuming a report); 0 for an unknown id. */
 unsigned daytona_stack_readiness(struct daytona_stack *stack, struct daytona_socket_id id);
 
-/** SO_ERROR: the pending error as a positive errno, cleared; if there is none, that of the last ICMP
- *  error that did not end the connection; 0 none; -EBADF. */
+/** SO_ERROR: the pending error as a positive errno, cleared; if there is none, that of the last
+ * ICMP error that did not end the connection; 0 none; -EBADF. */
 int daytona_stack_take_error(struct daytona_stack *stack, struct daytona_socket_id id);
 
 /** -ENOTCONN when there is no remote end. Either pointer may be NULL. */

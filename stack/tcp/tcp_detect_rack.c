@@ -15,13 +15,16 @@ static bool sent_after(struct daytona_instant at, uint64_t end, const struct sen
     return at.ns != record->at.ns ? at.ns > record->at.ns : end > sent_end(record);
 }
 
-/* Section 6.2 step 2: is it the retransmission that has arrived, or what was sent before it? */
+/* Section 6.2 step 2: is it the retransmission that has arrived, or what was sent before it? What
+ * has only been SACKed lies beyond a gap, and its ACK echoes the timestamp of what came before that
+ * (RFC 7323 section 4.3). */
 static bool ambiguous(const struct connection *connection, const struct sent *record,
                       uint64_t rtt_us, const struct segment *segment)
 {
     if (record->retransmissions == 0)
         return false;
-    if (connection->timestamps && segment->header.has_timestamps) {
+    bool in_order = sent_end(record) <= connection->send.una;
+    if (in_order && connection->timestamps && segment->header.has_timestamps) {
         uint32_t then = (uint32_t)(record->at.ns / 1000000) + connection->timestamp_offset;
         if ((int32_t)(segment->header.timestamp_echo - then) < 0)
             return true;

@@ -115,7 +115,7 @@ full)
     # Those with many losses a second, which a short run tells apart best.
     {
         cell cubic 3 5 send
-        cell reno 1 5 send
+        cell bbr 1 40 send
         cell cubic 3 5 receive
     } >"$WORK/table"
     judge "$WORK/table"

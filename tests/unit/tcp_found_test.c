@@ -103,6 +103,33 @@ static void urgent_pointer_to_fin_gives_no_byte(void **state)
     peer_stop(&peer);
 }
 
+/* RFC 8985 6.2 and 7.4: the SACK of a tail loss probe shows that what was sent before it is lost,
+ * also when it echoes an older timestamp, as it must for what lies beyond a gap (RFC 7323 4.3) */
+static void sack_of_a_probe_finds_the_loss_before_it(void **state)
+{
+    (void)state;
+    enum { SEGMENT = 1448 };
+    struct peer peer;
+    start_connected(&peer, &offer_all);
+    we_send(&peer, 4 * SEGMENT, 0);
+    peer_hears_all(&peer);
+    uint32_t echo = peer.timestamp_echo;
+    peer_wait_us(&peer, 50000);
+    peer_say(&peer, TCP_ACK, 1, 1 + 2 * SEGMENT, NULL);
+    peer_wait_deadline(&peer);
+    expect_segment(&peer, TCP_ACK | TCP_PSH, 1 + 3 * SEGMENT, 1, SEGMENT);
+    peer_wait_us(&peer, 50000);
+    peer.timestamp_echo = echo;
+    peer_sack(&peer, 1 + 2 * SEGMENT, (const uint32_t[]){1 + 3 * SEGMENT, 1 + 4 * SEGMENT}, 1);
+    if (!peer_hears(&peer)) {
+        peer_wait_deadline(&peer);
+        assert_true(peer_hears(&peer));
+    }
+    assert_int_equal(peer.heard.seq, 1 + 2 * SEGMENT);
+    assert_int_equal(peer.events[DAYTONA_EVENT_TIMEOUT], 0);
+    peer_stop(&peer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +138,7 @@ int main(void)
         cmocka_unit_test(full_segments_carry_no_sack_blocks),
         cmocka_unit_test(window_grows_with_the_segment_size),
         cmocka_unit_test(urgent_pointer_to_fin_gives_no_byte),
+        cmocka_unit_test(sack_of_a_probe_finds_the_loss_before_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
