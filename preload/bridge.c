@@ -43,8 +43,8 @@ static void take_low_water(struct file *file, int fd)
         return;
     int native = (int)bytes;
     real.setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &native, sizeof native);
-    daytona_stack_set_option(engine.stack, engine_now(), file->id,
-                             DAYTONA_OPTION_RECEIVE_LOW_WATER, 1);
+    daytona_stack_set_option(engine.stack, engine_now(), file->id, DAYTONA_OPTION_RECEIVE_LOW_WATER,
+                             1);
 }
 
 static void raise_buffer(int fd)

@@ -9,6 +9,7 @@
 #include "preload/socket_options.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -90,6 +91,18 @@ static void warn_if_set(int fd, const struct socket_option_row *row)
                  fd, row->word, told);
 }
 
+/* Its packets would leave by that device only, as the raw socket's do not. */
+static void warn_if_bound(int fd)
+{
+    char device[IFNAMSIZ] = {0};
+    socklen_t length = sizeof device - 1;
+    if (real.getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, device, &length) == 0 && device[0] != '\0')
+        log_line(LOG_LEVEL_WARNING,
+                 "descriptor %d: SO_BINDTODEVICE was set to %s before the socket became Daytona's, "
+                 "which does not have it",
+                 fd, device);
+}
+
 static void carry_row(int fd, const struct socket_option_row *row, struct carried_options *out)
 {
     if (socket_option_is_number(row))
@@ -114,5 +127,6 @@ void socket_options_carry(int fd, struct carried_options *out)
     memset(out, 0, sizeof *out);
     for (size_t i = 0; (row = socket_option_row(i)) != NULL; i++)
         carry_row(fd, row, out);
+    warn_if_bound(fd);
     errno = saved;
 }
