@@ -3,6 +3,7 @@
 #include "preload/engine_table.h"
 #include "preload/engine_thread.h"
 #include "preload/file_record.h"
+#include "preload/host_secret.h"
 #include "preload/ledger.h"
 #include "preload/port_claims.h"
 #include "preload/process.h"
@@ -196,6 +197,7 @@ static int make_stack(char *message, size_t size)
     int status = memory == MAP_FAILED ? -ENOMEM : 0;
     if (status == 0 && getrandom(config.secret, sizeof config.secret, 0) < 0)
         status = -errno;
+    host_secret_read(settings.host_secret_file, config.host_secret);
     if (status == 0) {
         madvise(memory, length, MADV_DONTFORK);
         engine.region = (struct daytona_room){memory, length};

@@ -2,6 +2,7 @@
 
 #include "preload/ledger_row.h"
 #include "scripts/half_open.h"
+#include "scripts/host_secret.h"
 
 #include <daytona/rawtx.h>
 #include <dirent.h>
@@ -76,6 +77,7 @@ void orphans_begin(struct orphans *orphans, const struct plan *plan)
         return;
     mkdir(state, 0755);
     orphans_sweep(state);
+    host_secret_offer(state);
     /* Between the making and the locking, a sweep may take the directory for a dead one's. */
     for (int i = 0; i < TRIES && orphans->lock < 0; i++) {
         snprintf(orphans->directory, sizeof orphans->directory, "%s/" PREFIX "XXXXXX", state);

@@ -9,6 +9,7 @@
 #include "stack/socket/socket.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* What lies at the start of the region, behind the memory's own bookkeeping. */
 struct pump {
@@ -62,6 +63,9 @@ static void fill_defaults(struct daytona_stack_config *config)
     FILL(receive_buffer_bytes);
     FILL(send_buffer_bytes);
 #undef FILL
+    static const uint8_t none[sizeof config->host_secret];
+    if (memcmp(config->host_secret, none, sizeof none) == 0)
+        memcpy(config->host_secret, config->secret, sizeof config->host_secret);
 }
 
 #define BUFFER_MAX       (UINT32_C(1) << 30) /* RFC 7323 section 2.3: no window is larger */

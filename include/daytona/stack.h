@@ -54,6 +54,11 @@ struct daytona_stack_config {
      *  tables. The driver fills it from a good random source; a simulation from its seed. */
     uint8_t secret[16];
 
+    /** Another one for initial sequence numbers and timestamps alone, all zero: the same. Stacks
+     * that have a clock and an address in common, one after the other, should have it in common
+     * too: then a connection of the second does not begin before the end of one of the first. */
+    uint8_t host_secret[16];
+
     /** Asks the driver for the path between two addresses when a connection begins. Called
      *  synchronously; must not call back into the stack. NULL: every path is 1500 bytes. */
     void (*path)(void *context, const struct daytona_address *local,

@@ -6,7 +6,7 @@
 static uint32_t secret_of(const struct tcp *tcp, enum tuple_use use,
                           const struct demux_entry *tuple)
 {
-    return (uint32_t)tuple_hash(tcp->config.secret, use, &tuple->local, &tuple->remote);
+    return (uint32_t)tuple_hash(tcp->config.host_secret, use, &tuple->local, &tuple->remote);
 }
 
 /* RFC 9293 section 3.4.1 has a tick of 4 us, of a time when no connection sent more than a byte in

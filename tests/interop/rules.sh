@@ -158,7 +158,7 @@ kill -TERM "${runs[@]}"
 wait "${runs[@]}" 2>/dev/null
 check 'none is left when all are back' kernel_has ''
 check 'no port is reserved' reserved_is ''
-equal 'no claim is left' "$(find "$WORK/state" -mindepth 1 -not -name lock)" ''
+equal 'no claim is left' "$(find "$WORK/state" -mindepth 1 -not -name lock -not -name secret)" ''
 
 section 'IPv6'
 iptables=iptables
@@ -218,6 +218,6 @@ words=$(in_ns "$SERVER" "$B/daytona-run" --state "$WORK/state" --listen all -- t
 equal 'all ports run without a rule' $? 0
 check 'and say so' grep -q 'no firewall rule for' <<<"$words"
 check 'there is none' kernel_has ''
-equal 'the state directory holds no claim' "$(find "$WORK/state" -mindepth 1 -not -name lock)" ''
+equal 'the state directory holds no claim' "$(find "$WORK/state" -mindepth 1 -not -name lock -not -name secret)" ''
 
 lab_done

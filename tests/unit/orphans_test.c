@@ -33,6 +33,9 @@ static int make_state(void **state)
 static int remove_state(void **state)
 {
     (void)state;
+    char secret[sizeof state_directory + 8];
+    snprintf(secret, sizeof secret, "%s/secret", state_directory);
+    unlink(secret);
     return rmdir(state_directory);
 }
 

@@ -416,6 +416,28 @@ static void initial_sequence_numbers_grow_with_time_and_differ_between_tuples(vo
     peer_stop(&peer);
 }
 
+/* RFC 6191 2: the next program of this host has the port now, its peer a TIME-WAIT */
+static void stacks_of_one_host_agree_on_numbers_and_on_nothing_else(void **state)
+{
+    (void)state;
+    uint32_t isn[3], timestamp[3];
+    for (uint8_t i = 0; i < 3; i++) {
+        struct peer peer;
+        const struct daytona_stack_config config = {
+            .owns_every_port = true, .secret = {i}, .host_secret = {i == 2 ? 8 : 7}};
+        peer_start(&peer, &config);
+        peer_wait_us(&peer, i * UINT64_C(1000000));
+        peer_we_connect(&peer);
+        expect_segment(&peer, TCP_SYN, 0, 0, 0);
+        isn[i] = peer.our_isn;
+        timestamp[i] = peer.heard.header.timestamp_value;
+        peer_stop(&peer);
+    }
+    assert_int_equal(isn[1] - isn[0], 1000000000 / 64);
+    assert_int_equal(timestamp[1] - timestamp[0], 1000);
+    assert_true(isn[2] - isn[1] > 100000000 && timestamp[2] - timestamp[1] > 100000);
+}
+
 /* RFC 6298 5.7 */
 static void lost_syn_and_no_sample_begin_data_with_three_seconds(void **state)
 {
@@ -455,6 +477,7 @@ int main(void)
         cmocka_unit_test(closing_a_listener_resets_what_was_not_accepted),
         cmocka_unit_test(data_and_fin_on_a_syn_ack_are_taken),
         cmocka_unit_test(initial_sequence_numbers_grow_with_time_and_differ_between_tuples),
+        cmocka_unit_test(stacks_of_one_host_agree_on_numbers_and_on_nothing_else),
         cmocka_unit_test(lost_syn_and_no_sample_begin_data_with_three_seconds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
