@@ -130,8 +130,8 @@ static void slow_reader_keeps_the_buffer_it_has(void **state)
     peer_sends(&peer, &at, 80 * 1448);
     for (unsigned i = 0; i < 200; i++) {
         peer_wait_us(&peer, 5 * ROUND_TRIP_US);
-        we_read(&peer, 2 * 1448);
-        peer_sends(&peer, &at, 2 * 1448);
+        we_read(&peer, 40 * 1448); /* and leaves as much */
+        peer_sends(&peer, &at, 40 * 1448);
     }
     assert_int_equal(in_force(&peer, DAYTONA_OPTION_RECEIVE_BUFFER), buffer);
     peer_stop(&peer);
