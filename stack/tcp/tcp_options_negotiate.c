@@ -5,7 +5,6 @@
 #define TIMESTAMP_SIZE 12u  /* nop, nop, timestamps */
 #define MSS_DEFAULT    536u /* RFC 9293 section 3.7.1, for IPv4 */
 #define MSS_MIN        48u  /* Linux tcp_min_snd_mss: no smaller segments, whatever a peer asks */
-#define SCALE_MAX      14u  /* RFC 7323 section 2.3 */
 
 /* However small the path and the peer, a segment has room for data. On a path of 68 bytes it is
  * then larger than the path, but such a path fragments (PATH_MTU_UNBROKEN). */
@@ -20,7 +19,7 @@ uint8_t tcp_scale_for(const struct socket *socket)
     if (clamp != 0 && clamp < window)
         window = clamp;
     uint8_t scale = 0;
-    while (scale < SCALE_MAX && window >> scale > UINT16_MAX)
+    while (scale < TCP_SCALE_MAX && window >> scale > UINT16_MAX)
         scale++;
     return scale;
 }
@@ -56,7 +55,7 @@ void tcp_options_agree(struct connection *connection, const struct segment *syn)
     connection->window_scaling = connection->window_scaling && header->has_window_scale;
     if (connection->window_scaling)
         connection->send.window_scale =
-            header->window_scale > SCALE_MAX ? SCALE_MAX : header->window_scale;
+            header->window_scale > TCP_SCALE_MAX ? TCP_SCALE_MAX : header->window_scale;
     else
         connection->receive.window_scale = 0;
     if (connection->timestamps) {

@@ -96,6 +96,8 @@ static inline uint32_t tcp_timestamp(const struct tcp *tcp, uint32_t offset)
 
 /* ------------------------------------------------------------------ tcp_options_negotiate.c */
 
+#define TCP_SCALE_MAX 14u /* RFC 7323 section 2.3: a peer's larger one means this */
+
 /** The smallest scale in which the largest window that the socket may ever offer fits. */
 uint8_t tcp_scale_for(const struct socket *socket);
 

@@ -329,6 +329,24 @@ static void cookies_for_all_keep_no_queue(void **state)
     peer_stop(&peer);
 }
 
+/* RFC 7323 2.3: a larger scale means 14 */
+static void cookie_keeps_a_scale_beyond_the_largest(void **state)
+{
+    (void)state;
+    struct peer peer;
+    struct offer offer = offer_all;
+    offer.scale = 255;
+    struct daytona_socket_id listener = start_listening(&peer, DAYTONA_SYN_COOKIES_ALWAYS);
+    peer_syn(&peer, &offer);
+    expect_segment(&peer, TCP_SYN | TCP_ACK, 0, 1, 0);
+    assert_true(peer.heard.header.has_window_scale);
+    assert_int_equal(peer_say(&peer, TCP_ACK, 1, 1, NULL), DAYTONA_VERDICT_ACCEPTED);
+    assert_int_equal(daytona_stack_accept(peer.stack, listener, &peer.id), 0);
+    assert_true(our_info(&peer).window_scaling_on);
+    assert_int_equal(our_info(&peer).send_window_scale, 14);
+    peer_stop(&peer);
+}
+
 /* Linux: as for any other final ACK */
 static void cookie_that_meets_a_full_accept_queue_waits(void **state)
 {
@@ -371,6 +389,7 @@ int main(void)
         cmocka_unit_test(segment_whose_numbers_have_grown_alike_is_no_cookie),
         cmocka_unit_test(without_a_flood_no_ack_is_taken_for_a_cookie),
         cmocka_unit_test(cookies_for_all_keep_no_queue),
+        cmocka_unit_test(cookie_keeps_a_scale_beyond_the_largest),
         cmocka_unit_test(cookie_that_meets_a_full_accept_queue_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
