@@ -25,7 +25,7 @@ struct ack_report {
     uint32_t rtt_us;    /**< of the newest segment that was sent once, 0 none */
     bool sacked;        /**< a block brought news */
     bool repaired;      /**< something that was sent again has arrived */
-    bool repaired_una;  /**< una has moved over such */
+    bool repaired_una;  /**< una has moved over such, sent again in this recovery */
     bool original;      /**< something that was sent once, before recovery began, has arrived */
     bool reordered;     /**< something arrived after what was sent after it */
     bool dsack;         /**< duplicates are told of (RFC 2883) */

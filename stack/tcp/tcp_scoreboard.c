@@ -108,7 +108,9 @@ void tcp_scoreboard_advance(struct connection *connection, struct ack_report *re
         if (!whole)
             arrived.length = offset_span(record->start, send->una);
         if (record->fate != SENT_SACKED) {
-            report->repaired_una |= record->retransmissions > 0;
+            report->repaired_una |=
+                record->retransmissions > 0 &&
+                !daytona_instant_before(record->at, connection->send.undo.first_repeat_at);
             tcp_delivered(connection, &arrived, report);
         }
         if (whole)

@@ -87,7 +87,7 @@ static void alone_it_fills_the_line_and_keeps_60_ms_in_the_queue(void **state)
     free(path);
 }
 
-/* RFC 6817 section 2.4.2: the shortest round trip of the last ten minutes. */
+/* RFC 6817 section 2.4.2, RFC 6817 section 2.5: the shortest round trip of the last ten minutes. */
 static void a_route_that_became_longer_is_learnt(void **state)
 {
     (void)state;
