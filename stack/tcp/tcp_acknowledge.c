@@ -215,8 +215,10 @@ static void keep_round_trip(struct connection *connection, struct ack_report *re
         send->rtt_min_us = report->rtt_us;
     /* While a hole keeps una where it is, SACKs alone say that round trips have become longer. A
      * slow start that has filled a queue doubles them within one: without this its repair, on its
-     * way for as long, would be taken for lost. Linux measures by SACKs, too. */
-    if (report->acked == 0 && report->rtt_us > send->srtt_us && send->srtt_us != 0)
+     * way for as long, would be taken for lost. Linux measures by SACKs, too. Not after a timeout:
+     * the backoff stays until una moves. */
+    if (report->acked == 0 && send->backoff == 0 && send->srtt_us != 0 &&
+        report->rtt_us > send->srtt_us)
         tcp_rtt_sample(connection, report->rtt_us);
 }
 
