@@ -244,6 +244,22 @@ static void segment_with_a_wrong_mac_or_none_is_dropped_and_counted(void **state
     peer_stop(&peer);
 }
 
+/* RFC 5925 6.2: or what was said 4 GB ago could be said again */
+static void mac_tells_apart_numbers_that_look_alike_after_a_wrap(void **state)
+{
+    (void)state;
+    struct signature_key key = peer_key(DAYTONA_AO_HMAC_SHA1, 0);
+    uint8_t header[TCP_HEADER_MIN + 16] = {[TCP_HEADER_MIN] = 29, 16, 1, 2};
+    const struct ao_segment segment = {
+        .header = header, .header_length = sizeof header, .option_at = TCP_HEADER_MIN};
+    uint8_t macs[2][TCP_AO_MAC_BYTES];
+    for (uint64_t wraps = 0; wraps < 2; wraps++) {
+        const struct signature_numbers numbers = {1, 2, (wraps + 1) << 32 | 5};
+        ao_mac(&key, &segment, &numbers, macs[wraps]);
+    }
+    assert_memory_not_equal(macs[0], macs[1], TCP_AO_MAC_BYTES);
+}
+
 /* RFC 5925 3.1: options may be left out of the MAC, for boxes that change them */
 static void options_left_out_may_change_on_the_way(void **state)
 {
@@ -353,6 +369,7 @@ int main(void)
         cmocka_unit_test(mac_of_a_syn_by_aes_is_that_of_the_vectors),
         cmocka_unit_test(connection_is_signed_both_ways_beyond_a_wrap),
         cmocka_unit_test(segment_with_a_wrong_mac_or_none_is_dropped_and_counted),
+        cmocka_unit_test(mac_tells_apart_numbers_that_look_alike_after_a_wrap),
         cmocka_unit_test(options_left_out_may_change_on_the_way),
         cmocka_unit_test(peer_may_ask_for_another_key),
         cmocka_unit_test(client_signs_its_syn_and_what_follows),

@@ -315,6 +315,53 @@ static void without_a_flood_no_ack_is_taken_for_a_cookie(void **state)
     peer_stop(&peer);
 }
 
+/* Linux TCP_SYNCOOKIE_VALID */
+static void two_minutes_after_a_flood_no_ack_is_taken_for_a_cookie(void **state)
+{
+    (void)state;
+    struct peer peer;
+    offer_cookie(&peer, &offer_all);
+    peer_wait_us(&peer, 120000000);
+    assert_int_equal(peer_say(&peer, TCP_ACK, 1, 17, NULL), DAYTONA_VERDICT_RESET_SENT);
+    assert_int_equal(daytona_stack_counters(peer.stack)->cookies_refused, 0);
+    peer_stop(&peer);
+}
+
+/* RFC 7323 5.3: or the peer would throw away what follows */
+static void timestamps_after_a_cookie_do_not_go_back(void **state)
+{
+    (void)state;
+    for (unsigned ms = 0; ms < 64; ms++) {
+        struct peer peer;
+        struct daytona_socket_id listener = start_listening(&peer, DAYTONA_SYN_COOKIES_ALWAYS);
+        peer_wait_us(&peer, ms * UINT64_C(1000));
+        peer_syn(&peer, &offer_all);
+        expect_segment(&peer, TCP_SYN | TCP_ACK, 0, 1, 0);
+        uint32_t first = peer.heard.header.timestamp_value;
+        peer_say(&peer, TCP_ACK, 1, 1, NULL);
+        assert_int_equal(daytona_stack_accept(peer.stack, listener, &peer.id), 0);
+        we_send(&peer, 1, 0);
+        assert_true(peer_hears(&peer));
+        assert_in_range(peer.heard.header.timestamp_value - first, 0, 64);
+        peer_stop(&peer);
+    }
+}
+
+/* RFC 9293 3.10.7.4, fifth check */
+static void wrong_ack_leaves_the_half_open_connection_as_it_was(void **state)
+{
+    (void)state;
+    struct peer peer;
+    start_listening(&peer, DAYTONA_SYN_COOKIES_AUTO);
+    peer_syn(&peer, &offer_all);
+    expect_segment(&peer, TCP_SYN | TCP_ACK, 0, 1, 0);
+    size_t before = bytes_used(&peer);
+    assert_int_equal(peer_say(&peer, TCP_ACK, 1, 9, NULL), DAYTONA_VERDICT_RESET_SENT);
+    expect_segment(&peer, TCP_RST, 9, 0, 0);
+    assert_int_equal(bytes_used(&peer), before);
+    peer_stop(&peer);
+}
+
 static void cookies_for_all_keep_no_queue(void **state)
 {
     (void)state;
@@ -388,6 +435,9 @@ int main(void)
         cmocka_unit_test(forged_cookie_is_answered_with_reset),
         cmocka_unit_test(segment_whose_numbers_have_grown_alike_is_no_cookie),
         cmocka_unit_test(without_a_flood_no_ack_is_taken_for_a_cookie),
+        cmocka_unit_test(two_minutes_after_a_flood_no_ack_is_taken_for_a_cookie),
+        cmocka_unit_test(timestamps_after_a_cookie_do_not_go_back),
+        cmocka_unit_test(wrong_ack_leaves_the_half_open_connection_as_it_was),
         cmocka_unit_test(cookies_for_all_keep_no_queue),
         cmocka_unit_test(cookie_keeps_a_scale_beyond_the_largest),
         cmocka_unit_test(cookie_that_meets_a_full_accept_queue_waits),
