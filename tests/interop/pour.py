@@ -3,7 +3,8 @@
     pour.py send PORT SECONDS               one connection; prints a line each 20 ms:
                                             milliseconds, window and threshold (segments),
                                             segments sent again, timeouts in a row
-    pour.py read ADDRESS PORT               reads until the end; prints how many bytes
+    pour.py read ADDRESS PORT               reads until the end, by a window that stays small;
+                                            prints how many bytes
 """
 import socket
 import struct
@@ -36,7 +37,10 @@ def send(port, seconds):
 
 def read(address):
     total = 0
-    with socket.create_connection(address, timeout=60) as connection:
+    with socket.socket() as connection:
+        connection.settimeout(60)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 150000)
+        connection.connect(address)
         while data := connection.recv(1 << 20):
             total += len(data)
     print(total)

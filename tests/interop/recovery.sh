@@ -54,7 +54,9 @@ responses() { # how many of the last segments are lost
     unimpair
     note "milliseconds: not lost $plain; kernel: $(tr '\n' ' ' <"$WORK/kernel.ms"); Daytona: $(tr '\n' ' ' <"$WORK/daytona.ms")"
     at_least 'they were lost each time' "$(impaired lost)" "$((2 * $1 * rounds))"
-    equal 'there was no retransmission timeout' "$(summed timeouts)" 0
+    # One by chance: an answer to the probe that comes sooner than all others did, or a busy moment in
+    # which both timers are due. The kernel meets them, too.
+    at_most 'there was no retransmission timeout, but one by chance' "$(summed timeouts)" 1
     at_most 'it costs about what it costs the kernel (ms)' "$(median "$WORK/daytona.ms")" \
         "$(awk -v k="$(median "$WORK/kernel.ms")" 'BEGIN { print k * 1.1 + 10 }')"
     # RFC 8985 section 7.2: the probe comes two round trips after the last ACK; a lone segment's one
@@ -86,10 +88,11 @@ column() {
         END { print seen ? v : "none" }' "$WORK/pour.log"
 }
 
-# The path stands still for 700 ms, after 3 s of sending at its rate. All packets arrive late.
+# The path stands still for 700 ms, after 3 s of sending at its rate. All packets arrive late, and none
+# is lost: the reader's window is smaller than what path and queue hold.
 stall() { # TCP
     section "$1, nothing arrives for 700 ms"
-    impair --delay-ms 20 --rate-mbit 20 --limit 150 --stall-after-ms 3000 --stall-ms 700
+    impair --delay-ms 20 --rate-mbit 20 --limit 400 --stall-after-ms 3000 --stall-ms 700
     start_server 7000 pour "$1" --listen 7000 -- "$python" "$pour" send 7000 6 || return
     on "$CLIENT" kernel -- "$python" "$pour" read "$SERVER_IP" 7000 >"$WORK/read"
     wait "$started"
@@ -97,10 +100,11 @@ stall() { # TCP
     local before after again
     before=$(column 2 2500 2950 max)
     after=$(column 2 3900 4300 min)
-    again=$(($(column 4 5000 6000 max) - $(column 4 2500 2950 max)))
+    again=$(($(column 4 4300 5000 max) - $(column 4 2500 2950 max)))
     note "window before $before, after $after; $again segments sent again; $(cat "$WORK/read") bytes; $(tail -n 1 "$WORK/router.log")"
     [ "$1" = daytona ] || return
     at_least 'packets stood still' "$(impaired stalled)" 20
+    equal 'and none was lost' "$(impaired overflowed)" 0
     at_least 'the timer fired' "$(column 5 3000 3900 max)" 1
     at_most 'what was on its way is not sent again (segments)' "$again" 5
     at_least 'the window is what it was before' "$after" "$((before * 9 / 10))"
