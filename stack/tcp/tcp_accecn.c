@@ -168,6 +168,17 @@ static uint32_t packets_marked(uint32_t delta, uint32_t acked, bool bytes_known,
     return delta;
 }
 
+/* Another segment that was sent later has come before (appendix A.1, by the timestamps): its
+ * counter was newer, and this one would seem to have gone round. So would that of an ACK that
+ * acknowledges nothing new. */
+static bool is_superseded(const struct connection *connection, const struct segment *segment,
+                          uint32_t newly)
+{
+    const struct tcp_header *header = &segment->header;
+    int32_t ahead = (int32_t)(header->timestamp_value - connection->receive.timestamp_recent);
+    return newly == 0 || (connection->timestamps && header->has_timestamps && ahead < 0);
+}
+
 uint32_t tcp_accecn_feedback(struct connection *connection, const struct segment *segment,
                              uint32_t newly)
 {
@@ -185,8 +196,7 @@ uint32_t tcp_accecn_feedback(struct connection *connection, const struct segment
         marked_bytes = take_counters(ecn, option);
     if (ecn->opening != OPENING_OVER && opening_feedback(ecn, segment, ace))
         return 0;
-    /* One that acknowledges nothing new may be old: its counter would seem to have gone round. */
-    if (newly == 0)
+    if (is_superseded(connection, segment, newly))
         return 0;
     uint32_t delta = (ace - ecn->ce_out - PACKETS_AT_FIRST) % ACE_MODULUS;
     uint32_t packets = packets_marked(delta, tcp_segments_of(connection, newly), counted,

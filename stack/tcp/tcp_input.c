@@ -9,6 +9,7 @@
 
 #include <errno.h>
 
+#define TICKS_LOST_MAX     1
 #define TIMESTAMP_STALE_US (UINT64_C(24) * 24 * 3600 * 1000000) /* RFC 7323 section 5.5 */
 
 /* Text that cannot be taken is acknowledged each time, or its sender would never learn; anything
@@ -28,18 +29,38 @@ static void acknowledge_unacceptable(struct connection *connection, const struct
     }
 }
 
-/* RFC 7323 section 5.3 R1: an old timestamp is an old duplicate. A reset needs no timestamp. */
+/* How much newer the segment's timestamp is than TS.Recent; 0 when that is too old to compare. */
+static int32_t timestamp_ahead(const struct connection *connection, const struct segment *segment)
+{
+    const struct receiver *receive = &connection->receive;
+    int32_t ahead = (int32_t)(segment->header.timestamp_value - receive->timestamp_recent);
+    bool stale =
+        daytona_instant_since_us(connection->tcp->now, receive->timestamp_at) > TIMESTAMP_STALE_US;
+    return stale && ahead < 0 ? 0 : ahead;
+}
+
+/* Linux tcp_disordered_ack(): a bare ACK that was overtaken not long ago is harmless, and what it
+ * SACKs may be news. */
+static bool is_overtaken_ack(const struct connection *connection, const struct segment *segment,
+                             int32_t ahead)
+{
+    const struct sender *send = &connection->send;
+    int64_t late_us = -(int64_t)ahead * 1000;
+    return (segment->flags & ~(TCP_ECE | TCP_CWR)) == TCP_ACK && segment->payload.length == 0 &&
+           segment->seq == connection->receive.nxt && segment->ack == send->una &&
+           segment->window == send->wnd && late_us <= (int64_t)send->rto_us * 6 / 5;
+}
+
+/* RFC 7323 section 5.3 R1: an old timestamp is an old duplicate. A reset needs no timestamp; and
+ * one tick may be lost between two processors of the peer (Linux TCP_PAWS_WINDOW). */
 static bool step_timestamp(struct connection *connection, struct segment *segment,
                            enum daytona_verdict *verdict)
 {
-    struct receiver *receive = &connection->receive;
-    const struct tcp_header *header = &segment->header;
-    if (!connection->timestamps || !header->has_timestamps)
+    if (!connection->timestamps || !segment->header.has_timestamps)
         return true;
-    int32_t ahead = (int32_t)(header->timestamp_value - receive->timestamp_recent);
-    bool stale =
-        daytona_instant_since_us(connection->tcp->now, receive->timestamp_at) > TIMESTAMP_STALE_US;
-    if (ahead < 0 && !stale && (segment->flags & TCP_RST) == 0) {
+    int32_t ahead = timestamp_ahead(connection, segment);
+    if (ahead < -TICKS_LOST_MAX && (segment->flags & TCP_RST) == 0 &&
+        !is_overtaken_ack(connection, segment, ahead)) {
         acknowledge_unacceptable(connection, segment);
         *verdict = DAYTONA_VERDICT_UNACCEPTABLE;
         return false;
@@ -66,7 +87,7 @@ static void timestamp_remember(struct connection *connection, const struct segme
 {
     struct receiver *receive = &connection->receive;
     if (connection->timestamps && segment->header.has_timestamps &&
-        segment->seq <= receive->acked) {
+        segment->seq <= receive->acked && timestamp_ahead(connection, segment) >= 0) {
         receive->timestamp_recent = segment->header.timestamp_value;
         receive->timestamp_at = connection->tcp->now;
     }

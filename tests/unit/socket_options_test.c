@@ -301,35 +301,6 @@ static void information_has_linux_layout_and_units(void **state)
 
 #define INFORMATION_BYTES 280 /* of Linux 6.18 */
 
-/* What the headers here do not know: as the kernel lays it out */
-static void information_on_marks_is_where_linux_has_it(void **state)
-{
-    unsigned char told[320];
-    socklen_t length = sizeof told;
-    uint32_t word;
-    (void)state;
-    file.info = (struct daytona_connection_info){
-        .state = DAYTONA_TCP_ESTABLISHED,
-        .ecn = DAYTONA_ECN_MODE_ACCURATE,
-        .ecn_seen = true,
-        .ce_received = 7,
-        .delivered_ce = 9,
-        .delivered_ecn_bytes = {20, 21, 22},
-        .received_ecn_bytes = {30, 31, 32},
-    };
-    assert_int_equal(ours_get(IPPROTO_TCP, TCP_INFO, told, &length), 0);
-    assert_int_equal(length, INFORMATION_BYTES);
-    struct tcp_info known;
-    memcpy(&known, told, sizeof known);
-    assert_int_equal(known.tcpi_options, TCPI_OPT_ECN | TCPI_OPT_ECN_SEEN);
-    assert_int_equal(known.tcpi_delivered_ce, 9);
-    static const uint32_t later[] = {7, 22, 20, 21, 32, 30, 31}; /* e1, e0 and ce, sent and come */
-    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
-        memcpy(&word, told + 248 + 4 * i, sizeof word);
-        assert_int_equal(word, later[i]);
-    }
-}
-
 static void information_is_cut_to_the_room_there_is(void **state)
 {
     unsigned char told[300];
@@ -409,7 +380,6 @@ int main(void)
         CLAIM(listener_says_so),
         CLAIM(path_mtu_needs_a_connection),
         CLAIM(information_has_linux_layout_and_units),
-        CLAIM(information_on_marks_is_where_linux_has_it),
         CLAIM(information_is_cut_to_the_room_there_is),
         CLAIM(options_of_a_kernel_socket_are_carried_over),
         CLAIM(fresh_kernel_socket_leaves_daytonas_own_sizes_alone),

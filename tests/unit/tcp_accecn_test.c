@@ -300,6 +300,24 @@ static void overtaken_counter_is_ignored(void **state)
     peer_stop(&peer);
 }
 
+/* RFC 9768 A.1: by the timestamps, although it SACKs something new */
+static void overtaken_counter_with_news_is_ignored(void **state)
+{
+    (void)state;
+    struct peer peer;
+    start_agreed(&peer);
+    send_window(&peer);
+    const uint32_t second[] = {1449, 2897}, third[] = {2897, 4345};
+    peer.ace = counter(2);
+    peer_sack(&peer, 1, third, 1);
+    peer.ace = counter(1);
+    peer.timestamp -= 100;
+    peer_sack(&peer, 1, second, 1);
+    assert_int_equal(our_info(&peer).sacked_bytes, 2896);
+    assert_int_equal(our_info(&peer).delivered_ce, 2);
+    peer_stop(&peer);
+}
+
 /* RFC 9768 3.2.2.5.2: ten packets acknowledged at once, the counter shows two: it may be ten */
 static void counter_that_may_have_gone_round_is_taken_at_its_worst(void **state)
 {
@@ -382,6 +400,7 @@ int main(void)
         cmocka_unit_test(marked_acks_are_acknowledged_every_third),
         cmocka_unit_test(counted_mark_reduces_the_window_once),
         cmocka_unit_test(overtaken_counter_is_ignored),
+        cmocka_unit_test(overtaken_counter_with_news_is_ignored),
         cmocka_unit_test(counter_that_may_have_gone_round_is_taken_at_its_worst),
         cmocka_unit_test(bytes_in_the_option_tell_whether_the_counter_has_gone_round),
         cmocka_unit_test(option_that_begins_with_zeros_is_ignored),

@@ -267,6 +267,40 @@ static void old_timestamp_is_acknowledged_and_dropped(void **state)
     peer_stop(&peer);
 }
 
+/* RFC 7323 4.3, 5.3; Linux TCP_PAWS_WINDOW */
+static void a_tick_may_be_lost_but_time_does_not_go_back(void **state)
+{
+    (void)state;
+    struct peer peer;
+    start_connected(&peer, &offer_all);
+    uint32_t latest = peer.timestamp;
+    peer.timestamp = latest - 1;
+    assert_int_equal(peer_say_bytes(&peer, TCP_ACK, 1, 1, 100), DAYTONA_VERDICT_ACCEPTED);
+    assert_true(peer_hears(&peer));
+    assert_int_equal(peer.heard.header.timestamp_echo, latest);
+    peer.timestamp = latest - 2;
+    assert_int_equal(peer_say_bytes(&peer, TCP_ACK, 101, 1, 100), DAYTONA_VERDICT_UNACCEPTABLE);
+    peer_stop(&peer);
+}
+
+/* Linux tcp_disordered_ack(): what an overtaken ACK SACKs is news */
+static void sack_of_an_overtaken_ack_counts(void **state)
+{
+    (void)state;
+    struct peer peer;
+    start_connected(&peer, &offer_all);
+    we_send(&peer, 14480, 0);
+    peer_hears_all(&peer);
+    const uint32_t second[] = {1449, 2897}, third[] = {2897, 4345};
+    peer_sack(&peer, 1, third, 1);
+    peer.timestamp -= 100;
+    assert_int_equal(peer_sack(&peer, 1, second, 1), DAYTONA_VERDICT_ACCEPTED);
+    assert_int_equal(our_info(&peer).sacked_bytes, 2896);
+    peer.timestamp -= 3600000; /* an hour is not a reordering */
+    assert_int_equal(peer_sack(&peer, 1, second, 1), DAYTONA_VERDICT_UNACCEPTABLE);
+    peer_stop(&peer);
+}
+
 /* RFC 7323 5.5: TS.Recent of a connection idle for longer than 24 days says nothing */
 static void timestamp_is_believed_again_after_24_days(void **state)
 {
@@ -446,6 +480,8 @@ int main(void)
         cmocka_unit_test(window_grows_for_a_reader_that_keeps_up),
         cmocka_unit_test(segment_outside_the_window_is_acknowledged_and_dropped),
         cmocka_unit_test(old_timestamp_is_acknowledged_and_dropped),
+        cmocka_unit_test(a_tick_may_be_lost_but_time_does_not_go_back),
+        cmocka_unit_test(sack_of_an_overtaken_ack_counts),
         cmocka_unit_test(timestamp_is_believed_again_after_24_days),
         cmocka_unit_test(fin_beyond_a_gap_counts_when_the_gap_is_filled),
         cmocka_unit_test(urgent_byte_is_read_apart_and_reads_stop_before_it),
