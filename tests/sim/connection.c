@@ -227,8 +227,22 @@ static void check_side_end(const struct sim_side *side)
                           (unsigned long long)side->received);
 }
 
+/* What a stack counted on a connection is what the wire saw. */
+static void check_wire(const struct sim_side *side)
+{
+    const struct sim_flow *flow = sim_flow_of(&side->host->world->flows, side->connection);
+    if (!side->ended_told || flow == NULL || flow->reused)
+        return;
+    uint64_t seen = flow->directions[sim_flow_end(flow, side->host->number)].payload_bytes;
+    if (side->bytes_told != seen)
+        sim_side_complain(side, "counted %llu bytes sent, the wire saw %llu",
+                          (unsigned long long)side->bytes_told, (unsigned long long)seen);
+}
+
 void sim_connection_check_end(const struct sim_connection *connection)
 {
+    check_wire(&connection->sides[SIM_CLIENT]);
+    check_wire(&connection->sides[SIM_SERVER]);
     const struct sim_side *client = &connection->sides[SIM_CLIENT];
     const struct sim_side *server = &connection->sides[SIM_SERVER];
     if (connection->plan->refused && client->error == 0)

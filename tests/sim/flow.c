@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define ACK_DELAY_MAX_US 500000u
+#define TIMER_LEAST_US   100000u
+#define CAUSES_AT_FIRST  4u                            /* as the room that options make */
 #define COOKIE_MSS_MIN   216u                          /* no cookie says less */
 #define CLOCK_HALF_US    (24ull * 24 * 3600 * 1000000) /* 2^31 milliseconds are 24.9 days */
 
@@ -77,6 +79,16 @@ void sim_flows_release(struct sim_flows *flows)
             free(flow);
         }
     memset(flows, 0, sizeof *flows);
+}
+
+const struct sim_flow *sim_flow_of(const struct sim_flows *flows,
+                                   const struct sim_connection *connection)
+{
+    for (unsigned i = 0; i < SIM_FLOW_BUCKETS; i++)
+        for (const struct sim_flow *flow = flows->buckets[i]; flow != NULL; flow = flow->next)
+            if (flow->connection == connection)
+                return flow;
+    return NULL;
 }
 
 /* ---------------------------------------------------------------- what has arrived */
@@ -194,7 +206,10 @@ void sim_flow_arrived(struct sim_world *world, const struct sim_packet *packet)
 {
     const struct sim_mark *mark = &packet->mark;
     struct sim_flow *flow = mark->flow;
-    if (flow == NULL || !packet->intact)
+    if (flow == NULL)
+        return;
+    flow->directions[1 - mark->from].heard_packets++;
+    if (!packet->intact)
         return;
     struct sim_direction *from = &flow->directions[mark->from];
     struct sim_direction *to = &flow->directions[1 - mark->from];
@@ -239,7 +254,8 @@ struct judgement {
 
 /* A SYN begins a direction; with another number than before it begins a new connection, or an
  * old duplicate of the peer's SYN has seemed to. */
-static void begin_direction(struct sim_flow *flow, unsigned end, const struct sim_segment *segment)
+static void begin_direction(struct sim_flow *flow, unsigned end, struct daytona_instant now,
+                            const struct sim_segment *segment)
 {
     struct sim_direction *mine = &flow->directions[end];
     if (mine->known && mine->isn == segment->seq)
@@ -248,6 +264,7 @@ static void begin_direction(struct sim_flow *flow, unsigned end, const struct si
     struct sim_direction fresh = {.known = true,
                                   .incarnation = mine->incarnation + 1,
                                   .isn = segment->seq,
+                                  .begun = now,
                                   .window_scale = segment->window_scale,
                                   .sack_permitted = segment->sack_permitted,
                                   .mss = segment->mss == 0 ? 536 : segment->mss,
@@ -351,12 +368,28 @@ static void judge_timestamps(const struct judgement *j)
         COMPLAIN(j, "an echo of timestamp %u that did not arrive", segment->timestamp_echo);
 }
 
+/* Each segment that says nothing but ACK has a cause: something that arrived, room that a reader
+ * made, or a timer, none of which is faster than ten times a second. */
+static void judge_causes(const struct judgement *j)
+{
+    j->mine->payload_bytes += j->segment->payload_length;
+    if (j->beyond != j->start || j->flow->connection == NULL)
+        return;
+    const struct sim_side *side = side_of(j->flow, j->end);
+    uint64_t causes = j->mine->heard_packets + side->reads + CAUSES_AT_FIRST +
+                      daytona_instant_since_us(j->world->now, j->mine->begun) / TIMER_LEAST_US;
+    if (++j->mine->empties > causes)
+        COMPLAIN(j, "empty segment %llu with %llu causes", (unsigned long long)j->mine->empties,
+                 (unsigned long long)causes);
+}
+
 static void judge(const struct judgement *j)
 {
     if (j->beyond - j->start > 0x7fffffffu || j->start > 0x7fffffffu) {
         COMPLAIN(j, "sequence number %u before its first one", j->segment->seq);
         return;
     }
+    judge_causes(j);
     judge_payload(j);
     judge_window(j);
     judge_acknowledgement(j);
@@ -440,7 +473,7 @@ void sim_flow_sent(struct sim_world *world, unsigned host, struct sim_packet *pa
     unsigned end = sim_flow_end(flow, host);
     bool reset = (segment.flags & SIM_RST) != 0;
     if ((segment.flags & SIM_SYN) != 0) {
-        begin_direction(flow, end, &segment);
+        begin_direction(flow, end, world->now, &segment);
         if ((segment.flags & SIM_ACK) == 0)
             flow->connection = connection_of(world, flow);
     }

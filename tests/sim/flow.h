@@ -35,6 +35,10 @@ struct sim_direction {
     uint32_t timestamp;                   /**< last one sent */
     uint32_t timestamp_seen;              /**< highest that has arrived at the peer */
     bool timestamp_known, timestamp_seen_known;
+    uint64_t payload_bytes;            /**< sent, repetitions included */
+    uint64_t empties;                  /**< segments sent that say nothing but ACK */
+    uint64_t heard_packets;            /**< handed to this side's stack, damaged ones too */
+    struct daytona_instant begun;      /**< when its SYN was sent */
     struct daytona_instant owed_since; /**< this side owes an ACK, 0: no */
     struct sim_range *arrived;         /**< at the peer, intact */
     uint32_t arrived_count, arrived_capacity;
@@ -59,6 +63,10 @@ struct sim_flows {
 
 /** The end of the flow that a host is. */
 unsigned sim_flow_end(const struct sim_flow *flow, unsigned host);
+
+/** NULL when the wire has seen nothing of the connection. */
+const struct sim_flow *sim_flow_of(const struct sim_flows *flows,
+                                   const struct sim_connection *connection);
 
 /** Judges a packet that `host` sends and marks it with its flow. */
 void sim_flow_sent(struct sim_world *world, unsigned host, struct sim_packet *packet);

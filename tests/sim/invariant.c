@@ -113,10 +113,22 @@ void sim_invariant_event(void *context, const struct daytona_event *event)
         host->watches[event->socket_index].rto_us = 0;
     if (event->type == DAYTONA_EVENT_TIMEOUT && event->socket_index < SIM_SOCKETS_WATCHED)
         follow_timeout(host, event);
+    if (event->type == DAYTONA_EVENT_RTT_SAMPLE && event->socket_index < SIM_SOCKETS_WATCHED)
+        host->watches[event->socket_index].rto_us = 0; /* Karn: the doubling is over */
     if (event->type == DAYTONA_EVENT_STATE)
         follow_state(host, event);
     if (event->type == DAYTONA_EVENT_STATE && event->b == DAYTONA_TCP_CLOSED)
         follow_orphan(host, event);
+}
+
+void sim_invariant_ended(void *context, const struct daytona_connection_info *last)
+{
+    struct sim_host *host = context;
+    struct sim_side *side = sim_host_side(host, last->id.index, last->id.generation);
+    if (side == NULL)
+        return;
+    side->bytes_told = last->bytes_sent;
+    side->ended_told = true;
 }
 
 #define CHECK(side, condition)                                                                     \

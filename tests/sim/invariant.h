@@ -9,6 +9,9 @@
 /** daytona_observer.event: follows the states of every socket of a host (context). */
 void sim_invariant_event(void *host, const struct daytona_event *event);
 
+/** daytona_observer.ended: what a host's (context) connection had counted. */
+void sim_invariant_ended(void *host, const struct daytona_connection_info *last);
+
 /** The edges of RFC 9293 figure 5, and of abort and failure. */
 bool sim_state_edge_is_legal(enum daytona_tcp_state from, enum daytona_tcp_state to);
 

@@ -39,21 +39,11 @@ void sim_side_complain(const struct sim_side *side, const char *format, ...)
 
 /* ---------------------------------------------------------------- failures */
 
-static const struct sim_flow *flow_of(const struct sim_side *side)
-{
-    const struct sim_world *world = world_of(side);
-    for (unsigned i = 0; i < SIM_FLOW_BUCKETS; i++)
-        for (const struct sim_flow *flow = world->flows.buckets[i]; flow; flow = flow->next)
-            if (flow->connection == side->connection)
-                return flow;
-    return NULL;
-}
-
 /* Nothing came from the peer, or only what does not acknowledge anything, for as long as Linux or
  * the application's own options ask for. */
 static bool may_give_up(const struct sim_side *side)
 {
-    const struct sim_flow *flow = flow_of(side);
+    const struct sim_flow *flow = sim_flow_of(&world_of(side)->flows, side->connection);
     const int64_t *options = side->plan->options;
     if (flow == NULL || options[DAYTONA_OPTION_USER_TIMEOUT_US] > 0 ||
         peer_of(side)->plan->options[DAYTONA_OPTION_USER_TIMEOUT_US] > 0) /* it may have told us */
@@ -366,6 +356,7 @@ static bool read_some(struct sim_side *side)
         stream_ended(side);
         return false;
     }
+    side->reads++;
     note_response(side, (uint64_t)result);
     side->received += (uint64_t)result;
     if ((size_t)result < length && side->plan->short_count_means_blocked && !side->end_told)

@@ -22,13 +22,16 @@ struct sim_side {
     struct sim_random random;
     uint64_t bytes; /**< to send; fewer than planned when it was stopped */
     uint64_t sent, received;
-    uint64_t rounds;                   /**< bursts written, requests asked; see the plan's gap */
-    struct daytona_instant asked;      /**< when the first byte of the open request was written */
-    unsigned attempts;                 /**< to connect, failed */
-    bool opened;                       /**< has had a socket */
-    bool connected;                    /**< handshake done as far as this side was told */
-    bool can_read, can_write;          /**< told by an edge, not yet used up */
-    bool slept;                        /**< the plan's long sleep is over or has begun */
+    uint64_t reads;               /**< calls to receive or set an option, which may make room */
+    uint64_t bytes_told;          /**< sent, repetitions included, as the stack said in the end */
+    bool ended_told;              /**< it has said so */
+    uint64_t rounds;              /**< bursts written, requests asked; see the plan's gap */
+    struct daytona_instant asked; /**< when the first byte of the open request was written */
+    unsigned attempts;            /**< to connect, failed */
+    bool opened;                  /**< has had a socket */
+    bool connected;               /**< handshake done as far as this side was told */
+    bool can_read, can_write;     /**< told by an edge, not yet used up */
+    bool slept;                   /**< the plan's long sleep is over or has begun */
     bool reading_rests, writing_rests; /**< a pause: an event will go on */
     bool shut, ended;                  /**< own stream shut; the peer's stream has ended */
     bool end_told; /**< RDHUP: a short count does not mean that nothing is left */
