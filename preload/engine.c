@@ -182,6 +182,7 @@ static int make_stack(char *message, size_t size)
         .port_high = settings.port_range.high,
         .accept_partial_checksum = true,
         .congestion = settings.congestion,
+        .loss_detection = settings.loss_detection,
         .mtu_probing = settings.mtu_probing,
         .syn_cookies = settings.syn_cookies,
         .ecn = settings.ecn,

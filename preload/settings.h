@@ -32,6 +32,7 @@ struct settings {
     struct daytona_port_span port_range;
     struct settings_names interfaces; /**< count 0: all */
     char congestion[SETTINGS_NAME_MAX];
+    uint8_t loss_detection; /**< value of DAYTONA_OPTION_LOSS_DETECTION */
     char ecn[SETTINGS_NAME_MAX];
     uint64_t receive_buffer_bytes, send_buffer_bytes; /**< payload, as the stack counts */
     uint64_t receive_buffer_max, send_buffer_max;

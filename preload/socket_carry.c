@@ -64,6 +64,13 @@ static void carry_timeout(int fd, const struct socket_option_row *row, uint64_t 
         *out = (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_usec;
 }
 
+static void carry_rate(int fd, const struct socket_option_row *row, struct carried_options *out)
+{
+    uint64_t rate;
+    if (ask(fd, row, &rate, sizeof rate) && rate > 0 && rate <= INT64_MAX)
+        add(out, row->option, (int64_t)rate);
+}
+
 static void carry_controller(int fd, const struct socket_option_row *row,
                              struct carried_options *out)
 {
@@ -112,6 +119,8 @@ static void carry_row(int fd, const struct socket_option_row *row, struct carrie
     if (row->shape == SHAPE_TIMEOUT)
         carry_timeout(
             fd, row, row->value == FILE_RECEIVE ? &out->receive_timeout_us : &out->send_timeout_us);
+    if (row->shape == SHAPE_RATE)
+        carry_rate(fd, row, out);
     if (row->shape == SHAPE_CONTROLLER)
         carry_controller(fd, row, out);
     if (row->shape == SHAPE_FASTOPEN_KEY)

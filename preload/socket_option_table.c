@@ -39,6 +39,7 @@ static const struct socket_option_row rows[] = {
     {NAMED(SOL_SOCKET, SO_RCVLOWAT), STACK(LOW_WATER, RECEIVE_LOW_WATER)},
     {NAMED(SOL_SOCKET, SO_SNDLOWAT), ONLY(CONSTANT, 1)},
     {NAMED(SOL_SOCKET, SO_LINGER), STACK(LINGER, LINGER_US)},
+    {NAMED(SOL_SOCKET, SO_MAX_PACING_RATE), STACK(RATE, MAXIMUM_PACING_RATE)},
     {NAMED(SOL_SOCKET, SO_RCVTIMEO_OLD), ONLY(TIMEOUT, FILE_RECEIVE)},
     {NAMED(SOL_SOCKET, SO_SNDTIMEO_OLD), ONLY(TIMEOUT, FILE_SEND)},
     {NAMED(SOL_SOCKET, SO_RCVTIMEO_NEW), ONLY(TIMEOUT, FILE_RECEIVE)},
@@ -234,6 +235,7 @@ int socket_option_to_stack(const struct socket_option_row *row, int given, int64
         *out = timeouts_of(given);
         return 0;
     case SHAPE_LINGER:
+    case SHAPE_RATE:
     case SHAPE_TIMEOUT:
     case SHAPE_CONTROLLER:
     case SHAPE_FASTOPEN_KEY:

@@ -29,6 +29,7 @@ enum socket_option_shape {
     SHAPE_LINGER,       /**< struct linger */
 
     /* Something else. */
+    SHAPE_RATE,          /**< SO_MAX_PACING_RATE: 32 or 64 bits, all of them set: no bound */
     SHAPE_TIMEOUT,       /**< struct timeval, kept by the file */
     SHAPE_CONTROLLER,    /**< TCP_CONGESTION: a name */
     SHAPE_FASTOPEN_KEY,  /**< TCP_FASTOPEN_KEY: one or two keys of 16 bytes */

@@ -63,6 +63,22 @@ static int set_timeout(struct file *file, enum file_direction direction, const v
     return file_set_timeout(file, direction, seconds * SECOND_US + (uint64_t)time.tv_usec);
 }
 
+static int set_rate(struct file *file, const struct socket_option_row *row, const void *value,
+                    socklen_t length)
+{
+    uint64_t rate;
+    uint32_t narrow;
+    if (length < sizeof narrow)
+        return -EINVAL;
+    if (length >= sizeof rate) {
+        memcpy(&rate, value, sizeof rate);
+    } else {
+        memcpy(&narrow, value, sizeof narrow);
+        rate = narrow == UINT32_MAX ? UINT64_MAX : narrow;
+    }
+    return file_set_option(file, row->option, rate > INT64_MAX ? 0 : (int64_t)rate);
+}
+
 static int set_controller(struct file *file, const void *value, socklen_t length)
 {
     char name[CONTROLLER_NAME_MAX] = {0};
@@ -146,6 +162,8 @@ int socket_options_set(struct file *file, int fd, int level, int name, const voi
         return set_linger(file, value, length);
     if (row->shape == SHAPE_TIMEOUT)
         return set_timeout(file, (enum file_direction)row->value, value, length);
+    if (row->shape == SHAPE_RATE)
+        return set_rate(file, row, value, length);
     if (row->shape == SHAPE_CONTROLLER)
         return set_controller(file, value, length);
     if (row->shape == SHAPE_SIGNATURE_KEY)
@@ -195,6 +213,19 @@ static int get_timeout(struct file *file, enum file_direction direction, void *v
     struct timeval time = {.tv_sec = (time_t)(us / SECOND_US),
                            .tv_usec = (suseconds_t)(us % SECOND_US)};
     return tell(&time, sizeof time, value, length);
+}
+
+static int get_rate(struct file *file, const struct socket_option_row *row, void *value,
+                    socklen_t *length)
+{
+    int64_t held;
+    int result = file_get_option(file, row->option, &held);
+    if (result < 0)
+        return result;
+    uint64_t rate = held == 0 ? UINT64_MAX : (uint64_t)held;
+    uint32_t narrow = rate > UINT32_MAX ? UINT32_MAX : (uint32_t)rate;
+    return *length >= sizeof rate ? tell(&rate, sizeof rate, value, length)
+                                  : tell(&narrow, sizeof narrow, value, length);
 }
 
 static int get_controller(struct file *file, void *value, socklen_t *length)
@@ -296,6 +327,8 @@ static int get_found(struct file *file, int fd, const struct socket_option_row *
         return real.getsockopt(fd, row->level, row->name, value, length) == 0 ? 0 : -errno;
     if (row->shape == SHAPE_LINGER)
         return get_linger(file, value, length);
+    if (row->shape == SHAPE_RATE)
+        return get_rate(file, row, value, length);
     if (row->shape == SHAPE_TIMEOUT)
         return get_timeout(file, (enum file_direction)row->value, value, length);
     if (row->shape == SHAPE_CONTROLLER)

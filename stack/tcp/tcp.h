@@ -269,7 +269,7 @@ struct sender {
     bool cork_over;                  /**< the corked partial segment has waited long enough */
     bool more;                       /**< the last write said that more follows */
     bool rescued;                    /**< RFC 6675 rule 4 was used in this recovery */
-    bool timing;                     /**< `timed` is being timed */
+    bool timing;                     /**< the SYN is being timed */
     bool tail_probe_due;             /**< a tail loss probe goes out, whatever cwnd says */
     bool probe_again;                /**< the probe at probe_end was a retransmission */
     uint8_t frto;                    /**< enum frto */
@@ -282,9 +282,8 @@ struct sender {
     uint32_t prr_flight, prr_cwnd;   /**< RFC 6937: RecoverFS; and the window in recovery */
     uint64_t small_end;              /**< end of the last partial segment sent (Minshall) */
     uint64_t pushed;                 /**< end of the last write */
-    uint64_t timed;                  /**< offset that is being timed (Karn) */
     uint32_t adopted_timeout_s;      /**< user timeout that the peer has told, 0 none */
-    struct daytona_instant timed_at;
+    struct daytona_instant timed_at; /**< when it was sent */
     struct daytona_instant path_lowered_at; /**< path_mtu, by the network's word; 0: not */
     struct daytona_instant timeout_from;    /**< the retransmission timer counts from then */
     struct daytona_instant last_sent;       /**< data */

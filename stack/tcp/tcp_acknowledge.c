@@ -103,14 +103,12 @@ void tcp_congestion_call(struct connection *connection, enum congestion_call cal
                 reason);
 }
 
-/* The round trip that this ACK measures, 0 none: of the segment being timed, or by the echoed
- * timestamp when retransmission has spoilt that (Karn's algorithm, RFC 7323 section 4). */
+/* The round trip that an ACK measures which moves una over nothing that was sent once, 0 none: of
+ * the SYN, or by the echoed timestamp (Karn's algorithm, RFC 7323 section 4). */
 static uint32_t round_trip(struct connection *connection, const struct segment *segment)
 {
     struct sender *send = &connection->send;
     if (send->timing) {
-        if (segment->ack <= send->timed)
-            return 0;
         send->timing = false;
         uint64_t us = daytona_instant_since_us(connection->tcp->now, send->timed_at);
         return us == 0 ? 1 : us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
@@ -163,6 +161,25 @@ static void busy_end(struct connection *connection)
     tally->busy_since.ns = 0;
 }
 
+/* Takes the round trip that this ACK measures. SACKs measure, too, as in Linux: while a hole keeps
+ * una where it is they alone say that round trips have become longer, as a slow start that fills
+ * a queue makes them; else its repair would be taken for lost. Without SACK nobody says when what
+ * lies beyond a repaired hole has arrived. */
+static void measure(struct connection *connection, struct ack_report *report)
+{
+    if (report->repaired && !connection->sack)
+        report->rtt_us = 0;
+    uint32_t rtt_us = report->rtt_us;
+    if (rtt_us == 0 && report->acked > 0)
+        rtt_us = round_trip(connection, report->segment);
+    if (rtt_us == 0 || (report->acked == 0 && connection->send.backoff > 0))
+        return; /* a timeout in a row waits twice as long as the last, whatever is SACKed */
+    tcp_rtt_sample(connection, rtt_us);
+    if (report->acked > 0)
+        connection->send.backoff =
+            0; /* only now: Karn's algorithm, RFC 6298 section 5 at the end */
+}
+
 /* una moves to the segment's ACK, which is beyond it. */
 static void una_advance(struct connection *connection, struct ack_report *report)
 {
@@ -170,7 +187,6 @@ static void una_advance(struct connection *connection, struct ack_report *report
     uint64_t ack = report->segment->ack;
     connection->tally.bytes_acked += drop_acknowledged(connection, ack);
     report->acked = offset_span(send->una, ack);
-    uint32_t rtt_us = round_trip(connection, report->segment);
     send->una = ack;
     tcp_scoreboard_advance(connection, report);
     send->lost_to = offset_later(send->lost_to, send->una);
@@ -179,10 +195,9 @@ static void una_advance(struct connection *connection, struct ack_report *report
     send->tries = send->probes = 0;
     send->stalled_since.ns = 0;
     connection->soft_error = 0;
-    if (rtt_us != 0)
-        tcp_rtt_sample(connection, rtt_us);
     if (send->una == send->nxt)
         busy_end(connection);
+    measure(connection, report);
     tcp_rto_restart(connection);
     tcp_plpmtud_acknowledged(connection);
 }
@@ -203,23 +218,6 @@ void tcp_syn_acknowledged(struct connection *connection, const struct segment *s
 {
     struct ack_report report = report_begin(connection, segment);
     una_advance(connection, &report);
-}
-
-/* Without SACK nobody says when what lies beyond a repaired hole arrived. */
-static void keep_round_trip(struct connection *connection, struct ack_report *report)
-{
-    struct sender *send = &connection->send;
-    if (report->repaired && !connection->sack)
-        report->rtt_us = 0;
-    if (report->rtt_us != 0 && (send->rtt_min_us == 0 || report->rtt_us < send->rtt_min_us))
-        send->rtt_min_us = report->rtt_us;
-    /* While a hole keeps una where it is, SACKs alone say that round trips have become longer. A
-     * slow start that has filled a queue doubles them within one: without this its repair, on its
-     * way for as long, would be taken for lost. Linux measures by SACKs, too. Not after a timeout:
-     * the backoff stays until una moves. */
-    if (report->acked == 0 && send->backoff == 0 && send->srtt_us != 0 &&
-        report->rtt_us > send->srtt_us)
-        tcp_rtt_sample(connection, report->rtt_us);
 }
 
 /* RFC 5681 section 2: a duplicate for a peer without SACK. */
@@ -324,18 +322,18 @@ bool tcp_step_acknowledge(struct connection *connection, struct segment *segment
     report.duplicate = !connection->sack && duplicate_without_sack(connection, segment);
     if (connection->sack && segment->header.sack_count > 0)
         tcp_sacks_take(connection, &report);
-    if (segment->ack > send->una)
+    if (segment->ack > send->una) {
         una_advance(connection, &report);
-    else if (report.sacked)
+    } else if (report.sacked) {
         report.duplicate = true;
+        measure(connection, &report);
+    }
     if (report.duplicate)
         count_duplicate(connection);
     bool marked = tcp_ecn_feedback(connection, segment, report.delivered);
     if (report.acked > 0 || report.sacked || report.duplicate || report.dsack ||
-        send->probe_end != 0) {
-        keep_round_trip(connection, &report);
+        send->probe_end != 0)
         tcp_recovery_acknowledged(connection, &report);
-    }
     if (report.acked > 0) {
         tcp_autotune_sender(connection);
         tcp_space_report(connection);

@@ -116,10 +116,11 @@ static void rack_detect(struct connection *connection, const struct ack_report *
         tcp_mark_lost(connection, record);
         record = younger;
     }
-    /* All that was sent before the newest arrival is overdue by then. */
-    uint64_t wait_us = (uint64_t)rack->rtt_us + tcp_rack_wait_us(connection);
+    /* Until the first that is not overdue is: those behind it get their turn then. */
     bool waits = record != NULL && sent_after(rack->xmit_at, rack->end, record);
-    tcp_reorder_timer(connection, waits, daytona_instant_after_us(rack->xmit_at, wait_us));
+    uint64_t wait_us = (uint64_t)rack->rtt_us + tcp_rack_wait_us(connection);
+    tcp_reorder_timer(connection, waits,
+                      daytona_instant_after_us(waits ? record->at : rack->xmit_at, wait_us));
 }
 
 static void rack_timer(struct connection *connection)

@@ -118,7 +118,6 @@ static void handshake_time(struct connection *connection, const struct request *
     struct tally *tally = &connection->tally;
     connection->since = request->begun;
     send->timing = !request->ambiguous && request->sent.ns != 0;
-    send->timed = send->iss;
     send->timed_at = request->sent;
     send->syn_tries = request->tries;
     tally->segments_out += request->repeated;

@@ -129,11 +129,6 @@ static bool sent_new(struct connection *connection, const struct outgoing *what)
         connection->tcp->counters.allocation_failures++;
         return false;
     }
-    if (!send->timing) {
-        send->timing = true;
-        send->timed = send->nxt;
-        send->timed_at = connection->tcp->now;
-    }
     send->nxt = what->seq + what->length + fin;
     if (idle)
         connection->tally.busy_since = connection->tcp->now;
@@ -204,8 +199,6 @@ static void send_again(struct connection *connection, struct sent *record, struc
         what->flags |= TCP_FIN;
     if (what->length > 0)
         what->flags |= push_flag(send, start, start + what->length);
-    if (send->timing && send->timed < end)
-        send->timing = false; /* Karn: its ACK would be ambiguous */
     sent_mark_again(&send->sent, record);
     tcp_rate_sent(connection, record, false);
     tcp_pacing_sent(connection, what->length);
@@ -294,7 +287,6 @@ static bool syn_segment(struct connection *connection, struct outgoing *what)
     }
     if (send->syn_tries == 0 && !send->timing && !send->timer.set) {
         send->timing = true;
-        send->timed = send->iss;
         send->timed_at = connection->tcp->now;
     } else {
         send->timing = false;

@@ -42,13 +42,13 @@ static void fast_recovery_enter(struct connection *connection, const struct ack_
     send->retransmit_due = true;
     connection->tcp->counters.fast_recoveries++;
     connection->tally.fast_retransmits++;
-    observe(connection->tcp, connection->socket, DAYTONA_EVENT_RECOVERY_ENTER,
-            offset_seq(send->recovery_point).value, send->sent.lost_bytes, NULL);
     struct daytona_congestion_sample sample = tcp_congestion_sample(connection, 0, flight, 0);
     if (tcp_ecn_loss(connection))
         tcp_congestion_call(connection, CONGESTION_LOSS, &sample);
     tcp_prr_begin(connection, report);
     send->inflation = connection->sack ? 0 : DUP_THRESH * send->mss;
+    observe(connection->tcp, connection->socket, DAYTONA_EVENT_RECOVERY_ENTER,
+            offset_seq(send->recovery_point).value, send->sent.lost_bytes, NULL);
     tcp_output_want(connection);
 }
 

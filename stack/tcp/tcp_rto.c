@@ -35,7 +35,6 @@ void tcp_rtt_sample(struct connection *connection, uint32_t rtt_us)
         slack = connection->tcp->config.rto_min_us;
     uint64_t rto = send->srtt_us + slack;
     send->rto_us = rto > RTO_MAX_US ? RTO_MAX_US : (uint32_t)rto;
-    send->backoff = 0; /* only now: Karn's algorithm, RFC 6298 section 5 at the end */
     observe(connection->tcp, connection->socket, DAYTONA_EVENT_RTT_SAMPLE, rtt, send->rto_us, NULL);
 }
 
