@@ -16,6 +16,7 @@ struct stage {
     char log[65536];             /**< packets and results until now */
     size_t logged;
     bool failed;
+    bool crowded; /**< connections of earlier stages are still there: what they send is ignored */
 };
 
 /** Notes a line for a failure to show. */
