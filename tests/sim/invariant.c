@@ -356,7 +356,7 @@ static void check_conservation(struct sim_world *world)
         scheduled += world->links[i].counters.scheduled;
     }
     if (taken + world->forwarded != offered ||
-        given + world->forwarded != scheduled + world->errors)
+        given + world->forwarded != scheduled + world->errors + world->ghosts)
         sim_fail(world,
                  "packets were lost inside the simulator: %llu taken, %llu given, %llu "
                  "forwarded, %llu offered to links, %llu from them",

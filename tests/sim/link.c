@@ -60,7 +60,12 @@ static bool corrupt(struct sim_link *link, struct sim_packet *packet)
         return true;
     bool fragment = sim_packet_is_fragment(packet);
     uint16_t before = sim_packet_sum(packet);
-    sim_packet_corrupt(packet, &link->random);
+    if (!fragment && sim_random_once_in(&link->random, 8)) {
+        sim_packet_make_partial(packet); /* which nobody may take who does not expect it */
+        packet->intact = false;
+    } else {
+        sim_packet_corrupt(packet, &link->random);
+    }
     link->counters.corrupted++;
     return fragment ? sim_packet_sum(packet) != before : !sim_packet_sums_hold(packet);
 }

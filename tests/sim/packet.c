@@ -237,6 +237,22 @@ void sim_packet_strip_options(struct sim_packet *packet, unsigned mask)
     sim_packet_store_sums(packet);
 }
 
+bool sim_packet_age(struct sim_packet *packet, uint32_t ticks)
+{
+    uint8_t *tcp = packet->bytes + (packet->bytes[0] & 15u) * 4;
+    uint32_t end = (uint32_t)(tcp[12] >> 4) * 4, at = 20;
+    while (at < end && tcp[at] != 0 && tcp[at] != 8)
+        at += tcp[at] == 1 ? 1 : tcp[at + 1];
+    if (at + 10 > end || tcp[at] != 8)
+        return false;
+    uint32_t value = get32(tcp + at + 2) - ticks;
+    put16(tcp + at + 2, value >> 16);
+    put16(tcp + at + 4, value);
+    packet->bytes[packet->length - 1] ^= 0x55;
+    sim_packet_store_sums(packet);
+    return true;
+}
+
 void sim_packet_make_partial(struct sim_packet *packet)
 {
     uint32_t ip_length = (packet->bytes[0] & 15u) * 4;

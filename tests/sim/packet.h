@@ -99,6 +99,10 @@ struct sim_packet *sim_packet_fragment(const struct sim_packet *packet, uint32_t
 
 enum { SIM_ICMP_UNREACHABLE = 3, SIM_ICMP_HOST = 1, SIM_ICMP_TOO_BIG = 4 };
 
+/** Makes of a well-formed segment with text an old one: its timestamp is `ticks` earlier, its last
+ *  byte another, its sums right. False: it has no timestamp. */
+bool sim_packet_age(struct sim_packet *packet, uint32_t ticks);
+
 /** Sets "congestion experienced" in a packet whose sender is ECN-capable (RFC 3168 section 5);
  * false when it is not. */
 bool sim_packet_mark_congestion(struct sim_packet *packet);

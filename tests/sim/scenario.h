@@ -108,6 +108,9 @@ struct sim_scenario {
     unsigned change_count;
     struct sim_connection_plan *connections; /**< owned; see sim_scenario_add() */
     unsigned connection_count, connection_capacity;
+    uint32_t ghosts;       /**< ppm of the text, before which an old segment comes with the same
+                                numbers, as after the sequence space has wrapped (RFC 7323
+                                section 5): PAWS has to refuse it */
     bool offload;          /**< super-segments and partial checksums everywhere */
     bool tight;            /**< memory may run out: connections may fail, but nothing else */
     unsigned stripped;     /**< enum sim_strip: what a middlebox takes from SYNs */

@@ -329,6 +329,7 @@ static void calm_down(struct sim_scenario *scenario)
         };
     }
     scenario->change_count = 0;
+    scenario->ghosts = 0;
     for (unsigned i = 0; i < 2 * scenario->connection_count; i++) {
         struct sim_side_plan *side = &scenario->connections[i / 2].sides[i % 2];
         side->read_pause = side->write_pause = 0;
@@ -466,6 +467,8 @@ void sim_scenario_from_seed(struct sim_scenario *scenario, uint64_t seed)
     draw_memory(&random, scenario);
     draw_sleep(&random, scenario);
     draw_changes(&random, scenario, clean);
+    if (!scenario->offload && sim_random_once_in(&random, 5))
+        scenario->ghosts = (uint32_t)sim_random_skewed(&random, 1000, 100000);
     draw_probing(scenario, seed);
     if (sim_random_once_in(&random, 10))
         calm_down(scenario);

@@ -225,6 +225,33 @@ uint64_t sim_world_transmit(struct sim_world *world, unsigned from, struct sim_p
     return carry(world, from, packet);
 }
 
+#define GHOST_TICKS 0x40000000u /* twelve days of milliseconds */
+
+/* An old segment with the numbers of this one and other bytes, where only its timestamp tells. */
+static void haunt(struct sim_world *world, struct sim_host *host, const struct sim_packet *packet)
+{
+    struct sim_flow *flow = packet->mark.flow;
+    unsigned special = SIM_SYN | SIM_RST | SIM_FIN;
+    if (!sim_random_chance(&host->random, world->scenario->ghosts) || flow == NULL ||
+        flow->connection == NULL || flow->reused || !packet->intact ||
+        sim_packet_is_fragment(packet) || packet->mark.end == packet->mark.seq ||
+        (packet->mark.flags & special) != 0 || flow->connection->plan->sleep_us != 0 ||
+        sim_host_uses_cookies(host))
+        return;
+    bool client = flow->connection->plan->hosts[SIM_CLIENT] == host->number;
+    const struct sim_side *side = &flow->connection->sides[client ? SIM_CLIENT : SIM_SERVER];
+    if (!side->opened || !side->connected || side->gone)
+        return;
+    struct sim_packet *ghost = sim_packet_copy(packet);
+    if (sim_packet_age(ghost, GHOST_TICKS)) {
+        world->ghosts++;
+        flow->directions[1 - packet->mark.from].heard_packets++;
+        sim_log(world, "host %u meets a ghost", host->number);
+        sim_host_input(host, ghost);
+    }
+    free(ghost);
+}
+
 static void arrive(struct sim_world *world, unsigned node, struct sim_packet *packet)
 {
     if (node >= world->scenario->host_count) {
@@ -232,6 +259,8 @@ static void arrive(struct sim_world *world, unsigned node, struct sim_packet *pa
         carry(world, node, packet);
         return;
     }
+    if (world->scenario->ghosts > 0)
+        haunt(world, &world->hosts[node], packet);
     world->handed++;
     sim_flow_arrived(world, packet);
     sim_host_input(&world->hosts[node], packet);

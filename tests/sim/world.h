@@ -23,6 +23,7 @@ struct sim_world {
     unsigned started;                   /**< connections */
     unsigned over;                      /**< connections before this one are over */
     uint64_t forwarded, handed, errors; /**< packets by routers, to hosts, and by links */
+    uint64_t ghosts;                    /**< packets that nobody sent; see the scenario */
     struct daytona_instant progress;    /**< when an application last got somewhere */
     struct daytona_instant step;        /**< instant of the steps counted */
     uint64_t steps;
