@@ -50,7 +50,7 @@ static void sack_range(struct connection *connection, uint64_t left, uint64_t ri
                        struct ack_report *report, uint32_t *steps)
 {
     struct sent_queue *sent = &connection->send.sent;
-    while (left<right && * steps> 0) {
+    while (*steps > 0 && left < right) {
         struct sent *record = sent_find(sent, left, steps);
         if (record == NULL || record->start >= right)
             return;
