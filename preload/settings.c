@@ -183,14 +183,12 @@ static int read_CONTROLLER(const char *value, char (*out)[SETTINGS_NAME_MAX],
 /* In the order of the option LOSS_DETECTION. */
 static int read_RECOVERY(const char *value, uint8_t *out, struct value_fault *fault)
 {
-    static const char *const words[] = {"rack", "sack", "newreno"};
-    for (uint8_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (strcmp(value, words[i]) == 0) {
-            *out = i;
-            return 0;
-        }
-    }
-    return fail(fault, 0, "rack, sack or newreno");
+    static const char *const words[] = {"rack", "sack", "newreno", NULL};
+    int index = read_word(value, words, "rack, sack or newreno", fault);
+    if (index < 0)
+        return index;
+    *out = (uint8_t)index;
+    return 0;
 }
 
 static int read_ECN_POLICY(const char *value, char (*out)[SETTINGS_NAME_MAX],

@@ -192,7 +192,7 @@ bool tcp_step_ecn(struct connection *connection, struct segment *segment,
                   enum daytona_verdict *verdict)
 {
     struct ecn *ecn = &connection->ecn;
-    (void)verdict;
+    *verdict = DAYTONA_VERDICT_ACCEPTED; /* marks are no reason to refuse a segment */
     bool data = segment->payload.length > 0;
     if (ecn->mode == DAYTONA_ECN_MODE_NONE)
         return true;
