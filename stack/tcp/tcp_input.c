@@ -102,6 +102,16 @@ static bool answers_crossed_syn(const struct connection *connection, const struc
            segment->seq == connection->receive.irs;
 }
 
+/* The peer has sent FIN, and then reset with the number of the FIN: it answers what we had sent
+ * before its FIN was here, and knows no other number (RFC 9293 section 3.10.7.1 takes it from the
+ * ACK field). Linux believes it too. */
+static bool resets_with_its_fin(const struct connection *connection, const struct segment *segment)
+{
+    const struct receiver *receive = &connection->receive;
+    return (segment->flags & TCP_RST) != 0 && segment->payload.length == 0 && receive->fin_seen &&
+           receive->nxt == receive->fin_at + 1 && segment->seq == receive->fin_at;
+}
+
 /* First, check sequence number. */
 static bool step_sequence(struct connection *connection, struct segment *segment,
                           enum daytona_verdict *verdict)
@@ -117,6 +127,8 @@ static bool step_sequence(struct connection *connection, struct segment *segment
         receive->last_segment = connection->tcp->now;
         return true;
     }
+    if (resets_with_its_fin(connection, segment))
+        return true;
     *verdict = DAYTONA_VERDICT_UNACCEPTABLE;
     if ((segment->flags & TCP_RST) != 0)
         return false;
@@ -140,7 +152,7 @@ static bool step_sequence(struct connection *connection, struct segment *segment
 static bool reset_believed(const struct connection *connection, const struct segment *segment)
 {
     const struct receiver *receive = &connection->receive;
-    if (segment->seq == receive->nxt)
+    if (segment->seq == receive->nxt || resets_with_its_fin(connection, segment))
         return true;
     const struct range *last = connection->sack ? receive->ranges.first : NULL;
     while (last != NULL && last->next != NULL)

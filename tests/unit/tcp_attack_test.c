@@ -34,6 +34,22 @@ static void reset_elsewhere_in_the_window_is_challenged(void **state)
     peer_stop(&peer);
 }
 
+/* As in Linux: the peer's stack took the number from what we had sent before its FIN was here */
+static void reset_with_the_number_of_the_fin_before_it_is_believed(void **state)
+{
+    (void)state;
+    struct peer peer;
+    start_connected(&peer);
+    peer_say(&peer, TCP_ACK | TCP_FIN, 1, 1, NULL);
+    expect_segment(&peer, TCP_ACK, 1, 2, 0);
+    assert_int_equal(peer_say(&peer, TCP_RST, 0, 0, NULL), DAYTONA_VERDICT_UNACCEPTABLE);
+    assert_int_equal(our_state(&peer), DAYTONA_TCP_CLOSE_WAIT);
+    assert_int_equal(peer_say(&peer, TCP_RST, 1, 0, NULL), DAYTONA_VERDICT_ACCEPTED);
+    assert_int_equal(our_state(&peer), DAYTONA_TCP_CLOSED);
+    expect_silence(&peer);
+    peer_stop(&peer);
+}
+
 /* RFC 9293 3.10.7.4, first check */
 static void reset_outside_window_is_ignored(void **state)
 {
@@ -358,6 +374,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reset_at_the_next_expected_number_ends_the_connection),
         cmocka_unit_test(reset_elsewhere_in_the_window_is_challenged),
+        cmocka_unit_test(reset_with_the_number_of_the_fin_before_it_is_believed),
         cmocka_unit_test(reset_outside_window_is_ignored),
         cmocka_unit_test(syn_in_a_synchronized_state_is_challenged),
         cmocka_unit_test(ack_of_what_was_never_sent_is_challenged_at_a_bounded_rate),
