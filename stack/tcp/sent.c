@@ -103,6 +103,7 @@ static void count_in(struct sent_queue *queue, const struct sent *record)
     uint32_t *sum = sum_of(queue, record);
     if (sum != NULL)
         *sum += record->length;
+    queue->sacked_count += record->fate == SENT_SACKED;
 }
 
 static void count_out(struct sent_queue *queue, const struct sent *record, uint32_t bytes)
@@ -111,6 +112,7 @@ static void count_out(struct sent_queue *queue, const struct sent *record, uint3
     assert(sum == NULL || *sum >= bytes);
     if (sum != NULL)
         *sum -= bytes;
+    queue->sacked_count -= record->fate == SENT_SACKED && bytes == record->length;
 }
 
 static struct sent *record_take(const struct sent_queue *queue, struct sent_store *store)
@@ -155,6 +157,7 @@ bool sent_split(struct sent_queue *queue, struct sent_store *store, struct sent 
     rest->length -= bytes;
     record->length = bytes;
     insert_after(&rest->order, &record->order);
+    queue->sacked_count += record->fate == SENT_SACKED;
     if (list_holds(&record->turn))
         insert_after(&rest->turn, &record->turn);
     return true;
@@ -290,7 +293,7 @@ bool sent_is_sound(const struct sent_queue *queue)
 {
     uint64_t end = 0;
     uint32_t sums[] = {[SENT_IN_FLIGHT] = 0, [SENT_LOST] = 0, [SENT_SACKED] = 0};
-    size_t listed = 0;
+    size_t listed = 0, sacked = 0;
     for (const struct sent *record = sent_first(queue); record != NULL;
          record = sent_next(queue, record)) {
         bool turn = list_holds(&record->turn);
@@ -299,6 +302,7 @@ bool sent_is_sound(const struct sent_queue *queue)
         if (record->fate != SENT_IN_FLIGHT || record->retransmissions > 0)
             sums[record->fate] += record->length;
         listed += turn;
+        sacked += record->fate == SENT_SACKED;
         end = sent_end(record);
     }
     for (const struct sent *record = sent_oldest(queue); record != NULL;
@@ -307,6 +311,7 @@ bool sent_is_sound(const struct sent_queue *queue)
     for (const struct list_node *node = queue->lost.ends.next; node != &queue->lost.ends;
          node = node->next)
         listed -= OWNER_OF(node, struct sent, turn)->fate == SENT_LOST;
-    return listed == 0 && sums[SENT_IN_FLIGHT] == queue->again_bytes &&
-           sums[SENT_LOST] == queue->lost_bytes && sums[SENT_SACKED] == queue->sacked_bytes;
+    return listed == 0 && sacked == queue->sacked_count &&
+           sums[SENT_IN_FLIGHT] == queue->again_bytes && sums[SENT_LOST] == queue->lost_bytes &&
+           sums[SENT_SACKED] == queue->sacked_bytes;
 }

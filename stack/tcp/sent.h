@@ -56,6 +56,7 @@ struct sent_queue {
     struct list order, flying, lost;
     struct sent *found;    /**< where the last search ended, NULL: nowhere */
     uint32_t sacked_bytes; /**< of records SENT_SACKED */
+    uint32_t sacked_count; /**< how many those are */
     uint32_t lost_bytes;   /**< of records SENT_LOST */
     uint32_t again_bytes;  /**< of records in flight that were sent more than once */
 };

@@ -22,6 +22,7 @@ void tcp_window_take(struct connection *connection, const struct segment *segmen
     if (send->timer.set && send->timer.kind == TIMER_PERSIST && send->wnd != 0) {
         timer_cancel(&connection->tcp->timers, &send->timer);
         send->backoff = 0;
+        send->stalled_since.ns = 0; /* it was the peer's wish; what follows has all its retries */
     }
 }
 

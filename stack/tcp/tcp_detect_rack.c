@@ -85,12 +85,18 @@ void tcp_rack_delivered(struct connection *connection, const struct sent *record
     }
 }
 
+/* Three segments have been SACKed: large ones, of which a record may hold many, or small ones. */
+static bool three_sacked(const struct sender *send)
+{
+    return send->sent.sacked_bytes > (DUP_THRESH - 1) * send->mss ||
+           send->sent.sacked_count >= DUP_THRESH;
+}
+
 /* Section 6.2 step 4. */
 uint32_t tcp_rack_wait_us(const struct connection *connection)
 {
     const struct sender *send = &connection->send;
-    if (!send->rack.reordering_seen &&
-        (send->recovery != RECOVERY_NONE || send->sent.sacked_bytes > (DUP_THRESH - 1) * send->mss))
+    if (!send->rack.reordering_seen && (send->recovery != RECOVERY_NONE || three_sacked(send)))
         return 0;
     uint64_t us = (uint64_t)send->rack.reo_wnd_mult * send->rtt_min_us / 4;
     return us < send->srtt_us ? (uint32_t)us : send->srtt_us;

@@ -168,6 +168,15 @@ static bool reset_unread(struct connection *connection, const struct segment *se
     return true;
 }
 
+/* A FIN beyond a gap is only a claim, which a forger can make as well: text beyond it takes it
+ * back. A true one is not acknowledged yet, and comes again. */
+static void doubt_fin(struct receiver *receive, const struct segment *segment)
+{
+    bool reached = receive->nxt > receive->fin_at;
+    if (receive->fin_seen && !reached && segment->seq + segment->payload.length > receive->fin_at)
+        receive->fin_seen = false;
+}
+
 bool tcp_step_text(struct connection *connection, struct segment *segment,
                    enum daytona_verdict *verdict)
 {
@@ -183,6 +192,7 @@ bool tcp_step_text(struct connection *connection, struct segment *segment,
                            offset_earlier(segment->seq + length, receive->nxt));
         tcp_ack_now(connection);
     }
+    doubt_fin(receive, segment);
     trim(receive, segment);
     if (length > 0 && segment->payload.length == 0) { /* all old, or no window at all */
         connection->tcp->counters.duplicates++;
@@ -225,22 +235,33 @@ static void fin_reached(struct connection *connection)
     }
 }
 
+/* Notes where the peer's FIN is. One in order is the end, whatever claims to lie beyond it (Linux
+ * tcp_fin()); one beyond a gap counts if neither text nor another FIN contradicts it. */
+static void note_fin(struct connection *connection, uint64_t at)
+{
+    struct receiver *receive = &connection->receive;
+    struct memory *memory = connection->tcp->memory;
+    if (receive->fin_seen && (at != receive->nxt || receive->nxt > receive->fin_at))
+        return;
+    if (at == receive->nxt) {
+        ranges_drop_from(&receive->ranges, memory, at);
+        pages_cut(&receive->pages, memory, at);
+    }
+    const struct range *last = ranges_last(&receive->ranges);
+    receive->fin_seen = at >= receive->nxt && (last == NULL || last->end <= at);
+    receive->fin_at = at;
+}
+
 bool tcp_step_fin(struct connection *connection, struct segment *segment,
                   enum daytona_verdict *verdict)
 {
     struct receiver *receive = &connection->receive;
     *verdict = DAYTONA_VERDICT_ACCEPTED;
     bool welcome = text_welcome(connection->socket->state);
-    if ((segment->flags & TCP_FIN) != 0 && !receive->fin_seen && welcome) {
-        uint64_t at = segment->seq + segment->payload.length;
-        bool contradicts = at < receive->nxt;
-        for (const struct range *range = receive->ranges.first; range != NULL; range = range->next)
-            contradicts = contradicts || range->end > at;
-        receive->fin_seen = !contradicts;
-        receive->fin_at = at;
-    }
-    if ((segment->flags & TCP_FIN) != 0 && welcome && receive->fin_seen &&
-        receive->nxt != receive->fin_at && segment->payload.length == 0)
+    bool fin = (segment->flags & TCP_FIN) != 0 && welcome;
+    if (fin)
+        note_fin(connection, segment->seq + segment->payload.length);
+    if (fin && receive->fin_seen && receive->nxt != receive->fin_at && segment->payload.length == 0)
         tcp_ack_duplicate(connection); /* beyond a gap, each time it comes; text has done so */
     if (receive->fin_seen && receive->nxt == receive->fin_at && welcome)
         fin_reached(connection);

@@ -210,6 +210,17 @@ static bool thin_and_linear(const struct connection *connection)
            connection->controls.ssthresh_bytes != UINT32_MAX;
 }
 
+/* RFC 9293 section 3.8.6 (SHLD-18), Linux tcp_rtx_probe0_timed_out(): a peer that has taken its
+ * window back, and says so again whenever it is asked, is there. */
+static void closed_window_excuses(struct connection *connection)
+{
+    struct sender *send = &connection->send;
+    struct daytona_instant heard = connection->receive.last_segment;
+    if (send->wnd == 0 && !connection->socket->closed && tcp_user_timeout_us(connection) == 0 &&
+        send->stalled_since.ns != 0 && daytona_instant_before(send->stalled_since, heard))
+        send->stalled_since = heard;
+}
+
 void tcp_retransmit_fired(struct connection *connection)
 {
     struct socket *socket = connection->socket;
@@ -218,6 +229,7 @@ void tcp_retransmit_fired(struct connection *connection)
         handshake_fired(connection);
         return;
     }
+    closed_window_excuses(connection);
     uint32_t tries_max = socket->closed ? ORPHAN_RETRIES_MAX : RETRIES_MAX;
     uint64_t stalled_us = send->stalled_since.ns == 0
                               ? 0
