@@ -85,6 +85,7 @@ static unsigned inject_all(const struct forged_link *link, const struct connecti
         {FIN, at->ack, 0, 0},
         {FIN | ACK, at->ack, never, 0},
         {FIN | ACK, at->ack, old, 0},
+        {FIN | ACK, at->ack + ahead, at->seq, 0},
         {ACK | PSH, at->ack + ahead, never, 100},
         {ACK, at->ack, never, 0},
     };
