@@ -49,6 +49,12 @@ static ssize_t receive_parts(struct file *file, const struct iovec *parts, size_
     return file_receive(file, parts, count, flags, message_flags);
 }
 
+/* What is received natively, bridged, takes no notice of MSG_ERRQUEUE. */
+static struct file *get_receiver(int descriptor, int flags)
+{
+    return (flags & MSG_ERRQUEUE) != 0 ? file_get(descriptor) : file_get_direct(descriptor);
+}
+
 static ssize_t receive(struct file *file, void *data, size_t length, int flags)
 {
     struct iovec part = {.iov_base = data, .iov_len = length < SSIZE_MAX ? length : SSIZE_MAX};
@@ -76,7 +82,7 @@ ssize_t daytona_readv(int descriptor, const struct iovec *parts, int count)
 ssize_t daytona_recv(int descriptor, void *data, size_t length, int flags)
 {
     int before = errno;
-    struct file *file = file_get_direct(descriptor);
+    struct file *file = get_receiver(descriptor, flags);
     if (file == NULL)
         return real.recv(descriptor, data, length, flags);
     return result_finish(file, receive(file, data, length, flags), before);
@@ -98,7 +104,7 @@ ssize_t daytona_recvfrom(int descriptor, void *data, size_t length, int flags,
                          struct sockaddr *address, socklen_t *address_length)
 {
     int before = errno;
-    struct file *file = file_get_direct(descriptor);
+    struct file *file = get_receiver(descriptor, flags);
     if (file == NULL)
         return real.recvfrom(descriptor, data, length, flags, address, address_length);
     return result_finish(file, receive_from(file, data, length, flags, address, address_length),
@@ -150,7 +156,7 @@ static ssize_t receive_message(struct file *file, struct msghdr *message, int fl
 ssize_t daytona_recvmsg(int descriptor, struct msghdr *message, int flags)
 {
     int before = errno;
-    struct file *file = file_get_direct(descriptor);
+    struct file *file = get_receiver(descriptor, flags);
     if (file == NULL)
         return real.recvmsg(descriptor, message, flags);
     return result_finish(file, receive_message(file, message, flags), before);

@@ -106,27 +106,32 @@ static void copy_address(const struct sockaddr_storage *from, socklen_t from_len
 int remote_accept(int fd, struct sockaddr *address, socklen_t *length, int flags)
 {
     struct sockaddr_storage room = {0};
-    socklen_t room_length = sizeof room;
     int ignored;
     if (address_check_room(address, length, true) < 0)
         return real.accept4(fd, address, length, flags); /* the kernel shall say what is wrong */
     for (;;) {
+        socklen_t room_length = sizeof room;
         int accepted = real.accept4(fd, (struct sockaddr *)&room, &room_length, flags);
         if (accepted < 0)
             return accepted;
-        if (room.ss_family != AF_UNIX || !twin_is_named((struct sockaddr_un *)&room, room_length)) {
+        enum twin_origin origin = TWIN_NONE;
+        if (room.ss_family == AF_UNIX)
+            origin = twin_origin(accepted, (struct sockaddr_un *)&room, room_length, fd);
+        if (origin == TWIN_NONE) {
             copy_address(&room, room_length, address, length);
             return accepted;
         }
-        bool kernels = twin_is_kernels((struct sockaddr_un *)&room, room_length);
-        if (kernels ? twin_take_kernel(accepted, flags) == 0 : remote_bridge(accepted)) {
-            if (kernels && address != NULL)
+        if (origin == TWIN_OF_KERNEL && twin_take_kernel(accepted, flags) == 0) {
+            if (address != NULL)
                 real.getpeername(accepted, address, length);
-            else if (address != NULL)
+            return accepted;
+        }
+        if (origin == TWIN_OF_ENGINE && remote_bridge(accepted)) {
+            if (address != NULL)
                 remote_name(accepted, true, address, length, &ignored);
             return accepted;
         }
-        real.close(accepted); /* its engine is gone */
+        real.close(accepted); /* its engine is gone, or a stranger found the abstract name */
     }
 }
 

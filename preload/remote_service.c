@@ -43,6 +43,21 @@ int remote_open(void)
     return -error;
 }
 
+/* The room for one may hold two, for reasons of alignment. */
+static void take_descriptors(const struct cmsghdr *header, struct question *question)
+{
+    const unsigned char *at = CMSG_DATA(header);
+    const unsigned char *end = (const unsigned char *)header + header->cmsg_len;
+    for (; at + sizeof(int) <= end; at += sizeof(int)) {
+        int fd;
+        memcpy(&fd, at, sizeof fd);
+        if (question->twin < 0)
+            question->twin = fd;
+        else
+            real.close(fd);
+    }
+}
+
 static void take_control(struct msghdr *message, struct question *question)
 {
     struct cmsghdr *header = CMSG_FIRSTHDR(message);
@@ -51,7 +66,7 @@ static void take_control(struct msghdr *message, struct question *question)
         if (header->cmsg_level != SOL_SOCKET)
             continue;
         if (header->cmsg_type == SCM_RIGHTS)
-            memcpy(&question->twin, CMSG_DATA(header), sizeof question->twin);
+            take_descriptors(header, question);
         if (header->cmsg_type == SCM_CREDENTIALS) {
             memcpy(&who, CMSG_DATA(header), sizeof who);
             question->pid = who.pid;
@@ -81,8 +96,9 @@ static bool take_question(int service, struct question *out)
     return true;
 }
 
-/* Who holds a socket, and shows it, may ask about it. */
-static struct file *asked_about(const struct question *question)
+/* Who holds a socket, and shows it, may ask about it. In another network namespace anybody can make
+ * one whose other end has the same name. */
+static struct file *asked_about(int service, const struct question *question)
 {
     struct twin_name shown;
     struct sockaddr_un its_engine, this_engine;
@@ -90,7 +106,7 @@ static struct file *asked_about(const struct question *question)
     twin_engine_name(&this_engine);
     if (question->twin < 0 || question->uid == (uid_t)-1 ||
         !twin_identify(question->twin, &shown, &its_engine, &length) ||
-        memcmp(&its_engine, &this_engine, length) != 0 ||
+        memcmp(&its_engine, &this_engine, length) != 0 || !twin_is_near(question->twin, service) ||
         shown.index != question->request.connection.index ||
         shown.generation != question->request.connection.generation)
         return NULL;
@@ -135,7 +151,7 @@ static void answer_call(struct file *file, const struct remote_request *request,
 static void answer(int service, struct question *question)
 {
     struct remote_answer reply = {.result = -EBADF};
-    struct file *file = asked_about(question);
+    struct file *file = asked_about(service, question);
     if (file != NULL && question->request.what == REMOTE_BRIDGE) {
         reply.result = bridge_begin(file, question->twin, question->pid);
     } else if (file != NULL) {

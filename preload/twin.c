@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 /*
  * "\0daytona-NONCE-INDEX-GENERATION", in hexadecimal digits of fixed width. The nonce tells engines
@@ -86,20 +87,6 @@ static struct twin_name take_name(const struct sockaddr_un *name, socklen_t leng
     uint64_t nonce;
     bool ours = parse_name(name, length, &taken, &nonce) && nonce == engine.nonce;
     return ours ? taken : (struct twin_name){0, 0};
-}
-
-bool twin_is_named(const struct sockaddr_un *name, socklen_t length)
-{
-    struct twin_name ignored;
-    uint64_t nonce;
-    return parse_name(name, length, &ignored, &nonce);
-}
-
-bool twin_is_kernels(const struct sockaddr_un *name, socklen_t length)
-{
-    struct twin_name named;
-    uint64_t nonce;
-    return parse_name(name, length, &named, &nonce) && named.index == TWIN_KERNEL;
 }
 
 /* "\0daytona-NONCE": where an engine can be asked. */
@@ -258,6 +245,46 @@ int twin_take_kernel(int fd, int flags)
     return status < 0 ? -errno : 0;
 }
 
+static uid_t other_user(int fd)
+{
+    struct ucred who = {.uid = (uid_t)-1};
+    socklen_t length = sizeof who;
+    real.getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length);
+    return who.uid;
+}
+
+/* Who listens is told of a listening socket. The engine may have changed its user since. */
+static bool is_engines(int accepted, int listener)
+{
+    uid_t user = other_user(accepted);
+    return user == 0 || user == geteuid() || (user == other_user(listener) && user != (uid_t)-1);
+}
+
+enum twin_origin twin_origin(int accepted, const struct sockaddr_un *name, socklen_t length,
+                             int listener)
+{
+    struct sockaddr_un own = {0};
+    socklen_t own_length = sizeof own;
+    struct twin_name connection, ignored;
+    uint64_t nonce, own_nonce;
+    if (real.getsockname(listener, (struct sockaddr *)&own, &own_length) < 0 ||
+        !parse_name(&own, own_length, &ignored, &own_nonce))
+        return TWIN_NONE;
+    if (!parse_name(name, length, &connection, &nonce) || nonce != own_nonce ||
+        !is_engines(accepted, listener))
+        return TWIN_STRANGERS;
+    return connection.index == TWIN_KERNEL ? TWIN_OF_KERNEL : TWIN_OF_ENGINE;
+}
+
+bool twin_is_near(int fd, int engine_socket)
+{
+    uint64_t theirs = 0, ours = 0;
+    socklen_t length = sizeof theirs;
+    real.getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &theirs, &length);
+    real.getsockopt(engine_socket, SOL_SOCKET, SO_NETNS_COOKIE, &ours, &length);
+    return theirs == ours;
+}
+
 int twin_accept(int fd, int flags, struct twin_name *connection)
 {
     struct sockaddr_un name = {0};
@@ -265,6 +292,6 @@ int twin_accept(int fd, int flags, struct twin_name *connection)
     int accepted = real.accept4(fd, (struct sockaddr *)&name, &length, flags);
     if (accepted < 0)
         return -errno;
-    *connection = take_name(&name, length);
+    *connection = is_engines(accepted, fd) ? take_name(&name, length) : (struct twin_name){0, 0};
     return accepted;
 }

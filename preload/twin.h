@@ -54,10 +54,22 @@ void twin_name_end(int end, const struct file *connection);
 bool twin_identify(int fd, struct twin_name *connection, struct sockaddr_un *engine_name,
                    socklen_t *length);
 
-/** Whether it is the name of an engine's end; and whether what it sends is a kernel's connection.
- */
-bool twin_is_named(const struct sockaddr_un *name, socklen_t length);
-bool twin_is_kernels(const struct sockaddr_un *name, socklen_t length);
+/** What accept() on a socket gave. */
+enum twin_origin {
+    TWIN_NONE,      /**< the socket is no listener's twin */
+    TWIN_STRANGERS, /**< somebody has found the listener's abstract name */
+    TWIN_OF_ENGINE, /**< a connection of the listener's engine */
+    TWIN_OF_KERNEL, /**< one of the kernel's, see twin_take_kernel() */
+};
+
+/** Where `accepted`, whose other end has that name, comes from: the name says it, and the user who
+ *  made the other end must be root, this process's or the listener's. */
+enum twin_origin twin_origin(int accepted, const struct sockaddr_un *name, socklen_t length,
+                             int listener);
+
+/** Whether `fd` is a socket of the network namespace of `engine_socket`, where the names of
+ *  twins are the engine's alone. True on kernels that cannot tell, those before 5.14. */
+bool twin_is_near(int fd, int engine_socket);
 
 /** The address of this process's engine. */
 socklen_t twin_engine_name(struct sockaddr_un *out);

@@ -12,10 +12,14 @@ inherit.py serve PORT STYLE [COUNT]   serves COUNT connections (default 4), then
     unread     like fork; the child closes without reading
     wait_reset like fork; the child reads until its connection breaks and says how
 inherit.py ask ADDRESS PORT STYLE [COUNT]   prints one line for each connection
+inherit.py disturb   as another user, at the host of the server, by the twins' abstract names: connects to
+    them, asks engines about sockets of its own, and sends them descriptors; prints what came of it
 """
 
+import ctypes
 import errno
 import os
+import re
 import socket
 import struct
 import sys
@@ -182,8 +186,69 @@ def ask(address, port, style, count):
             print(how(client), flush=True)
 
 
+CLONE_NEWNET = 0x40000000
+NOBODY = 65534
+REMOTE_BRIDGE = 0
+
+
+def socket_named(name):
+    """A socket whose other end has that name, which is free in another network namespace."""
+    ours, theirs = socket.socketpair()
+    if os.fork() == 0:
+        assert ctypes.CDLL(None).unshare(CLONE_NEWNET) == 0
+        listener, other = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+        listener.bind(name)
+        listener.listen()
+        other.connect(name)
+        socket.send_fds(theirs, [b"x"], [other.fileno()])
+        os._exit(0)
+    sent = socket.recv_fds(ours, 1, 1)[1][0]
+    os.wait()
+    return sent
+
+
+def forge(engine, index, generation):
+    """What an engine says when it is shown a socket that is not its own."""
+    question = struct.pack("=IIIiiI320x", REMOTE_BRIDGE, index, generation, 0, 0, 0)
+    forged = socket_named(b"\0%s-%08x-%08x" % (engine, index, generation))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as asker:
+        asker.bind("")
+        asker.connect(b"\0" + engine)
+        socket.send_fds(asker, [question], [forged])
+        result = struct.unpack("=i", asker.recv(1000)[:4])[0]
+        for _ in range(50):
+            socket.send_fds(asker, [b"x"], [forged, forged])
+    return errno.errorcode.get(-result, str(result))
+
+
+def connect_to(engine, index, generation, own_name):
+    with socket.socket(socket.AF_UNIX) as stranger:
+        if own_name is not None:
+            stranger.bind(own_name)
+        stranger.connect(b"\0%s-%08x-%08x" % (engine, index, generation))
+        stranger.settimeout(5)
+        try:
+            socket.send_fds(stranger, [b"x"], [os.open("/dev/null", os.O_RDONLY)])
+            return "closed" if stranger.recv(1) == b"" else "served"
+        except (BrokenPipeError, ConnectionResetError):
+            return "closed"
+
+
+def disturb():
+    with open("/proc/net/unix", "rb") as sockets:
+        found = re.search(rb"@(daytona-[0-9a-f]{16})-([0-9a-f]{8})-([0-9a-f]{8})", sockets.read())
+    listener = found[1], int(found[2], 16), int(found[3], 16)
+    answer = forge(*listener)
+    os.setgroups([])
+    os.setgid(NOBODY)
+    os.setuid(NOBODY)
+    print(answer, connect_to(*listener, None), connect_to(*listener, b"\0" + found[1] + b"-ffffffff-0000ffff"))
+
+
 arguments = sys.argv[2:]
 if sys.argv[1] == "serve":
     serve(int(arguments[0]), arguments[1], int((arguments[2:] or [4])[0]))
+elif sys.argv[1] == "disturb":
+    disturb()
 else:
     ask(arguments[0], int(arguments[1]), arguments[2], int((arguments[3:] or [4])[0]))

@@ -22,6 +22,32 @@ says_four() { # word: the server has said it once for each connection
     [ "$(grep -c "^$1\$" "$WORK/server.log")" -eq 4 ]
 }
 
+descriptors() { # how many all threads at the server have, engines included
+    local pid
+    for pid in $(ip netns pids "$SERVER"); do
+        ls "/proc/$pid"/task/*/fd
+    done | wc -l
+}
+
+# shellcheck disable=SC2317 # called by wait_until
+descriptors_are() {
+    [ "$(descriptors)" -eq "$1" ]
+}
+
+# The abstract names are for everybody to see.
+disturb() {
+    local before
+    section 'daytona, strangers'
+    serve daytona prefork 4 || return
+    before=$(descriptors)
+    equal 'another user is not answered, nor served' \
+        "$(in_ns "$SERVER" timeout 30 "$python" tests/interop/inherit.py disturb 2>&1)" 'EBADF closed closed'
+    check 'and leaves no descriptor behind' wait_until 5 descriptors_are "$before"
+    equal 'each client gets what it should' "$(ask prefork 4)" "$(four same)"
+    check 'the server ends' wait_until 15 no_process_left "$SERVER"
+    wait "$started" 2>/dev/null
+}
+
 for tcp in $(modes daytona kernel -- "$@"); do
     lab_up
     for style in fork prefork orphans spawn daemon pass names unread wait_reset become; do
@@ -42,5 +68,6 @@ for tcp in $(modes daytona kernel -- "$@"); do
         wait "$started" 2>/dev/null
         check 'no firewall rule is left' no_rule_left
     done
+    [ "$tcp" != daytona ] || disturb
 done
 lab_done

@@ -21,15 +21,16 @@ claim_of() {
 
 # claims_of TCP PROGRAM: runs the program and takes over its claims.
 claims_of() {
-    local line
+    local line ended=
     while read -r line; do
         case $line in
         'ok '*) claim_of "$1" ok "${line#* - }" ;;
         'not ok '*) claim_of "$1" not_ok "${line#* - }" ;;
-        '1..'*) equal 'it came to its end' "${line#1..}" "$(grep -c '^    CLAIM(' "tests/interop/$2.c")" ;;
+        '1..'*) ended=${line#1..} ;;
         *) note "${line#\# }" ;;
         esac
     done < <(DAYTONA_MODE=${1#*-} on "$SERVER" "${1%-*}" --listen 7000-7999 --connect 6000-7999 -- "$B/tests/interop/$2" 2>&1)
+    equal 'it came to its end' "$ended" "$(grep -c '^    CLAIM(' "tests/interop/$2.c")"
 }
 
 lab_up
