@@ -19,7 +19,7 @@ if ! command -v clang >/dev/null; then
     echo 'clang is not here'
     exit 77
 fi
-make --no-print-directory -s -j2 CC=clang SANITIZE=fuzzer-no-link,address,undefined OPTIMISE='-O1 -g' \
+make --no-print-directory -s -j2 B="$B" CC=clang SANITIZE=fuzzer-no-link,address,undefined OPTIMISE='-O1 -g' \
     fuzz-programs || exit 1
 
 [ $# -gt 0 ] || {

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.." || exit 1
 export B=${B:-build}/sanitize
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
 
-make --no-print-directory -s -j"$(nproc)" SANITIZE=address,undefined OPTIMISE='-O1 -g' \
+make --no-print-directory -s -j"$(nproc)" B="$B" SANITIZE=address,undefined OPTIMISE='-O1 -g' \
     test-programs || exit 1
 status=0
 tests/checks/unit.sh || status=1
