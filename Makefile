@@ -118,6 +118,9 @@ INTEROP_CASES := $(sort $(wildcard tests/interop/*.sh))
 INTEROP_CASES := $(filter-out tests/interop/lib.sh,$(INTEROP_CASES))
 CASE          ?= $(patsubst tests/interop/%.sh,%,$(INTEROP_CASES))
 cases          = $(patsubst %,tests/interop/%.sh,$(CASE))
+# Minutes of waiting for a slow network: with LONG=1 only, in check-long and in interop.
+SLOW_CASES    := black_hole matrix recovery
+quick_cases    = $(patsubst %,tests/interop/%.sh,$(filter-out $(if $(LONG),,$(SLOW_CASES)),$(CASE)))
 
 test: library test-programs ## unit tests and some simulation seeds: no root, seconds
 	SEEDS=100 $(RUN) -j 2 tests/checks/unit.sh tests/checks/sim.sh
@@ -125,7 +128,7 @@ test: library test-programs ## unit tests and some simulation seeds: no root, se
 check: packages-check ## everything CI runs: root, under 15 minutes on two cores
 	-$(MAKE) --no-print-directory -k all interop-programs
 	SEEDS=$(SEEDS) $(RUN) -j 2 tests/checks/sanitize.sh $(STATIC_CHECKS:%=tests/checks/%.sh) \
-	    tests/checks/unit.sh tests/checks/sim.sh -- tests/checks/conformance.sh $(cases)
+	    tests/checks/unit.sh tests/checks/sim.sh -- tests/checks/conformance.sh $(quick_cases)
 
 check-long: packages-check ## check with full sizes: longer transfers, 100,000 seeds, ten minutes of fuzzing, all of interop-matrix; two hours
 	LONG=1 SEEDS=100000 SANITIZE_TIME=600 $(MAKE) --no-print-directory check
