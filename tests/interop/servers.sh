@@ -60,7 +60,7 @@ for style in 'daemon off' 'daemon on'; do
     server 80 "nginx, four workers, $style" nginx -c "$WORK/nginx.conf" -g "$style;" || continue
     check 'it has its workers' wait_until 5 has_four_workers
     equal 'a file arrives unchanged' "$(get "http://$SERVER_IP/file")" "$sum"
-    in_ns "$CLIENT" timeout 20 wrk -t 2 -c 50 -d 3 "http://$SERVER_IP/small" >"$WORK/wrk.log" 2>&1
+    in_ns "$CLIENT" timeout 20 wrk --timeout 20s -t 2 -c 50 -d 3 "http://$SERVER_IP/small" >"$WORK/wrk.log" 2>&1
     check 'fifty connections at once' grep -q 'Requests/sec' "$WORK/wrk.log"
     equal 'no error among their answers' "$(grep -c 'Socket errors\|Non-2xx' "$WORK/wrk.log")" 0
     old=$(children)
@@ -146,7 +146,7 @@ stop "$started"
 printf 'server.document-root = "%s/www"\nserver.port = 8082\n' "$WORK" >"$WORK/lighttpd.conf"
 if server 8082 lighttpd lighttpd -D -f "$WORK/lighttpd.conf"; then
     equal 'a file arrives unchanged' "$(get "http://$SERVER_IP:8082/file")" "$sum"
-    in_ns "$CLIENT" timeout 20 wrk -t 1 -c 20 -d 2 "http://$SERVER_IP:8082/file" >"$WORK/wrk.log" 2>&1
+    in_ns "$CLIENT" timeout 20 wrk --timeout 20s -t 1 -c 20 -d 2 "http://$SERVER_IP:8082/file" >"$WORK/wrk.log" 2>&1
     check 'and to twenty at once' grep -q 'Requests/sec' "$WORK/wrk.log"
     equal 'no error among their answers' "$(grep -c 'Socket errors\|Non-2xx' "$WORK/wrk.log")" 0
     ends
