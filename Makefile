@@ -125,7 +125,7 @@ quick_cases    = $(patsubst %,tests/interop/%.sh,$(filter-out $(if $(LONG),,$(SL
 test: library test-programs ## unit tests and some simulation seeds: no root, seconds
 	SEEDS=100 $(RUN) -j 2 tests/checks/unit.sh tests/checks/sim.sh
 
-check: packages-check ## everything CI runs: root, under 15 minutes on two cores
+check: packages-check ## everything CI runs: root, about a quarter of an hour on two cores
 	-$(MAKE) --no-print-directory -k all interop-programs
 	SEEDS=$(SEEDS) $(RUN) -j 2 tests/checks/sanitize.sh $(STATIC_CHECKS:%=tests/checks/%.sh) \
 	    tests/checks/unit.sh tests/checks/sim.sh -- tests/checks/conformance.sh $(quick_cases)
