@@ -113,7 +113,7 @@ help: ## this list
 
 RUN    := B=$(B) tests/run -l $(B)/log
 STATIC_CHECKS := tidy build-gcc build-clang cppcheck floors symbols exports shellcheck format \
-                 sources generated startup selftest
+                 sources generated selftest
 INTEROP_CASES := $(sort $(wildcard tests/interop/*.sh))
 INTEROP_CASES := $(filter-out tests/interop/lib.sh,$(INTEROP_CASES))
 CASE          ?= $(patsubst tests/interop/%.sh,%,$(INTEROP_CASES))
@@ -128,7 +128,7 @@ test: library test-programs ## unit tests and some simulation seeds: no root, se
 check: packages-check ## everything CI runs: root, about a quarter of an hour on two cores
 	-$(MAKE) --no-print-directory -k all interop-programs
 	SEEDS=$(SEEDS) $(RUN) -j 2 tests/checks/sanitize.sh $(STATIC_CHECKS:%=tests/checks/%.sh) \
-	    tests/checks/unit.sh tests/checks/sim.sh -- tests/checks/conformance.sh $(quick_cases)
+	    tests/checks/unit.sh tests/checks/sim.sh -- tests/checks/startup.sh tests/checks/conformance.sh $(quick_cases)
 
 check-long: packages-check ## check with full sizes: longer transfers, 100,000 seeds, ten minutes of fuzzing, all of interop-matrix; two hours
 	LONG=1 SEEDS=100000 SANITIZE_TIME=600 $(MAKE) --no-print-directory check

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Unit tests, simulation seeds, packet scripts and fuzz targets under AddressSanitizer and UBSan.
-# seconds-max: 1500
+# seconds-max: 2400
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 export B=${B:-build}/sanitize

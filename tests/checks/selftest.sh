@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A check that cannot fail proves nothing: plants one violation after another into a copy of the
 # sources and expects the check that is meant for it to find it.
-# seconds-max: 300
+# seconds-max: 600
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 checks=$PWD/tests/checks

@@ -34,12 +34,25 @@ descriptors_are() {
     [ "$(descriptors)" -eq "$1" ]
 }
 
+# Waits until the children have forked and opened what they open: a second without a change.
+descriptors_at_rest() {
+    local count before=none same=0
+    for _ in {1..200}; do
+        count=$(descriptors)
+        [ "$count" = "$before" ] && same=$((same + 1)) || same=0
+        [ "$same" -lt 10 ] || break
+        before=$count
+        sleep 0.1
+    done
+    echo "$count"
+}
+
 # The abstract names are for everybody to see.
 disturb() {
     local before
     section 'daytona, strangers'
     serve daytona prefork 4 || return
-    before=$(descriptors)
+    before=$(descriptors_at_rest)
     equal 'another user is not answered, nor served' \
         "$(in_ns "$SERVER" timeout 30 "$python" tests/interop/inherit.py disturb 2>&1)" 'EBADF closed closed'
     check 'and leaves no descriptor behind' wait_until 5 descriptors_are "$before"
