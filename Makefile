@@ -120,6 +120,9 @@ CASE          ?= $(patsubst tests/interop/%.sh,%,$(INTEROP_CASES))
 cases          = $(patsubst %,tests/interop/%.sh,$(CASE))
 # Minutes of waiting for a slow network: with LONG=1 only, in check-long and in interop.
 SLOW_CASES    := black_hole matrix recovery
+APPS          := $(filter-out tests/apps/lib.sh,$(sort $(wildcard tests/apps/*.sh)))
+APP           ?= $(patsubst tests/apps/%.sh,%,$(APPS))
+apps           = $(patsubst %,tests/apps/%.sh,$(APP))
 quick_cases    = $(patsubst %,tests/interop/%.sh,$(filter-out $(if $(LONG),,$(SLOW_CASES)),$(CASE)))
 
 test: library test-programs ## unit tests and some simulation seeds: no root, seconds
@@ -136,6 +139,9 @@ check-long: packages-check ## check with full sizes: longer transfers, 100,000 s
 interop: packages-check ## real programs in network namespaces: root; CASE='curl redis' picks some
 	-$(MAKE) --no-print-directory -k all interop-programs
 	$(RUN) -- $(cases)
+
+interop-apps: apps-packages library tools ## distributions' programs under load, every byte compared: root; APP='nginx ssh' picks some
+	$(RUN) -j 3 $(apps)
 
 interop-matrix: packages-check ## goodput beside the kernel's, 54 cells of loss, delay, controller, direction: root, half an hour
 	-$(MAKE) --no-print-directory -k all interop-programs
@@ -170,6 +176,9 @@ demo: ## nginx, curl and iperf3 on Daytona between two namespaces: root
 
 packages-check:
 	scripts/install-packages.sh check
+
+apps-packages:
+	scripts/install-packages.sh apps
 
 # ---------------------------------------------------------------------- upkeep
 
@@ -260,5 +269,5 @@ $(INTEROPS): $(B)/%: $(B)/%.o
 -include $(patsubst %.c,$(B)/%.d,$(ALL_SOURCES))
 
 .PHONY: all library tools test-programs fuzz-programs interop-programs help clean test check check-long \
-        interop interop-matrix sim sim-report scenario fuzz conformance bench-stack cov demo packages-check docs format install
+        interop interop-apps interop-matrix sim sim-report scenario fuzz conformance bench-stack cov demo packages-check apps-packages docs format install
 .SECONDARY:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that a purpose needs and that are not there yet.
 #
-#   scripts/install-packages.sh [build|demo|check]
+#   scripts/install-packages.sh [build|demo|check|apps]
 #
 # Does nothing, and needs nothing, when all are there.
 set -eu
@@ -11,13 +11,17 @@ demo="$build bash iproute2 iptables libpcap0.8 procps nginx-light curl iperf3"
 check="$demo clang clang-tidy clang-format cppcheck shellcheck libcmocka-dev
     libnetfilter-queue-dev redis-server redis-tools wrk netcat-openbsd openssh-server
     openssh-client python3 tcpdump ethtool util-linux strace"
+# Programs of tests/interop/servers.sh and tests/apps, as far as the above does not have them.
+apps="$demo nginx-light apache2-bin haproxy openssl openssh-server openssh-client rsync git fcgiwrap lighttpd
+    vsftpd lftp busybox openbsd-inetd socat wrk tmux memcached tcpdump util-linux"
 
 case ${1:-build} in
 build) wanted=$build ;;
 demo) wanted=$demo ;;
 check) wanted=$check ;;
+apps) wanted=$apps ;;
 *)
-    echo "usage: $0 [build|demo|check]" >&2
+    echo "usage: $0 [build|demo|check|apps]" >&2
     exit 2
     ;;
 esac
@@ -56,4 +60,4 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update --quiet --quiet
 # shellcheck disable=SC2086 # the list is meant to be split
-apt-get install --yes --quiet --quiet --no-install-recommends $missing >/dev/null
+apt-get install -o DPkg::Lock::Timeout=300 --yes --quiet --quiet --no-install-recommends $missing >/dev/null

@@ -244,7 +244,11 @@ with_tcp() {
     shift
     case $tcp in
     kernel) exec "$@" ;;
-    daytona) exec "$B/daytona-run" "${options[@]}" -- "$@" ;;
+    daytona)
+        # In the program itself, or in a process of its own (tests/apps/lib.sh).
+        [ "${ENGINE:-thread}" = thread ] || options+=(--server)
+        exec "$B/daytona-run" "${options[@]}" -- "$@"
+        ;;
     *) lab_die "no TCP called $tcp" ;;
     esac
 }
