@@ -15,7 +15,7 @@ download() { # mode, address
     got=$(set -o pipefail
         on "$ns_of_client" "$(client_of "$1")" --connect 80 -- \
             curl -sS --fail "http://$2/file" 2>"$WORK/curl.log" | sha256)
-    equal 'curl succeeds' "$?:$(cat "$WORK/curl.log")" 0:
+    equal 'curl succeeds' "$?:$(complaints "$WORK/curl.log")" 0:
     seconds=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.2f", b - a }')
     note "$megabytes MB in $seconds s, $(awk -v m="$megabytes" -v s="$seconds" 'BEGIN { printf "%.2f", m * 8.388608 / 1000 / s }') Gbit/s"
     equal 'the file arrives unchanged' "$got" "$sum"

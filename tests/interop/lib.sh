@@ -455,6 +455,12 @@ make_file() {
     sum=$(sha256 <"$1")
 }
 
+# What a program has complained of in LOG. That the capture's ring was full is news of the network, not of
+# the program: the packets are lost, and TCP sends them again.
+complaints() {
+    grep -v 'capture ring was full' "$1"
+}
+
 sha256() {
     sha256sum | cut -d ' ' -f 1
 }
