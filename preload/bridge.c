@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -47,10 +48,17 @@ static void take_low_water(struct file *file, int fd)
                              1);
 }
 
-static void raise_buffer(int fd)
+static void set_buffer(int fd, int size)
 {
-    int size = TWIN_BUFFER;
     real.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+}
+
+void bridge_fit_buffer(struct file *file, int fd)
+{
+    int64_t bytes = 0;
+    daytona_stack_get_option(engine.stack, file->id, DAYTONA_OPTION_NOT_SENT_LOW_WATER, &bytes);
+    if (!file->bridge.held_back)
+        set_buffer(fd, bytes > 0 && bytes < TWIN_BUFFER ? (int)bytes : TWIN_BUFFER);
 }
 
 /* What the mirror has put into the twin is taken out, as far as this end can. While the connection
@@ -61,8 +69,7 @@ static void clean_twin(struct file *file, int fd)
     while (real.recv(fd, tokens, sizeof tokens, MSG_DONTWAIT) > 0)
         ;
     file->bridge.held_back = file->mirror.blocked && !file->connected;
-    if (!file->bridge.held_back)
-        raise_buffer(fd);
+    bridge_fit_buffer(file, fd);
     file->bridge.junk = file->mirror.seeded + file->mirror.blocked;
     take_low_water(file, fd);
     set_timeout(fd, SO_RCVTIMEO, atomic_load(&file->timeout_us[FILE_RECEIVE]));
@@ -92,10 +99,14 @@ int bridge_begin(struct file *file, int fd, pid_t holder)
 {
     if (file->kind != FILE_KIND_CONNECTION)
         return -EINVAL;
-    if (!bridge_is_up(file) || file->bridge.application == 0)
+    bool unknown = file->bridge.application == 0;
+    if (!bridge_is_up(file) || unknown)
         note_holder(file, fd, holder);
-    if (bridge_is_up(file))
+    if (bridge_is_up(file)) {
+        if (unknown) /* bridged from birth */
+            bridge_fit_buffer(file, fd);
         return 0;
+    }
     clean_twin(file, fd);
     go_up(file);
     return 0;
@@ -208,11 +219,11 @@ static void refuse_rest(struct file *file)
 static void let_write(struct file *file)
 {
     int end = application_end(file);
+    file->bridge.held_back = false;
     if (end >= 0) {
-        raise_buffer(end);
+        bridge_fit_buffer(file, end);
         real.close(end);
     }
-    file->bridge.held_back = false;
 }
 
 static bool attempt_is_over(const struct file *file)
@@ -286,7 +297,7 @@ static bool carry_piece_in(struct file *file)
 
 void bridge_prepare_end(struct file *file)
 {
-    raise_buffer(file->engine_end);
+    set_buffer(file->engine_end, TWIN_BUFFER);
 }
 
 void bridge_carry(struct file *file)
@@ -297,6 +308,40 @@ void bridge_carry(struct file *file)
         ;
     carry_out(file);
     pump_output();
+}
+
+/* ------------------------------------------------------------------ what waits to be sent */
+
+void bridge_count_queue(struct file *file)
+{
+    struct daytona_connection_info info = {0};
+    int in_twin = 0;
+    if (file->engine_end >= 0)
+        real.ioctl(file->engine_end, FIONREAD, &in_twin);
+    in_twin -= (int)file->bridge.junk;
+    if (in_twin < 0)
+        in_twin = 0;
+    daytona_stack_info(engine.stack, engine_now(), file->id, &info);
+    file->bridge.queue = (struct bridge_queue){.unacknowledged = (int)info.send_queued + in_twin,
+                                               .unsent = (int)info.not_sent + in_twin};
+    file->bridge.counted = true;
+}
+
+int bridge_ask_queue(struct file *file, struct bridge_queue *out)
+{
+    int status = file_enter(file);
+    if (status < 0)
+        return status;
+    file->bridge.counted = false;
+    if (engine_is_thread() || !file->attached)
+        bridge_count_queue(file);
+    while (!file->bridge.counted && !file->gone) {
+        engine_add_work(file, FILE_WORK_COUNT);
+        engine_wait_round();
+    }
+    *out = file->bridge.queue;
+    engine_leave();
+    return 0;
 }
 
 void bridge_notice(struct file *file, unsigned events)

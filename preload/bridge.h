@@ -20,14 +20,22 @@
 
 struct file;
 
+/** What the application has written, in the twin as well as in the stack, in bytes. */
+struct bridge_queue {
+    int unacknowledged; /**< sent or not */
+    int unsent;
+};
+
 struct bridge {
-    bool hung_up;      /**< nobody holds the application's end any more */
-    bool write_shut;   /**< the end of the peer's stream has been shown */
-    bool read_ended;   /**< the application's stream has ended */
-    bool watched;      /**< the engine's thread is told of all that happens at its end */
-    bool held_back;    /**< not writable until connected */
-    int error;         /**< what has ended the connection, errno; 0: nothing */
-    unsigned junk;     /**< bytes of the mirror's that lie in the engine's end */
+    bool hung_up;    /**< nobody holds the application's end any more */
+    bool write_shut; /**< the end of the peer's stream has been shown */
+    bool read_ended; /**< the application's stream has ended */
+    bool watched;    /**< the engine's thread is told of all that happens at its end */
+    bool held_back;  /**< not writable until connected */
+    int error;       /**< what has ended the connection, errno; 0: nothing */
+    unsigned junk;   /**< bytes of the mirror's that lie in the engine's end */
+    bool counted;    /**< the next two are up to date */
+    struct bridge_queue queue;
     pid_t holder;      /**< a process that holds the application's end */
     ino_t application; /**< inode of that end */
 };
@@ -49,6 +57,17 @@ void bridge_inheritable(void);
 
 /** Data and the like go through the twin natively. */
 bool bridge_is_up(const struct file *file);
+
+/** SIOCOUTQ and SIOCOUTQNSD of a bridged socket: 0 or -errno. Waits for the engine's thread, which
+ *  alone can look at its end; the engine not locked. */
+int bridge_ask_queue(struct file *file, struct bridge_queue *out);
+
+/** The engine's thread: FILE_WORK_COUNT. */
+void bridge_count_queue(struct file *file);
+
+/** How much the twin takes from the application, by its end `fd`: less when TCP_NOTSENT_LOWAT says
+ *  how much may wait unsent. Engine locked. */
+void bridge_fit_buffer(struct file *file, int fd);
 
 /** The engine's thread, once, when it has the engine's end. */
 void bridge_prepare_end(struct file *file);

@@ -251,6 +251,8 @@ void engine_thread_work(void)
             join_waiting(file);
         if ((work & FILE_WORK_MIRROR) != 0)
             show(file);
+        if ((work & FILE_WORK_COUNT) != 0)
+            bridge_count_queue(file);
         if ((work & FILE_WORK_GONE) != 0 && file->attached)
             release(file);
         file_put(file);

@@ -300,12 +300,20 @@ int file_bytes_readable(struct file *file)
 
 int file_bytes_unacknowledged(struct file *file)
 {
-    return amount(file, unacknowledged);
+    struct bridge_queue queue;
+    if (!bridge_is_up(file))
+        return amount(file, unacknowledged);
+    int status = bridge_ask_queue(file, &queue);
+    return status < 0 ? status : queue.unacknowledged;
 }
 
 int file_bytes_unsent(struct file *file)
 {
-    return amount(file, unsent);
+    struct bridge_queue queue;
+    if (!bridge_is_up(file))
+        return amount(file, unsent);
+    int status = bridge_ask_queue(file, &queue);
+    return status < 0 ? status : queue.unsent;
 }
 
 int file_bytes_hinted(struct file *file)

@@ -26,6 +26,7 @@ enum file_work {
     FILE_WORK_MIRROR = 1 << 0, /**< bring the twin up to date */
     FILE_WORK_ACCEPT = 1 << 1, /**< join accepted connections to the listener's twin */
     FILE_WORK_GONE = 1 << 2,   /**< close what the engine's table holds for it */
+    FILE_WORK_COUNT = 1 << 3,  /**< count what waits in its twin */
 };
 
 struct file {

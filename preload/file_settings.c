@@ -50,6 +50,9 @@ int file_set_option(struct file *file, enum daytona_option option, int64_t value
         value = 1;
     }
     status = daytona_stack_set_option(engine.stack, engine_now(), file->id, option, value);
+    if (option == DAYTONA_OPTION_NOT_SENT_LOW_WATER && status == 0 && bridge_is_up(file) &&
+        file->descriptor >= 0 && !engine_is_thread())
+        bridge_fit_buffer(file, file->descriptor);
     pump_output(); /* TCP_NODELAY and TCP_CORK may let something go */
     engine_leave();
     return status;

@@ -34,6 +34,20 @@ static bool becomes(int fd, unsigned long request, int wanted)
 
 /* ------------------------------------------------------------------ sending */
 
+/* Writes until so much waits unsent, `*waits`, and no more can be written; a slow machine goes on
+ * sending after fill() has given up. How much was written, 0: it never came to that. */
+static size_t fill_up(int fd, int unsent, int *waits)
+{
+    size_t bytes = 0;
+    for (long long end = now_ms() + 5 * SOON; now_ms() < end;) {
+        bytes += fill(fd);
+        *waits = asked(fd, SIOCOUTQNSD);
+        if (*waits >= unsent && polled(fd, POLLOUT, 0) == 0)
+            return bytes;
+    }
+    return 0;
+}
+
 static bool not_sent_low_water_bounds_what_waits(void)
 {
     enum { LOW = 16384, SKBS = 262144 };
@@ -43,10 +57,9 @@ static bool not_sent_low_water_bounds_what_waits(void)
     MUST(set(ends.client, IPPROTO_TCP, TCP_NOTSENT_LOWAT, LOW));
     MUST(get(ends.client, IPPROTO_TCP, TCP_NOTSENT_LOWAT) == LOW);
     MUST(polled(ends.client, POLLOUT, 0) == POLLOUT);
-    size_t bytes = fill(ends.client);
-    MUST(asked(ends.client, SIOCOUTQNSD) >= LOW);
-    MUST(asked(ends.client, SIOCOUTQNSD) <= LOW + SKBS);
-    MUST(polled(ends.client, POLLOUT, 0) == 0);
+    int waits;
+    size_t bytes = fill_up(ends.client, LOW, &waits);
+    MUST(bytes > 0 && waits <= LOW + SKBS);
     MUST(drain(ends.server, bytes));
     MUST(becomes(ends.client, SIOCOUTQNSD, 0));
     MUST(polled(ends.client, POLLOUT, SOON) == POLLOUT);
@@ -105,6 +118,20 @@ static bool queues_are_told(void)
     MUST(becomes(ends.server, SIOCINQ, 10));
     MUST(becomes(ends.client, SIOCOUTQ, 0));
     MUST(asked(ends.listener, SIOCINQ) == -EINVAL && asked(ends.listener, SIOCOUTQ) == -EINVAL);
+    drop(&ends);
+    return true;
+}
+
+static bool every_byte_is_with_the_sender_or_the_receiver(void)
+{
+    struct ends ends;
+    MUST(make(&ends));
+    size_t bytes = fill(ends.client);
+    int sent = asked(ends.client, SIOCOUTQ);
+    MUST(sent > 0 && (size_t)(sent + asked(ends.server, SIOCINQ)) >= bytes);
+    MUST(asked(ends.client, SIOCOUTQNSD) <= asked(ends.client, SIOCOUTQ));
+    MUST(drain(ends.server, bytes));
+    MUST(becomes(ends.client, SIOCOUTQ, 0));
     drop(&ends);
     return true;
 }
@@ -300,6 +327,7 @@ static const struct claim claims[] = {
     CLAIM(corked_data_leave_after_200_ms),
     CLAIM(more_holds_back_until_a_write_without_it),
     CLAIM(queues_are_told),
+    CLAIM(every_byte_is_with_the_sender_or_the_receiver),
     CLAIM(low_water_makes_readers_wait),
     CLAIM(reads_tell_what_is_left_when_asked_to),
     CLAIM(urgent_mark_stops_what_is_readable),
