@@ -19,6 +19,7 @@
 
 #define CARRY_BYTES ((size_t)64 << 10)
 #define TWIN_BUFFER (1 << 20) /* SO_SNDBUF asked for; net.core.wmem_max bounds it */
+#define BLOCK_BYTES (32 << 10)
 
 /* ------------------------------------------------------------------ the beginning */
 
@@ -57,8 +58,28 @@ void bridge_fit_buffer(struct file *file, int fd)
 {
     int64_t bytes = 0;
     daytona_stack_get_option(engine.stack, file->id, DAYTONA_OPTION_NOT_SENT_LOW_WATER, &bytes);
-    if (!file->bridge.held_back)
-        set_buffer(fd, bytes > 0 && bytes < TWIN_BUFFER ? (int)bytes : TWIN_BUFFER);
+    file->bridge.narrow = bytes > 0 && bytes < TWIN_BUFFER;
+    set_buffer(fd, file->bridge.narrow ? (int)bytes : TWIN_BUFFER);
+}
+
+/* A byte for the engine's end to keep, see bridge.h. Before the application can write. */
+static void plant(struct file *file, int fd)
+{
+    if (file->bridge.spent == 0 && !file->bridge.narrow &&
+        real.send(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
+        file->bridge.spent = 1;
+}
+
+/* As many as it takes to make the twin not writable. */
+static void block(struct file *file, int fd)
+{
+    static const char junk[BLOCK_BYTES];
+    struct pollfd entry = {.fd = fd, .events = POLLOUT};
+    ssize_t sent = 1;
+    while (sent > 0 && real.poll(&entry, 1, 0) > 0 && (entry.revents & POLLOUT) != 0) {
+        sent = real.send(fd, junk, sizeof junk, MSG_DONTWAIT | MSG_NOSIGNAL);
+        file->bridge.spent += sent > 0 ? (size_t)sent : 0;
+    }
 }
 
 /* What the mirror has put into the twin is taken out, as far as this end can. While the connection
@@ -69,8 +90,11 @@ static void clean_twin(struct file *file, int fd)
     while (real.recv(fd, tokens, sizeof tokens, MSG_DONTWAIT) > 0)
         ;
     file->bridge.held_back = file->mirror.blocked && !file->connected;
+    file->bridge.spent = (size_t)file->mirror.seeded + file->mirror.blocked;
     bridge_fit_buffer(file, fd);
-    file->bridge.junk = file->mirror.seeded + file->mirror.blocked;
+    plant(file, fd);
+    if (file->bridge.held_back)
+        block(file, fd);
     take_low_water(file, fd);
     set_timeout(fd, SO_RCVTIMEO, atomic_load(&file->timeout_us[FILE_RECEIVE]));
     set_timeout(fd, SO_SNDTIMEO, atomic_load(&file->timeout_us[FILE_SEND]));
@@ -103,8 +127,10 @@ int bridge_begin(struct file *file, int fd, pid_t holder)
     if (!bridge_is_up(file) || unknown)
         note_holder(file, fd, holder);
     if (bridge_is_up(file)) {
-        if (unknown) /* bridged from birth */
+        if (unknown) { /* bridged from birth, and just accepted */
             bridge_fit_buffer(file, fd);
+            plant(file, fd);
+        }
         return 0;
     }
     clean_twin(file, fd);
@@ -176,8 +202,8 @@ static int application_end(const struct file *file)
     return found;
 }
 
-/* AF_UNIX tells ECONNRESET to the one end when the other is closed with data unread: so there must
- * be some, and only the application's end can have sent it. Where nobody is found that holds it,
+/* AF_UNIX tells ECONNRESET to the one end when the other is closed with data unread. Where no byte
+ * is kept for that, one must be sent by the application's end; where nobody is found that holds it,
  * the end of the stream must do. */
 static void show_reset(struct file *file)
 {
@@ -215,58 +241,77 @@ static void refuse_rest(struct file *file)
     file->bridge.read_ended = true;
 }
 
-/* The attempt to connect is over: now the application may write. */
-static void let_write(struct file *file)
-{
-    int end = application_end(file);
-    file->bridge.held_back = false;
-    if (end >= 0) {
-        bridge_fit_buffer(file, end);
-        real.close(end);
-    }
-}
-
 static bool attempt_is_over(const struct file *file)
 {
     return (daytona_stack_readiness(engine.stack, file->id) &
             (DAYTONA_READY_OUT | DAYTONA_READY_HUP | DAYTONA_READY_ERROR)) != 0;
 }
 
-/* What the application has written. */
+/* Takes out of the twin what has been sent, but for the last byte. */
+static void take_spent(struct file *file)
+{
+    size_t kept = file->bridge.narrow ? 0 : 1;
+    while (file->bridge.spent > kept) {
+        size_t most = file->bridge.spent - kept;
+        ssize_t taken = real.recv(file->engine_end, carried,
+                                  most < sizeof carried ? most : sizeof carried, MSG_DONTWAIT);
+        if (taken <= 0)
+            return;
+        file->bridge.spent -= (size_t)taken;
+    }
+}
+
+static bool was_reset(const struct file *file)
+{
+    int error = 0;
+    socklen_t length = sizeof error;
+    return real.getsockopt(file->engine_end, SOL_SOCKET, SO_ERROR, &error, &length) == 0 &&
+           error == ECONNRESET;
+}
+
+/* All that was written has been sent. */
+static void stop_reading(struct file *file, bool reset, bool shut)
+{
+    if (reset || (file->bridge.hung_up && was_reset(file))) {
+        file_detach_all(file);
+        file_abort(file); /* RFC 2525 section 2.17: closed with data unread */
+    } else if (shut) {
+        end_stream(file);
+    }
+}
+
+/* One piece of what the application has written; false when no more can be done now. */
+static bool carry_piece_out(struct file *file)
+{
+    bool shut = file->bridge.shut; /* noticed before looking: nothing can come after it */
+    ssize_t got = real.recv(file->engine_end, carried, sizeof carried, MSG_PEEK | MSG_DONTWAIT);
+    size_t spent = file->bridge.spent;
+    if (got <= (ssize_t)spent) {
+        stop_reading(file, got < 0 && errno == ECONNRESET, shut || got == 0);
+        return false;
+    }
+    struct daytona_span span = {carried + spent, (size_t)got - spent};
+    ptrdiff_t sent = daytona_stack_send(engine.stack, engine_now(), file->id, &span, 1,
+                                        (size_t)got == sizeof carried ? DAYTONA_SEND_MORE : 0u);
+    if (sent > 0) {
+        file->bridge.spent += (size_t)sent;
+        take_spent(file);
+    } else if (sent == -EPIPE) {
+        refuse_rest(file);
+    }
+    return sent > 0;
+}
+
+/* What the application has written, unless the attempt to connect goes on. */
 static void carry_out(struct file *file)
 {
     if (file->bridge.held_back && !attempt_is_over(file))
         return;
-    if (file->bridge.held_back)
-        let_write(file);
-    while (has_end(file) && (!file->bridge.read_ended || file->bridge.hung_up)) {
-        if (file->bridge.junk > 0) {
-            ssize_t taken = real.recv(file->engine_end, carried, file->bridge.junk, MSG_DONTWAIT);
-            file->bridge.junk -= taken > 0 ? (unsigned)taken : file->bridge.junk;
-            continue;
-        }
-        ssize_t got = real.recv(file->engine_end, carried, sizeof carried, MSG_PEEK | MSG_DONTWAIT);
-        if (got < 0 && errno == ECONNRESET) {
-            file_detach_all(file);
-            file_abort(file); /* RFC 2525 section 2.17: closed with data unread */
-            return;
-        }
-        if (got < 0)
-            return;
-        if (got == 0) {
-            end_stream(file);
-            return;
-        }
-        struct daytona_span span = {carried, (size_t)got};
-        ptrdiff_t sent = daytona_stack_send(engine.stack, engine_now(), file->id, &span, 1,
-                                            (size_t)got == sizeof carried ? DAYTONA_SEND_MORE : 0u);
-        if (sent > 0)
-            real.recv(file->engine_end, carried, (size_t)sent, MSG_DONTWAIT);
-        else if (sent == -EPIPE)
-            refuse_rest(file);
-        if (sent <= 0)
-            return;
-    }
+    file->bridge.held_back = false;
+    take_spent(file);
+    while (has_end(file) && (!file->bridge.read_ended || file->bridge.hung_up) &&
+           carry_piece_out(file))
+        ;
 }
 
 /* One piece of what the peer has sent; false when no more can be done now. */
@@ -318,7 +363,7 @@ void bridge_count_queue(struct file *file)
     int in_twin = 0;
     if (file->engine_end >= 0)
         real.ioctl(file->engine_end, FIONREAD, &in_twin);
-    in_twin -= (int)file->bridge.junk;
+    in_twin -= (int)file->bridge.spent;
     if (in_twin < 0)
         in_twin = 0;
     daytona_stack_info(engine.stack, engine_now(), file->id, &info);
@@ -348,5 +393,7 @@ void bridge_notice(struct file *file, unsigned events)
 {
     if ((events & EPOLLHUP) != 0)
         file->bridge.hung_up = true;
+    if ((events & (EPOLLHUP | EPOLLRDHUP)) != 0)
+        file->bridge.shut = true;
     engine_add_work(file, FILE_WORK_MIRROR);
 }

@@ -11,6 +11,10 @@
  *   reset            the engine's end closed with a byte of the application's end unread in it
  *   shutdown, close  of the application's end: end of stream, and hang-up, at the engine's
  *   unread data      lost by the last close: ECONNRESET at the engine's end, which resets
+ *
+ * The engine's end always keeps a byte unread: the last one that it has sent, or one that was
+ * planted before the application could write. So it takes no more than closing it to show a reset,
+ * and an engine that is killed leaves nothing but resets behind.
  */
 #ifndef DAYTONA_PRELOAD_BRIDGE_H
 #define DAYTONA_PRELOAD_BRIDGE_H
@@ -32,8 +36,11 @@ struct bridge {
     bool read_ended; /**< the application's stream has ended */
     bool watched;    /**< the engine's thread is told of all that happens at its end */
     bool held_back;  /**< not writable until connected */
+    bool shut;       /**< the application's end has been shut for writing, or closed */
+    bool narrow;     /**< the twin takes so little that no byte can be kept in it */
     int error;       /**< what has ended the connection, errno; 0: nothing */
-    unsigned junk;   /**< bytes of the mirror's that lie in the engine's end */
+    size_t spent;    /**< bytes at the front of the engine's end that are sent, or were never
+                          the application's */
     bool counted;    /**< the next two are up to date */
     struct bridge_queue queue;
     pid_t holder;      /**< a process that holds the application's end */
