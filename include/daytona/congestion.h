@@ -9,7 +9,7 @@
 #include <daytona/types.h>
 
 /** Version of this interface: another one when a member comes, goes or changes its meaning. */
-#define DAYTONA_CONGESTION_VERSION 2
+#define DAYTONA_CONGESTION_VERSION 3
 
 /** The controller's private state, its words to use as it likes; zeroed before init(). */
 struct daytona_congestion_state {
@@ -53,7 +53,7 @@ struct daytona_congestion_sample {
     uint64_t loss_lost_before;         /**< as lost_before */
 
     uint32_t ce_bytes;  /**< of acked_bytes, those that the receiver says were marked CE */
-    bool cwnd_limited;  /**< the sender filled cwnd since the last ACK (RFC 7661) */
+    bool cwnd_limited;  /**< the sender filled cwnd since the last ACK: it may grow */
     bool in_recovery;   /**< fast recovery or loss recovery is going on */
     bool after_timeout; /**< in_recovery, and a timeout began it */
     bool without_sack;  /**< the peer does not say what arrived: a round trip shows one loss */
@@ -69,6 +69,10 @@ struct daytona_congestion {
     /** Sends as ECN-capable when the peer agreed, wants every mark (RFC 8257), and the
      *  connection asks for ECN even when the setting says only to accept it. */
     bool needs_ecn;
+    /** The sender keeps the window of an application that does not use it, and reduces it after a
+     *  loss, by the rules of RFC 7661: restart() is not called, and cwnd_limited is false as long
+     *  as the window is not validated. For controllers whose window stands for what losses say. */
+    bool validated_by_use;
     /** A connection is established, or the controller is switched to. Controls hold the
      *  initial (or the present) window. */
     void (*init)(struct daytona_congestion_state *, struct daytona_congestion_controls *,

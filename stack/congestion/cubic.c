@@ -213,6 +213,7 @@ const struct daytona_congestion congestion_cubic = {
     .version = DAYTONA_CONGESTION_VERSION,
     .name = "cubic",
     .source = "RFC 9438, RFC 9406",
+    .validated_by_use = true,
     .init = cubic_init,
     .acked = cubic_acked,
     .loss = cubic_loss,

@@ -75,6 +75,7 @@ const struct daytona_congestion congestion_reno = {
     .version = DAYTONA_CONGESTION_VERSION,
     .name = "reno",
     .source = "RFC 5681, RFC 3465, RFC 9406",
+    .validated_by_use = true,
     .init = reno_init,
     .acked = reno_acked,
     .loss = reno_loss,

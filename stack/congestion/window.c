@@ -10,7 +10,7 @@ void window_slow_start(struct daytona_congestion_controls *controls,
     uint32_t grow = sample->acked_bytes < most ? sample->acked_bytes : most;
     if (hystart != NULL)
         grow = hystart_growth(hystart, controls, sample, grow);
-    if (!sample->cwnd_limited) /* RFC 7661: what was not used has not been tested */
+    if (!sample->cwnd_limited) /* what was not used has not been tested */
         return;
     controls->cwnd_bytes = window_grown(controls->cwnd_bytes, grow, controls->ssthresh_bytes);
 }

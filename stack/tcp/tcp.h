@@ -211,6 +211,20 @@ struct prober {
     struct daytona_instant since; /**< of the last news */
 };
 
+#define VALIDATION_QUARTERS 4u
+
+/** How much of the window has been used (RFC 7661; tcp_validate.c). Bytes. */
+struct validation {
+    uint32_t most[VALIDATION_QUARTERS]; /**< pipeACK samples: the largest of each quarter of a
+                                             sampling period, the present one first */
+    struct daytona_instant quarter;     /**< when the present one began */
+    struct daytona_instant samples;     /**< what was sent before gives none */
+    struct daytona_instant since;       /**< non-validated phase; 0: validated */
+    uint32_t used;     /**< max (pipeACK, LossFlightSize) of the recovery under way, 0 none */
+    uint32_t repeated; /**< R: sent again in it, once each */
+    bool known;        /**< pipeACK is not "undefined" */
+};
+
 /** How to take back a reduction of the window. */
 struct undo {
     bool possible;
@@ -275,7 +289,7 @@ struct sender {
     uint8_t frto;                    /**< enum frto */
     bool timeout_told;               /**< the user timeout, by the option of RFC 5482 */
     uint64_t recovery_point;         /**< RFC 6675: recovery ends when una reaches it */
-    uint64_t limited_to;             /**< nxt when cwnd was last filled (RFC 7661) */
+    uint64_t limited_to;             /**< nxt when cwnd was last filled */
     uint64_t lost_to;                /**< RFC 6675: IsLost() was asked of all before it */
     uint32_t inflation;              /**< RFC 6582: cwnd's inflation, for peers without SACK */
     uint32_t prr_delivered, prr_out; /**< RFC 6937: bytes since recovery began */
@@ -297,6 +311,7 @@ struct sender {
     struct rack rack;
     struct prober prober;
     struct undo undo;
+    struct validation validation;
     uint64_t probe_end;  /**< RFC 8985 TLP.end_seq; 0: no tail loss probe is out */
     struct timer timer;  /**< any of the kinds before TIMER_PACING */
     struct timer pacing; /**< TIMER_PACING */

@@ -42,7 +42,7 @@ struct daytona_congestion_sample tcp_congestion_sample(const struct connection *
         .rtt_min_us = send->rtt_min_us,
         .una = send->una,
         .nxt = send->nxt,
-        .cwnd_limited = send->limited_to >= send->una,
+        .cwnd_limited = send->limited_to >= send->una && tcp_validated(connection),
         .ce_bytes = tcp_ecn_marked(connection, acked_bytes),
         .in_recovery = send->recovery != RECOVERY_NONE || connection->ecn.holding,
         .after_timeout = send->recovery == RECOVERY_LOSS,

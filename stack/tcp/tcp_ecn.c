@@ -2,7 +2,7 @@
  * marks. */
 #include "stack/tcp/tcp_ecn.h"
 
-#include "stack/tcp/tcp_parts.h"
+#include "stack/tcp/tcp_loss.h"
 
 #include <errno.h>
 #include <string.h>
@@ -313,8 +313,10 @@ void tcp_ecn_reduce(struct connection *connection, uint32_t flight, uint32_t cwn
         return; /* which has reduced it */
     if (!tcp_ecn_tells_controller(connection))
         connection->controls.cwnd_bytes = cwnd; /* this ACK bought nothing */
+    flight = tcp_validation_congested(connection, flight);
     struct daytona_congestion_sample sample = tcp_congestion_sample(connection, 0, flight, 0);
     tcp_congestion_call(connection, CONGESTION_MARKED, &sample);
+    tcp_validation_reduced(connection);
     if (connection->controls.cwnd_bytes > cwnd) /* two segments are a controller's least */
         connection->controls.cwnd_bytes = cwnd;
     reduced(connection);
@@ -343,6 +345,7 @@ void tcp_ecn_advance(struct connection *connection)
     struct daytona_congestion_sample sample =
         tcp_congestion_sample(connection, 0, tcp_pipe(connection), 0);
     tcp_congestion_call(connection, CONGESTION_RECOVERED, &sample);
+    tcp_validation_recovered(connection, false);
 }
 
 uint32_t tcp_ecn_marked(const struct connection *connection, uint32_t acked_bytes)

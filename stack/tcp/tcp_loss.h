@@ -137,6 +137,35 @@ void tcp_frto_begin(struct connection *connection);
 bool tcp_frto_acknowledged(struct connection *connection, const struct ack_report *report,
                            bool can_send_new);
 
+/* ------------------------------------------------------------------ tcp_validate.c */
+
+/** The window has been used of late, or RFC 7661 does not govern it: it may grow. */
+bool tcp_validated(const struct connection *connection);
+
+/** Sending starts again after an RTO or longer. False: RFC 7661 does not govern the window. */
+bool tcp_validation_idle(struct connection *connection);
+
+/** So much is to be sent into a window not used of late that it must be paced (section 4.4.2). */
+bool tcp_validation_paces(const struct connection *connection);
+
+/** An ACK has been read into the report: takes a pipeACK sample, finds out the phase (RFC 7661
+ *  sections 4.2 and 4.3). */
+void tcp_validation_sample(struct connection *connection, const struct ack_report *report);
+
+/** Congestion is noticed, `flight` bytes were out. In the non-validated phase cwnd falls to what
+ *  was used of it. Returns what the reduction is to start from. */
+uint32_t tcp_validation_congested(struct connection *connection, uint32_t flight);
+
+/** The controller has reduced: in the non-validated phase no more than half of what was used
+ *  remains (section 4.4.1). */
+void tcp_validation_reduced(struct connection *connection);
+
+/** A record goes out again, for the first time. */
+void tcp_validation_repeated(struct connection *connection, uint32_t bytes);
+
+/** A recovery, or the reduction after a mark, is over, or was a mistake (`undone`). */
+void tcp_validation_recovered(struct connection *connection, bool undone);
+
 /* ------------------------------------------------------------------ tcp_tail_probe.c */
 
 /** When the probe is to go, from now, `at_most_us` at most: no later than the retransmission

@@ -110,7 +110,8 @@ static void restart_when_idle(struct connection *connection)
     struct sender *send = &connection->send;
     if (send->nxt != send->una || send->last_sent.ns == 0)
         return;
-    if (daytona_instant_since_us(connection->tcp->now, send->last_sent) <= send->rto_us)
+    if (daytona_instant_since_us(connection->tcp->now, send->last_sent) <= send->rto_us ||
+        tcp_validation_idle(connection))
         return;
     struct daytona_congestion_sample sample = tcp_congestion_sample(connection, 0, 0, 0);
     tcp_congestion_call(connection, CONGESTION_RESTART, &sample);
@@ -199,6 +200,8 @@ static void send_again(struct connection *connection, struct sent *record, struc
         what->flags |= TCP_FIN;
     if (what->length > 0)
         what->flags |= push_flag(send, start, start + what->length);
+    if (record->retransmissions == 0)
+        tcp_validation_repeated(connection, length);
     sent_mark_again(&send->sent, record);
     tcp_rate_sent(connection, record, false);
     tcp_pacing_sent(connection, what->length);

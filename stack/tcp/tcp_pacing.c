@@ -1,9 +1,9 @@
 /*
  * Pacing: segments leave at a rate, not as soon as the window has room. The rate is the
- * controller's; or, when only SO_MAX_PACING_RATE asks for pacing, as in Linux twice the window a
- * round trip in slow start and 1.2 times in congestion avoidance, so that the window stays what
- * limits. A millisecond's worth leaves at once, two segments at least: a timer for each segment
- * would cost more than such a burst.
+ * controller's; or, when only SO_MAX_PACING_RATE asks for pacing, or the window has not been used
+ * for a while, as in Linux twice the window a round trip in slow start and 1.2 times in congestion
+ * avoidance, so that the window stays what limits. A millisecond's worth leaves at once, two
+ * segments at least: a timer for each segment would cost more than such a burst.
  */
 #include "stack/tcp/tcp_loss.h"
 
@@ -30,11 +30,11 @@ uint64_t tcp_pacing_rate(const struct connection *connection)
 {
     uint64_t most = (uint64_t)connection->socket->options[DAYTONA_OPTION_MAXIMUM_PACING_RATE];
     uint64_t rate = connection->controls.pacing_bytes_per_second;
-    if (most == 0)
+    if (most == 0 && (rate != 0 || !tcp_validation_paces(connection)))
         return rate;
     if (rate == 0)
         rate = window_rate(connection);
-    return rate < most ? rate : most;
+    return most == 0 || rate < most ? rate : most;
 }
 
 /* Bytes at this rate in so many nanoseconds. */

@@ -35,6 +35,9 @@ static void fast_recovery_enter(struct connection *connection, const struct ack_
     struct sender *send = &connection->send;
     uint32_t flight = tcp_flight(connection);
     tcp_undo_save(connection);
+    bool answered = !tcp_ecn_loss(connection); /* its mark has reduced the window already */
+    if (!answered)
+        flight = tcp_validation_congested(connection, flight);
     send->probe_end = 0;
     send->recovery = RECOVERY_FAST;
     send->recovery_point = send->nxt;
@@ -43,8 +46,9 @@ static void fast_recovery_enter(struct connection *connection, const struct ack_
     connection->tcp->counters.fast_recoveries++;
     connection->tally.fast_retransmits++;
     struct daytona_congestion_sample sample = tcp_congestion_sample(connection, 0, flight, 0);
-    if (tcp_ecn_loss(connection))
+    if (!answered)
         tcp_congestion_call(connection, CONGESTION_LOSS, &sample);
+    tcp_validation_reduced(connection);
     tcp_prr_begin(connection, report);
     send->inflation = connection->sack ? 0 : DUP_THRESH * send->mss;
     observe(connection->tcp, connection->socket, DAYTONA_EVENT_RECOVERY_ENTER,
@@ -79,11 +83,12 @@ static void recovery_exit(struct connection *connection)
     tcp_rack_recovered(connection);
     observe(connection->tcp, connection->socket, DAYTONA_EVENT_RECOVERY_EXIT,
             offset_seq(send->recovery_point).value, 0, fast ? "fast" : "timeout");
-    if (!fast)
-        return;
-    struct daytona_congestion_sample sample =
-        tcp_congestion_sample(connection, 0, tcp_pipe(connection), 0);
-    tcp_congestion_call(connection, CONGESTION_RECOVERED, &sample);
+    if (fast) {
+        struct daytona_congestion_sample sample =
+            tcp_congestion_sample(connection, 0, tcp_pipe(connection), 0);
+        tcp_congestion_call(connection, CONGESTION_RECOVERED, &sample);
+    }
+    tcp_validation_recovered(connection, false);
 }
 
 /* An ACK for which the controller may open the window. What only SACKs leaves it as it is (RFC
@@ -139,6 +144,7 @@ void tcp_recovery_acknowledged(struct connection *connection, struct ack_report 
     struct sender *send = &connection->send;
     bool was_fast = send->recovery == RECOVERY_FAST;
     tcp_rate_sample(connection, report);
+    tcp_validation_sample(connection, report);
     tcp_rack_adapt(connection, report);
     if (report->reordered)
         note_reordering(connection);

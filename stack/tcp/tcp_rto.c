@@ -189,6 +189,7 @@ static void loss_recovery_enter(struct connection *connection)
 {
     bool new_episode = connection->send.recovery != RECOVERY_LOSS;
     uint32_t flight = tcp_flight(connection);
+    connection->send.validation.since.ns = 0; /* RFC 7661 section 4.4: standard from here */
     tcp_undo_save(connection);
     tcp_frto_begin(connection);
     tcp_recovery_begin_loss(connection, tcp_detector(connection) != &detector_rack);

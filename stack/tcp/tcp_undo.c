@@ -107,6 +107,7 @@ static void undo_reduction(struct connection *connection, const char *reason)
     struct daytona_congestion_sample sample =
         tcp_congestion_sample(connection, 0, tcp_pipe(connection), 0);
     tcp_congestion_call(connection, CONGESTION_UNDONE, &sample);
+    tcp_validation_recovered(connection, true);
 }
 
 bool tcp_undo_if_spurious(struct connection *connection, const struct ack_report *report)
