@@ -11,6 +11,7 @@
 #include "preload/real.h"
 #include "preload/settings.h"
 #include "preload/shield.h"
+#include "preload/signals.h"
 #include "preload/twin.h"
 #include "preload/watch.h"
 
@@ -111,8 +112,11 @@ int decide_listen(int fd, int backlog, bool always)
         return DECIDE_KERNEL;
     if (engine_start() < 0)
         return fall_back();
-    return listen_with_daytona(&candidate,
-                               backlog < 0 || backlog > BACKLOG_MAX ? BACKLOG_MAX : backlog);
+    signals_hold(); /* a handler would meet a socket that is neither the kernel's nor Daytona's */
+    int status = listen_with_daytona(&candidate,
+                                     backlog < 0 || backlog > BACKLOG_MAX ? BACKLOG_MAX : backlog);
+    signals_release();
+    return status;
 }
 
 /* ------------------------------------------------------------------ connect */
@@ -152,19 +156,32 @@ static int wait_connected(struct file *file)
     return status;
 }
 
+static int begin_with_daytona(struct candidate *candidate, const struct daytona_endpoint *remote,
+                              bool fast, struct file **out)
+{
+    candidate_read_flags(candidate);
+    int status = candidate_reserve(candidate, remote);
+    if (status == 0)
+        status = make_connection(candidate, out);
+    if (status < 0 || *out == NULL) {
+        *out = NULL;
+        return status;
+    }
+    file_hold(*out);
+    status = candidate_connect(*out, candidate, remote, fast);
+    watch_twin(candidate);
+    return status;
+}
+
 static int connect_with_daytona(struct candidate *candidate, const struct daytona_endpoint *remote,
                                 bool fast)
 {
     struct file *file = NULL;
-    candidate_read_flags(candidate);
-    int status = candidate_reserve(candidate, remote);
-    if (status == 0)
-        status = make_connection(candidate, &file);
-    if (status < 0 || file == NULL)
+    signals_hold();
+    int status = begin_with_daytona(candidate, remote, fast, &file);
+    signals_release();
+    if (file == NULL)
         return status;
-    file_hold(file);
-    status = candidate_connect(file, candidate, remote, fast);
-    watch_twin(candidate);
     if (status == -EINPROGRESS && !candidate->nonblocking)
         status = wait_connected(file);
     file_put(file);

@@ -9,6 +9,7 @@
 #include "preload/process.h"
 #include "preload/real.h"
 #include "preload/settings.h"
+#include "preload/signals.h"
 #include "preload/summary.h"
 
 #include <assert.h>
@@ -64,6 +65,7 @@ struct daytona_instant engine_now(void)
 
 static void lock(void)
 {
+    signals_hold();
     pthread_mutex_lock(&engine.lock);
     locked_here = true;
 }
@@ -87,6 +89,7 @@ static void unlock(void)
         wake(engine.thread_wake);
     if (kick_runner)
         wake(engine.runner_wake);
+    signals_release();
 }
 
 int engine_enter(void)
@@ -316,6 +319,7 @@ int engine_start(void)
     static pid_t failed_in;
     if (engine_alive())
         return 0;
+    signals_hold();
     pthread_mutex_lock(&starting);
     int status = engine_alive() ? 0 : failed_in == getpid() ? failed : 1;
     if (status == 1) {
@@ -325,6 +329,7 @@ int engine_start(void)
         say_outcome(status, message);
     }
     pthread_mutex_unlock(&starting);
+    signals_release();
     return status;
 }
 
@@ -332,6 +337,7 @@ int engine_start(void)
 
 void engine_fork_prepare(void)
 {
+    signals_hold();
     pthread_mutex_lock(&starting);
     if (engine_alive() && !locked_here)
         pthread_mutex_lock(&engine.lock);
@@ -342,6 +348,7 @@ void engine_fork_parent(void)
     if (engine_alive() && !locked_here)
         pthread_mutex_unlock(&engine.lock);
     pthread_mutex_unlock(&starting);
+    signals_release();
 }
 
 void engine_fork_child(void)
@@ -353,6 +360,7 @@ void engine_fork_child(void)
     engine = (struct engine){.epoch = epoch};
     memcpy(&engine.lock, &fresh_adaptive, sizeof engine.lock);
     engine_table_forget();
+    signals_release();
 }
 
 void engine_go_on(void)

@@ -85,7 +85,8 @@ struct daytona_instant engine_now(void);
 
 /**
  * Locks the engine for a thread of the application. 0, or -EOPNOTSUPP: the engine is another
- * process's; -EDEADLK: this thread is inside already, and a signal handler wants in too;
+ * process's; -EDEADLK: this thread is inside already, and a signal handler that is not
+ * called through signals.h wants in too;
  * -ESHUTDOWN: the process is exiting and its connections are in other hands.
  * Cancellation is held off until engine_leave().
  */

@@ -100,7 +100,7 @@ static _Noreturn void child(void)
     setsid();
     int ignored = chdir("/");
     (void)ignored;
-    signal(SIGTERM, SIG_DFL);
+    real.signal(SIGTERM, SIG_DFL);
     sigemptyset(&end);
     sigaddset(&end, SIGTERM);
     sigprocmask(SIG_UNBLOCK, &end, NULL);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* What a call of this type returns when it fails. */
-#define FAILURE(type) _Generic((type){0}, FILE * : NULL, default : -1)
+#define FAILURE(type) _Generic((type){0}, FILE * : NULL, sighandler_t : SIG_ERR, default : -1)
 
 /*
  * Before real_resolve() has run, each member points to a function of the same type that looks up

@@ -2,6 +2,7 @@
 
 #include "preload/address.h"
 #include "preload/log.h"
+#include "preload/signals.h"
 
 #include <errno.h>
 #include <linux/tcp.h>
@@ -55,18 +56,21 @@ void signatures_note(int fd, int name, const void *value, socklen_t length)
     struct note note = {.socket = socket_number(fd)};
     if (note.socket == 0 || signature_read(name, value, length, &note.setting) < 0)
         return;
+    signals_hold();
     pthread_mutex_lock(&notes_mutex);
     if (notes[next_note].socket != 0)
         log_once(LOG_LEVEL_WARNING, "more keys of TCP signatures than can be kept");
     notes[next_note] = note;
     next_note = (next_note + 1) % NOTES_MAX;
     pthread_mutex_unlock(&notes_mutex);
+    signals_release();
 }
 
 void signatures_visit(int fd, void (*use)(void *context, const struct signature_setting *setting),
                       void *context)
 {
     ino_t socket = socket_number(fd);
+    signals_hold();
     pthread_mutex_lock(&notes_mutex);
     for (size_t i = 0; socket != 0 && i < NOTES_MAX; i++) {
         struct note *note = &notes[(next_note + i) % NOTES_MAX];
@@ -74,4 +78,5 @@ void signatures_visit(int fd, void (*use)(void *context, const struct signature_
             use(context, &note->setting);
     }
     pthread_mutex_unlock(&notes_mutex);
+    signals_release();
 }

@@ -3,6 +3,7 @@
 #include "preload/engine.h"
 #include "preload/pump.h"
 #include "preload/real.h"
+#include "preload/signals.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -17,6 +18,8 @@
 
 /* A thread that waits for a file without running the pump. Lives on its stack, in two lists. */
 struct wait_follower {
+    struct signals_sleep sleep;
+    bool parted;                         /* it is in no list any more */
     struct wait_follower *next;          /* in engine.followers */
     struct wait_follower *next_for_file; /* in file->followers */
     struct file *file;
@@ -65,6 +68,8 @@ static void futex_wake(atomic_uint *word)
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
+static void note_interruption(const struct signals_sleep *sleep);
+
 static void take_role(void)
 {
     if (engine.rest == ENGINE_REST_CAPTURE)
@@ -103,12 +108,43 @@ static bool role_is_free(void)
            pthread_equal(engine.runner_thread, pthread_self());
 }
 
+static bool has_role(void)
+{
+    return engine.runner == ENGINE_RUNNER_APPLICATION &&
+           pthread_equal(engine.runner_thread, pthread_self());
+}
+
 static void cancelled_runner(void *context)
 {
     (void)context;
     engine_resume();
-    leave_role();
+    signals_sleep_end();
+    if (has_role())
+        leave_role();
     engine_leave();
+}
+
+/* What a runner sleeps in. */
+struct runner_bed {
+    struct signals_sleep sleep;
+    struct wait_set *set;
+};
+
+#define NO_DESCRIPTOR INT_MAX /* poll() says so at once */
+
+/* A handler may wait for something itself, and must not have to wait for this thread to pump. */
+static void runner_up(struct signals_sleep *sleep)
+{
+    (void)sleep;
+    engine_resume();
+    if (has_role())
+        leave_role();
+    engine_leave();
+}
+
+static void runner_awake(struct signals_sleep *sleep)
+{
+    ((struct runner_bed *)sleep)->set->entries[1].fd = NO_DESCRIPTOR;
 }
 
 static void clear(int eventfd)
@@ -126,11 +162,13 @@ static int runner_sleep(struct wait_set *set, struct daytona_instant until)
     uint64_t ns = daytona_instant_before(now, until) ? until.ns - now.ns : 0;
     struct timespec timeout = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};
     bool for_ever = until.ns == DAYTONA_NEVER.ns;
+    struct runner_bed bed = {.sleep = {.leave = runner_up, .wake = runner_awake}, .set = set};
     int got;
 
     set->entries[0] = (struct pollfd){.fd = engine.capture_descriptor, .events = POLLIN};
     set->entries[1] = (struct pollfd){.fd = engine.runner_wake, .events = POLLIN};
     engine.sleeps_until = until;
+    signals_sleep_begin(&bed.sleep);
     pthread_cleanup_push(cancelled_runner, NULL);
     engine_pause();
     got =
@@ -138,7 +176,12 @@ static int runner_sleep(struct wait_set *set, struct daytona_instant until)
     got = got < 0 ? -errno : got;
     engine_resume();
     pthread_cleanup_pop(0);
+    signals_sleep_end();
 
+    if (bed.sleep.interrupted)
+        got = -EINTR;
+    if (got == -EINTR)
+        note_interruption(&bed.sleep);
     if (got < 0)
         return got;
     if (set->entries[1].revents != 0)
@@ -164,12 +207,18 @@ int wait_run(struct wait_set *set)
             break;
         }
         int got = runner_sleep(set, more ? now : wait_until(now, set->deadline));
+        if (got == -EINTR) {
+            pump();
+            result = set->satisfied(set->context) ? 0 : -EINTR;
+            break;
+        }
         if (got != 0) {
             result = got < 0 ? got : 1;
             break;
         }
     }
-    leave_role();
+    if (has_role())
+        leave_role();
     return result;
 }
 
@@ -195,15 +244,48 @@ static void follower_part(struct wait_follower *follower)
     *at = follower->next_for_file;
 }
 
+/* Goes; true when it was handed the role. */
+static bool follower_go(struct wait_follower *follower)
+{
+    if (!follower->parted)
+        follower_part(follower);
+    follower->parted = true;
+    return atomic_load(&follower->word) == FOLLOWER_RUNS;
+}
+
+/* It was handed the role and will not take it. */
+static void pass_on(void)
+{
+    if (engine.runner == ENGINE_RUNNER_NONE)
+        leave_role();
+}
+
 static void cancelled_follower(void *context)
 {
     struct wait_follower *follower = context;
     pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, NULL);
     engine_resume();
-    follower_part(follower);
-    if (atomic_load(&follower->word) == FOLLOWER_RUNS && engine.runner == ENGINE_RUNNER_NONE)
-        leave_role(); /* it was handed the role and will not take it */
+    signals_sleep_end();
+    if (follower_go(follower))
+        pass_on();
     engine_leave();
+}
+
+/* The handler may never return, and leave this memory to others. */
+static void follower_up(struct signals_sleep *sleep)
+{
+    int type;
+    pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);
+    engine_resume();
+    if (follower_go((struct wait_follower *)sleep))
+        pass_on();
+    engine_leave();
+    pthread_setcanceltype(type, NULL);
+}
+
+static void follower_awake(struct signals_sleep *sleep)
+{
+    atomic_store(&((struct wait_follower *)sleep)->word, FOLLOWER_WOKEN);
 }
 
 /* The cancellation type is what makes a blocking system call of the C library's a cancellation
@@ -224,19 +306,27 @@ static int futex_wait(atomic_uint *word, struct daytona_instant deadline)
 /* Until somebody wakes this thread for the file (0) or hands it the role (1), or -EINTR. */
 static int follow(struct file *file, unsigned interest, struct daytona_instant deadline)
 {
-    struct wait_follower follower = {.file = file, .interest = interest};
+    struct wait_follower follower = {.sleep = {.leave = follower_up, .wake = follower_awake},
+                                     .file = file,
+                                     .interest = interest};
     int result;
     follower_join(&follower);
+    signals_sleep_begin(&follower.sleep);
     pthread_cleanup_push(cancelled_follower, &follower);
     engine_pause();
     result = futex_wait(&follower.word, deadline);
     engine_resume();
     pthread_cleanup_pop(0);
-    follower_part(&follower);
-    bool runs = atomic_load(&follower.word) == FOLLOWER_RUNS;
-    if (result == -EINTR && runs && engine.runner == ENGINE_RUNNER_NONE)
-        leave_role();
-    return result == -EINTR ? -EINTR : runs;
+    signals_sleep_end();
+    if (follower.sleep.interrupted)
+        result = -EINTR;
+    bool runs = follower_go(&follower);
+    if (result != -EINTR)
+        return runs;
+    note_interruption(&follower.sleep);
+    if (runs)
+        pass_on();
+    return -EINTR;
 }
 
 void wait_wake(struct file *file, unsigned now)
@@ -279,7 +369,8 @@ static int wait_once(struct file *file, unsigned interest, struct wait_set *set)
         if (result == -EBUSY)
             result = 0; /* somebody was quicker to take the role */
     }
-    if (result == -EINTR && set->deadline.ns == DAYTONA_NEVER.ns && wait_restarts())
+    if (result == -EINTR &&
+        (set->satisfied(set->context) || (set->deadline.ns == DAYTONA_NEVER.ns && wait_restarts())))
         result = 0;
     return result;
 }
@@ -352,15 +443,26 @@ static bool is_fault(int number)
            number == SIGTRAP || number == SIGABRT || number == SIGSYS;
 }
 
+/* Whether the handlers of the last interruption are known, and what follows from them. */
+static ATTRIBUTE_THREAD bool interruption_known, interruption_restarts;
+
+static void note_interruption(const struct signals_sleep *sleep)
+{
+    interruption_known = sleep->interrupted;
+    interruption_restarts = sleep->restarts;
+}
+
 bool wait_restarts(void)
 {
     sigset_t blocked;
+    if (interruption_known)
+        return interruption_restarts;
     sigemptyset(&blocked);
     pthread_sigmask(SIG_SETMASK, NULL, &blocked);
     for (int number = 1; number < NSIG; number++) {
         struct sigaction action;
         if (is_fault(number) || sigismember(&blocked, number) == 1 ||
-            sigaction(number, NULL, &action) < 0)
+            real.sigaction(number, NULL, &action) < 0)
             continue;
         bool handled = action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN;
         if (handled && (action.sa_flags & SA_RESTART) == 0)

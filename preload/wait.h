@@ -54,8 +54,8 @@ void wait_natively(void);
 void wait_wake(struct file *file, unsigned now);
 
 /** A signal handler has interrupted a system call: whether the kernel would restart the call.
- *  Which handler ran is not known: true only if every handler that can run in this thread has
- *  SA_RESTART; handlers of faults do not count. */
+ *  Where the handler that ran is not known (signals.h), true only if every one that can run in
+ *  this thread has SA_RESTART; handlers of faults do not count. */
 bool wait_restarts(void);
 
 /** When a wait that may last `timeout` (NULL: for ever) from now on ends. */
