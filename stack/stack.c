@@ -119,6 +119,7 @@ static enum daytona_verdict transport_input(struct tcp *tcp, const struct ipv4_h
                          payload);
     struct icmp_error error;
     int result = icmp_parse(payload, &error);
+    error.router = header->source;
     if (result == 0)
         return tcp_icmp(tcp, &error);
     return result == -ENOMSG ? DAYTONA_VERDICT_ICMP_IGNORED : DAYTONA_VERDICT_BAD_CHECKSUM;

@@ -95,6 +95,11 @@ struct daytona_stack_config {
     uint32_t send_buffer_bytes;    /**< default SO_SNDBUF payload bytes, 1048576 if 0 */
     uint32_t send_buffer_max;      /**< 32 MB if 0: twice 100 ms of 1 Gbit/s, and some */
 
+    /** The driver's own socket calls may block, and are made of several of the stack's: it tells of
+     *  the application's connect, accept, send and receive with daytona_stack_call_begin(). false:
+     *  each call of the stack is the application's. */
+    bool calls_are_told;
+
     uint32_t sockets_max;   /**< 0: bounded by memory only */
     uint32_t syn_queue_max; /**< half-open connections of a listener, or its backlog if that
                                  is more: 1024 if 0 (Linux tcp_max_syn_backlog) */
@@ -392,6 +397,51 @@ enum daytona_ecn_mode {
     DAYTONA_ECN_MODE_CLASSIC,
     DAYTONA_ECN_MODE_ACCURATE
 };
+
+/* ------------------------------------------------------------------ events */
+
+/** The events that the stack's observer sees from now on, of all sockets and of none: a mask of
+ *  DAYTONA_EVENT_BIT()s, 0: none. */
+void daytona_stack_observe(struct daytona_stack *stack, uint64_t mask);
+
+/** Besides them, those of one socket; what a listener accepts inherits its mask. -EBADF. */
+int daytona_stack_observe_socket(struct daytona_stack *stack, struct daytona_socket_id id,
+                                 uint64_t mask);
+
+enum daytona_call_kind {
+    DAYTONA_CALL_CONNECT,
+    DAYTONA_CALL_ACCEPT,
+    DAYTONA_CALL_SEND,
+    DAYTONA_CALL_RECEIVE,
+    DAYTONA_CALL_SHUTDOWN,
+    DAYTONA_CALL_CLOSE,
+};
+/** "connect", static. */
+const char *daytona_call_name(enum daytona_call_kind kind);
+
+/** A call of the application from its beginning to its end: the caller keeps it, the three
+ *  functions below read and write it. Events that happen on the socket from its beginning on, until
+ *  another one begins, bear its number. */
+struct daytona_call {
+    uint32_t number; /**< counts the calls of this stack, from 1 */
+    enum daytona_call_kind kind;
+    struct daytona_socket_id id;
+    struct daytona_instant began;
+    uint64_t asked;    /**< bytes it would move, 0 when it moves none */
+    uint32_t sequence; /**< sequence number of the first of them */
+};
+
+/** A call begins. Nothing happens when there is no such socket; of an ACCEPT, `id` is the accepted
+ *  one. */
+void daytona_stack_call_begin(struct daytona_stack *stack, struct daytona_instant now,
+                              struct daytona_socket_id id, enum daytona_call_kind kind,
+                              uint64_t asked, struct daytona_call *call);
+/** It has moved `done` bytes and waits: event CALL_WAITS. */
+void daytona_stack_call_waits(struct daytona_stack *stack, struct daytona_instant now,
+                              const struct daytona_call *call, uint64_t done);
+/** It is over with `result`, bytes or 0 or -errno: event CALL. */
+void daytona_stack_call_end(struct daytona_stack *stack, struct daytona_instant now,
+                            const struct daytona_call *call, int64_t result);
 
 /* ------------------------------------------------------------------ looking in */
 

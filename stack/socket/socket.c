@@ -80,6 +80,10 @@ static int connect_with(struct daytona_stack *stack, struct daytona_instant now,
     struct socket *socket = socket_held(stack, id);
     if (socket == NULL)
         return -EBADF;
+    struct daytona_call call = {0};
+    bool told = stack->tcp.config.calls_are_told;
+    if (!told)
+        socket_call_begin(socket, DAYTONA_CALL_CONNECT, 0, &call);
     int error = connect_check(socket, local);
     if (error == 0 && remote->port == 0)
         error = -EINVAL;
@@ -95,6 +99,8 @@ static int connect_with(struct daytona_stack *stack, struct daytona_instant now,
         if (error < 0 && error != -EINPROGRESS)
             entry_set_ends(socket, &bound, &nobody);
     }
+    if (!told)
+        socket_call_end(socket, &call, error);
     tcp_leave(&stack->tcp);
     return error;
 }
@@ -148,13 +154,16 @@ int daytona_stack_shutdown(struct daytona_stack *stack, struct daytona_instant n
     struct socket *socket = socket_held(stack, id);
     if (socket == NULL)
         return -EBADF;
+    struct daytona_call call;
     int error = 0;
+    socket_call_begin(socket, DAYTONA_CALL_SHUTDOWN, 0, &call);
     if (socket->state != DAYTONA_TCP_LISTEN) {
         error = connection_shutdown(socket, how);
     } else if (how != DAYTONA_SHUTDOWN_WRITE) {
         tcp_listener_end(socket);
         socket_changed(socket, DAYTONA_READY_OUT | DAYTONA_READY_HUP);
     }
+    socket_call_end(socket, &call, error);
     tcp_leave(&stack->tcp);
     return error;
 }
@@ -192,7 +201,10 @@ int daytona_stack_close(struct daytona_stack *stack, struct daytona_instant now,
     socket->edges = 0;
     socket->owned = false;
     socket->closed = true;
+    struct daytona_call call;
+    socket_call_begin(socket, DAYTONA_CALL_CLOSE, 0, &call);
     let_go(socket);
+    socket_call_end(socket, &call, 0); /* the record is there until tcp_leave() */
     tcp_leave(&stack->tcp);
     return 0;
 }

@@ -23,6 +23,12 @@ unsigned socket_readiness(const struct socket *socket);
 bool socket_port_conflict(const struct socket *socket, const struct daytona_endpoint *local,
                           bool listening);
 
+/** Numbers a call of the application; socket_call.c. */
+void socket_call_begin(struct socket *socket, enum daytona_call_kind kind, uint64_t asked,
+                       struct daytona_call *call);
+/** It is over: event CALL. */
+void socket_call_end(const struct socket *socket, const struct daytona_call *call, int64_t result);
+
 /** The pending error, cleared; 0 none. */
 static inline int socket_take_error(struct socket *socket)
 {

@@ -40,14 +40,9 @@ static size_t send_copy(struct connection *connection, const struct daytona_span
     return done;
 }
 
-ptrdiff_t daytona_stack_send(struct daytona_stack *stack, struct daytona_instant now,
-                             struct daytona_socket_id id, const struct daytona_span *spans,
-                             size_t count, unsigned flags)
+static ptrdiff_t send_to(struct socket *socket, const struct daytona_span *spans, size_t count,
+                         unsigned flags)
 {
-    tcp_enter(&stack->tcp, now);
-    struct socket *socket = socket_held(stack, id);
-    if (socket == NULL)
-        return -EBADF;
     int error = send_check(socket);
     if (error < 0)
         return error;
@@ -63,6 +58,26 @@ ptrdiff_t daytona_stack_send(struct daytona_stack *stack, struct daytona_instant
         tcp_send_queued(connection, all && (flags & DAYTONA_SEND_MORE) != 0,
                         all && (flags & DAYTONA_SEND_URGENT) != 0);
     return (ptrdiff_t)done;
+}
+
+ptrdiff_t daytona_stack_send(struct daytona_stack *stack, struct daytona_instant now,
+                             struct daytona_socket_id id, const struct daytona_span *spans,
+                             size_t count, unsigned flags)
+{
+    tcp_enter(&stack->tcp, now);
+    struct socket *socket = socket_held(stack, id);
+    if (socket == NULL)
+        return -EBADF;
+    if (stack->tcp.config.calls_are_told)
+        return send_to(socket, spans, count, flags);
+    struct daytona_call call;
+    uint64_t asked = 0;
+    for (size_t i = 0; i < count; i++)
+        asked += spans[i].length;
+    socket_call_begin(socket, DAYTONA_CALL_SEND, asked, &call);
+    ptrdiff_t result = send_to(socket, spans, count, flags);
+    socket_call_end(socket, &call, result);
+    return result;
 }
 
 /* Linux's order: the end of the stream, then an error, then what shutdown left. */
@@ -153,6 +168,16 @@ static ptrdiff_t receive_stream(struct socket *socket, const struct daytona_room
     return nothing_to_receive(socket);
 }
 
+static ptrdiff_t receive_from(struct socket *socket, const struct daytona_room *rooms, size_t count,
+                              unsigned flags)
+{
+    if (socket->connection == NULL)
+        return socket->error != 0 ? -socket_take_error(socket) : -ENOTCONN;
+    if ((flags & DAYTONA_RECEIVE_URGENT) != 0)
+        return receive_urgent(socket, rooms, count, (flags & DAYTONA_RECEIVE_PEEK) != 0);
+    return receive_stream(socket, rooms, count, flags);
+}
+
 ptrdiff_t daytona_stack_receive(struct daytona_stack *stack, struct daytona_instant now,
                                 struct daytona_socket_id id, const struct daytona_room *rooms,
                                 size_t count, unsigned flags)
@@ -161,11 +186,16 @@ ptrdiff_t daytona_stack_receive(struct daytona_stack *stack, struct daytona_inst
     struct socket *socket = socket_held(stack, id);
     if (socket == NULL)
         return -EBADF;
-    if (socket->connection == NULL)
-        return socket->error != 0 ? -socket_take_error(socket) : -ENOTCONN;
-    if ((flags & DAYTONA_RECEIVE_URGENT) != 0)
-        return receive_urgent(socket, rooms, count, (flags & DAYTONA_RECEIVE_PEEK) != 0);
-    ptrdiff_t result = receive_stream(socket, rooms, count, flags);
+    struct daytona_call call = {0};
+    uint64_t asked = 0;
+    bool told = stack->tcp.config.calls_are_told;
+    for (size_t i = 0; i < count && !told; i++)
+        asked += rooms[i].length;
+    if (!told)
+        socket_call_begin(socket, DAYTONA_CALL_RECEIVE, asked, &call);
+    ptrdiff_t result = receive_from(socket, rooms, count, flags);
+    if (!told)
+        socket_call_end(socket, &call, result);
     tcp_leave(&stack->tcp);
     return result;
 }

@@ -34,5 +34,10 @@ int daytona_stack_accept(struct daytona_stack *stack, struct daytona_socket_id l
     child->owned = true;
     socket_changed(child, socket_readiness(child));
     *out = child->id;
+    if (!stack->tcp.config.calls_are_told) {
+        struct daytona_call call;
+        socket_call_begin(child, DAYTONA_CALL_ACCEPT, 0, &call);
+        socket_call_end(child, &call, 0);
+    }
     return 0;
 }

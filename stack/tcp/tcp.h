@@ -65,7 +65,10 @@ struct tcp {
     struct daytona_instant now;         /**< of the call in progress; never goes back */
     struct daytona_stack_config config; /**< with the defaults filled in */
     bool retired;                       /**< others answer for its ports */
-    struct daytona_observer observer;
+    struct daytona_observer observer; /**< its mask: what it sees of all sockets, 0 nothing */
+    uint64_t wanted;                  /**< that and what it sees of single sockets */
+    uint64_t event_number;            /**< of the last event raised */
+    uint32_t call_number;             /**< of the application's last call */
     struct daytona_counters counters;
     struct random random;
     const struct daytona_congestion *congestion; /**< of new sockets */
@@ -157,6 +160,8 @@ struct socket {
     struct settings *settings; /**< never NULL, shared */
     const int64_t *options;    /**< its values, by enum daytona_option */
     struct extras *extras;     /**< NULL for nearly all (tcp_extras.h) */
+    uint64_t events;           /**< a mask: what the observer sees of this one besides */
+    uint32_t call;             /**< number of the application's call that began last */
 };
 
 /** Values of DAYTONA_OPTION_LOSS_DETECTION. */
@@ -398,6 +403,7 @@ struct connection {
     struct daytona_congestion_state congestion;
     struct tally tally;
     struct daytona_instant since;
+    struct daytona_instant limit_since;
     uint32_t timestamp_offset;
     uint16_t identification;               /**< of the next IP packet */
     uint16_t soft_error;                   /**< errno of the last ICMP error that did not end it */
@@ -405,6 +411,7 @@ struct connection {
     bool syn_data_acked;                   /**< Fast Open worked */
     uint8_t signature;                     /**< bytes of options that signatures take, 0 none */
     uint8_t fastopen;                      /**< enum fastopen */
+    uint8_t limit;                         /**< enum daytona_limit, as the observer knows it */
     bool passive;                          /**< made by a listener */
     bool timestamps, sack, window_scaling; /**< offered, then agreed */
     bool ended; /**< CLOSED, what was received may be read; or TIME-WAIT goes on without it */

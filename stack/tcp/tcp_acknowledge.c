@@ -18,7 +18,7 @@ void tcp_window_take(struct connection *connection, const struct segment *segmen
         send->wnd_max = send->wnd;
     if (was_closed != (send->wnd == 0))
         observe(connection->tcp, connection->socket, DAYTONA_EVENT_ZERO_WINDOW, was_closed ? 2 : 1,
-                0, NULL);
+                0, was_closed ? "peer opened" : "peer closed");
     if (send->timer.set && send->timer.kind == TIMER_PERSIST && send->wnd != 0) {
         timer_cancel(&connection->tcp->timers, &send->timer);
         send->backoff = 0;
@@ -57,7 +57,7 @@ void tcp_congestion_call(struct connection *connection, enum congestion_call cal
 {
     const struct daytona_congestion *table = connection->socket->congestion;
     struct daytona_congestion_controls *controls = &connection->controls;
-    uint32_t old = controls->cwnd_bytes;
+    uint32_t old = controls->cwnd_bytes, old_ssthresh = controls->ssthresh_bytes;
     const char *reason = NULL;
     switch (call) {
     case CONGESTION_INIT:
@@ -102,6 +102,9 @@ void tcp_congestion_call(struct connection *connection, enum congestion_call cal
     if (controls->cwnd_bytes != old)
         observe(connection->tcp, connection->socket, DAYTONA_EVENT_CWND, old, controls->cwnd_bytes,
                 reason);
+    if (controls->ssthresh_bytes != old_ssthresh)
+        observe(connection->tcp, connection->socket, DAYTONA_EVENT_SSTHRESH, old_ssthresh,
+                controls->ssthresh_bytes, reason);
 }
 
 /* The round trip that an ACK measures which moves una over nothing that was sent once, 0 none: of

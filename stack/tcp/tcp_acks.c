@@ -143,6 +143,9 @@ void tcp_ack_sent(struct connection *connection, bool with_data)
 void tcp_delayed_ack_fired(struct connection *connection)
 {
     /* Nothing was sent in time: this is no exchange of requests and answers. */
-    connection->receive.interactive = false;
+    struct receiver *receive = &connection->receive;
+    receive->interactive = false;
+    observe(connection->tcp, connection->socket, DAYTONA_EVENT_DELAYED_ACK,
+            offset_seq(receive->nxt).value, offset_span(receive->acked, receive->nxt), NULL);
     tcp_ack_now(connection);
 }

@@ -54,6 +54,14 @@ void connection_end(struct connection *connection, int error, const char *cause)
 /** A socket whose connection has ended is as one that was never connected, but bound. */
 void connection_forget(struct socket *socket);
 
+/** What the observer sees of all sockets; of this one besides. Masks, 0 nothing. */
+void tcp_observe_all(struct tcp *tcp, uint64_t mask);
+void tcp_observe_socket(struct socket *socket, uint64_t mask);
+
+/** Raises CALL or CALL_WAITS, with `a` to `d`. */
+void tcp_observe_call(const struct socket *socket, enum daytona_event_type type,
+                      const struct daytona_call *call, uint64_t done, int64_t result);
+
 /** Tells the observer of a packet that no connection accepted. */
 void tcp_observe_drop(struct tcp *tcp, enum daytona_verdict verdict, size_t bytes);
 

@@ -21,6 +21,7 @@ void tcp_set_congestion(struct connection *connection, const struct daytona_cong
     struct daytona_congestion_sample sample =
         tcp_congestion_sample(connection, 0, tcp_pipe(connection), 0);
     tcp_congestion_call(connection, CONGESTION_INIT, &sample);
+    observe(connection->tcp, socket, DAYTONA_EVENT_CONGESTION, 0, 0, table->name);
 }
 
 void tcp_window_open(struct connection *connection)

@@ -136,6 +136,7 @@ static struct socket *child_new(struct socket *listener, const struct demux_entr
     child->congestion = listener->congestion;
     child->receive_buffer_set = listener->receive_buffer_set;
     child->send_buffer_set = listener->send_buffer_set;
+    child->events = listener->events;
     settings_share(child, listener->settings);
     return child;
 }

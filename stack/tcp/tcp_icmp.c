@@ -126,19 +126,26 @@ static bool ends_attempt(const struct connection *connection, const struct icmp_
            !(connection->passive && passing(error));
 }
 
+static struct event_numbers numbers_of(const struct icmp_error *error,
+                                       const struct tcp_header *quoted)
+{
+    return (struct event_numbers){(uint64_t)error->type << 8 | error->code, error->next_hop_mtu,
+                                  quoted->seq.value, daytona_address_to_ipv4(&error->router)};
+}
+
 /* An embryo ends by what does not pass, like a connection attempt. */
 static enum daytona_verdict request_error(struct request *request, const struct icmp_error *error,
                                           const struct tcp_header *quoted)
 {
-    uint64_t kind = (uint64_t)error->type << 8 | error->code;
+    const struct event_numbers told = numbers_of(error, quoted);
     bool too_big = error->type == ICMP_UNREACHABLE && error->code == CODE_FRAGMENTATION_NEEDED;
     if (!seq_equal(quoted->seq, request->handshake.iss)) {
-        observe_request(request, DAYTONA_EVENT_ICMP, kind, error->next_hop_mtu, "ignored");
+        observe_request_more(request, DAYTONA_EVENT_ICMP, told, "ignored");
         return DAYTONA_VERDICT_ICMP_IGNORED;
     }
     bool ends = !too_big && !passing(error); /* no SYN-ACK is too big */
-    observe_request(request, DAYTONA_EVENT_ICMP, kind, error->next_hop_mtu,
-                    ends ? "connection attempt ended" : "noted");
+    observe_request_more(request, DAYTONA_EVENT_ICMP, told,
+                         ends ? "connection attempt ended" : "noted");
     if (ends)
         request_drop(request, "ICMP error");
     return DAYTONA_VERDICT_ICMP_TAKEN;
@@ -165,20 +172,20 @@ enum daytona_verdict tcp_icmp(struct tcp *tcp, const struct icmp_error *error)
     if (entry != NULL && entry->owner == DEMUX_REQUEST)
         return request_error(OWNER_OF(entry, struct request, entry), error, &quoted);
     struct connection *connection = quoted_connection(entry, &quoted);
-    uint64_t kind = (uint64_t)error->type << 8 | error->code;
+    const struct event_numbers told = numbers_of(error, &quoted);
     if (connection == NULL) {
-        observe(tcp, NULL, DAYTONA_EVENT_ICMP, kind, error->next_hop_mtu, "ignored");
+        observe_more(tcp, NULL, DAYTONA_EVENT_ICMP, told, "ignored");
         return DAYTONA_VERDICT_ICMP_IGNORED;
     }
     struct socket *socket = connection->socket;
     if (error->type == ICMP_UNREACHABLE && error->code == CODE_FRAGMENTATION_NEEDED) {
-        observe(tcp, socket, DAYTONA_EVENT_ICMP, kind, error->next_hop_mtu, "path MTU");
+        observe_more(tcp, socket, DAYTONA_EVENT_ICMP, told, "path MTU");
         fragmentation_needed(connection, error);
     } else if (!ends_attempt(connection, error)) {
-        observe(tcp, socket, DAYTONA_EVENT_ICMP, kind, 0, "noted");
+        observe_more(tcp, socket, DAYTONA_EVENT_ICMP, told, "noted");
         note_error(connection, errno_of(error));
     } else {
-        observe(tcp, socket, DAYTONA_EVENT_ICMP, kind, 0, "connection attempt ended");
+        observe_more(tcp, socket, DAYTONA_EVENT_ICMP, told, "connection attempt ended");
         connection_end(connection, errno_of(error), "ICMP error");
     }
     return DAYTONA_VERDICT_ICMP_TAKEN;

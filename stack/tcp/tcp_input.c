@@ -285,6 +285,8 @@ static enum daytona_verdict dispatch(struct tcp *tcp, const struct demux_entry *
                                      struct segment *segment)
 {
     struct demux_entry *entry = demux_find_tuple(&tcp->demux, &tuple->local, &tuple->remote);
+    if (observe_wanted(tcp, DAYTONA_EVENT_SEGMENT_IN))
+        observe_segment_in(tcp, tuple, entry, segment);
     if (entry == NULL)
         return unconnected_input(tcp, tuple, segment);
     struct request *request =
@@ -321,14 +323,16 @@ static bool checksum_right(struct tcp *tcp, const struct daytona_address *source
 }
 
 /* The damaged segment's ports are probably right. */
-static enum daytona_verdict damaged(struct tcp *tcp, const struct demux_entry *tuple)
+static enum daytona_verdict damaged(struct tcp *tcp, const struct demux_entry *tuple, size_t length)
 {
     struct demux_entry *entry = demux_find_tuple(&tcp->demux, &tuple->local, &tuple->remote);
     struct connection *connection = entry == NULL || entry->owner != DEMUX_SOCKET
                                         ? NULL
                                         : OWNER_OF(entry, struct socket, entry)->connection;
-    if (connection != NULL)
+    if (connection != NULL) {
         connection->tally.checksum_errors++;
+        observe(tcp, connection->socket, DAYTONA_EVENT_BAD_CHECKSUM, length, 0, NULL);
+    }
     return DAYTONA_VERDICT_BAD_CHECKSUM;
 }
 
@@ -344,7 +348,7 @@ enum daytona_verdict tcp_input(struct tcp *tcp, const struct daytona_address *so
         .remote = {*source, segment.header.source_port},
     };
     if (!checksum_right(tcp, source, destination, bytes))
-        return damaged(tcp, &tuple);
+        return damaged(tcp, &tuple, bytes.length);
     if (segment.header.source_port == 0 || segment.header.destination_port == 0)
         return DAYTONA_VERDICT_NOT_FOR_US;
     segment.flags = segment.header.flags;

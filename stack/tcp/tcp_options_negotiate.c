@@ -82,6 +82,8 @@ void tcp_mss_update(struct connection *connection)
 {
     struct sender *send = &connection->send;
     uint32_t mss = tcp_segment_for(connection, tcp_plpmtud_mtu(connection));
+    if (mss != send->mss)
+        observe(connection->tcp, connection->socket, DAYTONA_EVENT_MSS, send->mss, mss, NULL);
     send->mss = mss;
     /* A window that is smaller than a segment would let none out. */
     if (connection->controls.cwnd_bytes < mss)

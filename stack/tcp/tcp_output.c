@@ -41,7 +41,7 @@ static bool fin_unsent(const struct sender *send)
 
 /* Nagle's algorithm as Minshall refined it: a partial segment waits while another partial one is
  * unacknowledged (RFC 9293 section 3.7.4). Corked data wait for more or for the timer. */
-static bool partial_allowed(const struct connection *connection)
+bool tcp_partial_allowed(const struct connection *connection)
 {
     const struct sender *send = &connection->send;
     const struct socket *socket = connection->socket;
@@ -83,7 +83,7 @@ static uint32_t new_data_length(struct connection *connection)
         return whole - whole % send->mss;
     }
     if (whole == pending)
-        return partial_allowed(connection) ? whole : 0;
+        return tcp_partial_allowed(connection) ? whole : 0;
     return send->push_due || whole >= send->wnd_max / 2 ? whole : 0;
 }
 
@@ -228,7 +228,7 @@ static bool tail_probe(struct connection *connection, struct outgoing *what)
     uint32_t pending = unsent(send), room = window_room(send);
     uint32_t length = pending < send->mss ? pending : send->mss;
     *what = (struct outgoing){.seq = send->nxt, .length = length};
-    bool allowed = length == send->mss || partial_allowed(connection);
+    bool allowed = length == send->mss || tcp_partial_allowed(connection);
     if (length > 0 && length <= room && allowed) {
         what->flags = push_flag(send, send->nxt, send->nxt + length);
         if (fin_unsent(send) && length == pending && length < room)
@@ -327,6 +327,8 @@ bool tcp_output_next(struct connection *connection, struct daytona_packet_out *o
         tcp_transmit(connection, &what, out);
     else if (tcp_state_synchronized(state))
         arm_when_held(connection);
+    if (!any && tcp_state_synchronized(state))
+        tcp_limit_note(connection);
     return any || acknowledge;
 }
 
@@ -338,8 +340,11 @@ bool tcp_output_waits(const struct tcp *tcp)
 
 bool tcp_output(struct tcp *tcp, struct daytona_packet_out *out)
 {
-    if (tcp_reply_output(tcp, out) || tcp_request_output(tcp, out))
+    if (tcp_reply_output(tcp, out) || tcp_request_output(tcp, out)) {
+        if (observe_wanted(tcp, DAYTONA_EVENT_SEGMENT_OUT))
+            observe_bare_out(tcp, out);
         return true;
+    }
     struct list_node *node;
     while ((node = list_first(&tcp->output)) != NULL) {
         struct connection *connection = OWNER_OF(node, struct connection, output);

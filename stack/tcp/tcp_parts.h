@@ -22,23 +22,66 @@ bool tcp_state_synchronized(enum daytona_tcp_state state);
 
 /* ------------------------------------------------------------------ tcp_observe.c */
 
-void observe_event(struct tcp *tcp, const struct socket *socket, enum daytona_event_type type,
-                   uint64_t a, uint64_t b, const char *reason);
+/** Whether the observer may want an event of this type; of which sockets is for the others to
+ *  find out. */
+static inline bool observe_wanted(const struct tcp *tcp, enum daytona_event_type type)
+{
+    return (tcp->wanted & DAYTONA_EVENT_BIT(type)) != 0;
+}
 
-/** Tells the observer, if there is one. `socket` may be NULL. */
+/** What an event tells besides what it is. */
+struct event_numbers {
+    uint64_t a, b, c, d;
+};
+
+/** `socket` may be NULL. */
+void observe_event(struct tcp *tcp, const struct socket *socket, enum daytona_event_type type,
+                   const struct event_numbers *numbers, const char *reason);
+
+/** Tells the observer, if it wants to know. `socket` may be NULL. */
 static inline void observe(struct tcp *tcp, const struct socket *socket,
                            enum daytona_event_type type, uint64_t a, uint64_t b, const char *reason)
 {
-    if (tcp->observer.event != NULL)
-        observe_event(tcp, socket, type, a, b, reason);
+    if (observe_wanted(tcp, type))
+        observe_event(tcp, socket, type, &(struct event_numbers){a, b, 0, 0}, reason);
+}
+
+/** The same with four numbers. */
+static inline void observe_more(struct tcp *tcp, const struct socket *socket,
+                                enum daytona_event_type type, struct event_numbers numbers,
+                                const char *reason)
+{
+    if (observe_wanted(tcp, type))
+        observe_event(tcp, socket, type, &numbers, reason);
 }
 
 /** The same about a request. */
 void observe_request(const struct request *request, enum daytona_event_type type, uint64_t a,
                      uint64_t b, const char *reason);
+void observe_request_more(const struct request *request, enum daytona_event_type type,
+                          struct event_numbers numbers, const char *reason);
+
+/** SEGMENT_IN, about whoever has the tuple: `owner` is NULL, a socket's entry or a request's. */
+void observe_segment_in(struct tcp *tcp, const struct demux_entry *tuple,
+                        const struct demux_entry *owner, const struct segment *segment);
+
+/** SEGMENT_OUT, of a packet that is written. */
+void observe_segment_out(struct tcp *tcp, const struct socket *socket,
+                         const struct daytona_packet_out *out);
+/** The same of one that no connection has written: looks for who has the tuple. */
+void observe_bare_out(struct tcp *tcp, const struct daytona_packet_out *out);
 
 /** Tells the observer the last that is known of a connection; it still has its socket. */
 void tcp_observe_end(const struct connection *connection);
+
+/* ------------------------------------------------------------------ tcp_limit.c */
+
+/** There is nothing to send now: says why, if the observer wants to know and it is another reason
+ *  than before. */
+void tcp_limit_note(struct connection *connection);
+
+/** May a segment that is not full be sent? RFC 9293 section 3.7.4. tcp_output.c */
+bool tcp_partial_allowed(const struct connection *connection);
 
 /* ------------------------------------------------------------------ tcp_record.c */
 

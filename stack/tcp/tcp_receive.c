@@ -125,6 +125,10 @@ static void take_beyond_gap(struct connection *connection, const struct segment 
         tcp->counters.duplicates++;
     tcp->counters.out_of_order++;
     connection->tally.out_of_order_in++;
+    observe_more(tcp, connection->socket, DAYTONA_EVENT_OUT_OF_ORDER,
+                 (struct event_numbers){offset_seq(segment->seq).value, segment->payload.length,
+                                        offset_seq(receive->nxt).value, receive->ranges.count},
+                 NULL);
     receive->last_data = tcp->now;
     tcp_ack_duplicate(connection);
 }

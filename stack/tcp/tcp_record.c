@@ -25,8 +25,13 @@ int tcp_init(struct tcp *tcp, struct memory *memory, const struct daytona_stack_
              const struct daytona_observer *observer)
 {
     *tcp = (struct tcp){.memory = memory, .sent = {.memory = memory}, .config = *config};
-    if (observer != NULL)
+    if (observer != NULL && observer->event != NULL) {
         tcp->observer = *observer;
+        tcp_observe_all(tcp, observer->mask == 0 ? DAYTONA_EVENTS_ALL : observer->mask);
+    } else if (observer != NULL) {
+        tcp->observer.ended = observer->ended;
+        tcp->observer.context = observer->context;
+    }
     list_init(&tcp->output);
     list_init(&tcp->replies);
     list_init(&tcp->requests);

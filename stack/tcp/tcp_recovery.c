@@ -120,7 +120,7 @@ static void tell_losses(struct connection *connection, uint64_t prior_lost)
 {
     const struct sender *send = &connection->send;
     const struct sent_queue *sent = &send->sent;
-    if (connection->tcp->observer.event == NULL)
+    if (!observe_wanted(connection->tcp, DAYTONA_EVENT_LOSS))
         return;
     uint64_t bytes = send->rate.lost - prior_lost;
     const struct sent *record = sent_last_lost(sent);
@@ -134,8 +134,9 @@ static void tell_losses(struct connection *connection, uint64_t prior_lost)
             segments += (record->length + send->mss - 1) / send->mss;
             bytes -= record->length < bytes ? record->length : bytes;
         }
-        observe(connection->tcp, connection->socket, DAYTONA_EVENT_LOSS, offset_seq(start).value,
-                (uint64_t)segments << 32 | run, segments > 1 ? "burst" : "single");
+        observe_more(connection->tcp, connection->socket, DAYTONA_EVENT_LOSS,
+                     (struct event_numbers){offset_seq(start).value, run, segments, 0},
+                     segments > 1 ? "burst" : "single");
     }
 }
 

@@ -35,7 +35,8 @@ void tcp_rtt_sample(struct connection *connection, uint32_t rtt_us)
         slack = connection->tcp->config.rto_min_us;
     uint64_t rto = send->srtt_us + slack;
     send->rto_us = rto > RTO_MAX_US ? RTO_MAX_US : (uint32_t)rto;
-    observe(connection->tcp, connection->socket, DAYTONA_EVENT_RTT_SAMPLE, rtt, send->rto_us, NULL);
+    observe_more(connection->tcp, connection->socket, DAYTONA_EVENT_RTT_SAMPLE,
+                 (struct event_numbers){rtt, send->rto_us, send->rttvar_us, 0}, NULL);
 }
 
 uint64_t tcp_backoff_span_us(uint32_t base_us, uint32_t tries)
@@ -151,13 +152,15 @@ static void back_off(struct connection *connection)
         send->stalled_since = connection->tcp->now;
 }
 
-/* Counts and tells of a timeout, before it backs off: `a` is the RTO that has fired. */
+/* Counts and tells of a timeout, before it backs off. */
 static void observe_timeout(struct connection *connection, uint32_t in_a_row, const char *what)
 {
     connection->tcp->counters.timeouts++;
     connection->tally.timeouts++;
-    observe(connection->tcp, connection->socket, DAYTONA_EVENT_TIMEOUT, timeout_us(connection),
-            in_a_row, what);
+    uint64_t fired_us = timeout_us(connection);
+    uint64_t next_us = fired_us * 2 > RTO_MAX_US ? RTO_MAX_US : fired_us * 2;
+    observe_more(connection->tcp, connection->socket, DAYTONA_EVENT_TIMEOUT,
+                 (struct event_numbers){fired_us, in_a_row, next_us, 0}, what);
 }
 
 /* SYN or SYN-ACK again, or the end of the attempt. */

@@ -142,4 +142,6 @@ void tcp_transmit(struct connection *connection, const struct outgoing *what,
     tcp_checksum_store(tcp_bytes, header_length, &out->source, &out->destination, out->spans,
                        out->span_count);
     account(connection, what, segments);
+    if (observe_wanted(connection->tcp, DAYTONA_EVENT_SEGMENT_OUT))
+        observe_segment_out(connection->tcp, connection->socket, out);
 }

@@ -89,7 +89,7 @@ static void undo_reduction(struct connection *connection, const char *reason)
     struct sender *send = &connection->send;
     struct daytona_congestion_controls *controls = &connection->controls;
     const struct undo *undo = &send->undo;
-    uint32_t reduced = controls->cwnd_bytes;
+    uint32_t reduced = controls->cwnd_bytes, reduced_ssthresh = controls->ssthresh_bytes;
     if (controls->cwnd_bytes < undo->cwnd_bytes)
         controls->cwnd_bytes = undo->cwnd_bytes;
     if (controls->ssthresh_bytes < undo->ssthresh_bytes)
@@ -104,6 +104,9 @@ static void undo_reduction(struct connection *connection, const char *reason)
     connection->tcp->counters.undone++;
     observe(connection->tcp, connection->socket, DAYTONA_EVENT_UNDO, reduced, controls->cwnd_bytes,
             reason);
+    if (controls->ssthresh_bytes != reduced_ssthresh)
+        observe(connection->tcp, connection->socket, DAYTONA_EVENT_SSTHRESH, reduced_ssthresh,
+                controls->ssthresh_bytes, "undone");
     struct daytona_congestion_sample sample =
         tcp_congestion_sample(connection, 0, tcp_pipe(connection), 0);
     tcp_congestion_call(connection, CONGESTION_UNDONE, &sample);

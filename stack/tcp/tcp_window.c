@@ -50,7 +50,7 @@ static void window_observe(struct connection *connection, bool closed)
         return;
     receive->window_closed = closed;
     observe(connection->tcp, connection->socket, DAYTONA_EVENT_ZERO_WINDOW, closed ? 3 : 4, 0,
-            NULL);
+            closed ? "ours closed" : "ours opened");
 }
 
 uint16_t tcp_window_field(struct connection *connection, bool syn)

@@ -15,6 +15,7 @@ enum icmp_type {
 
 struct icmp_error {
     uint8_t type, code;
+    struct daytona_address router;        /**< who says so; the caller of icmp_parse() sets it */
     uint16_t next_hop_mtu;                /**< code 4 of type 3; 0 from routers before RFC 1191 */
     struct ipv4_header quoted;            /**< the packet that it is about: source is us */
     struct daytona_span quoted_transport; /**< at least 8 bytes of its transport header */

@@ -61,8 +61,10 @@ void sim_host_init(struct sim_host *host, struct sim_world *world, unsigned numb
     struct daytona_stack_config config = plan->config;
     config.path = tell_path;
     config.path_context = host;
-    struct daytona_observer observer = {
-        .context = host, .event = sim_invariant_event, .ended = sim_invariant_ended};
+    struct daytona_observer observer = {.context = host,
+                                        .event = sim_invariant_event,
+                                        .mask = ~daytona_events_of(DAYTONA_PACE_SEGMENT),
+                                        .ended = sim_invariant_ended};
     int result = daytona_stack_init(host->region, &config, &observer, &host->stack);
     if (result != 0) {
         sim_fail(world, "daytona_stack_init: %s", strerror(-result));
