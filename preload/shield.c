@@ -4,15 +4,36 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <netinet/in.h>
+#include <stdbool.h>
 
 /* BPF: the number of bytes to keep of a packet. */
 #define DROP BPF_STMT(BPF_RET | BPF_K, 0)
 #define KEEP BPF_STMT(BPF_RET | BPF_K, 0xffff)
 
-static int filter_and_listen(int socket, struct sock_fprog *program, int backlog)
+/* Where a filter needs CAP_NET_ADMIN, anybody may still ask for packets from next door only, with
+ * the largest TTL there is (RFC 5082), which almost nobody sends; the kernel drops all others as
+ * silently. */
+static int demand_largest_ttl(int socket, bool by_ipv6_too)
 {
-    if (real.setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, program, sizeof *program) != 0)
-        return -errno;
+    const int most = 255;
+    if (by_ipv6_too)
+        real.setsockopt(socket, IPPROTO_IPV6, IPV6_MINHOPCOUNT, &most, sizeof most);
+    return real.setsockopt(socket, IPPROTO_IP, IP_MINTTL, &most, sizeof most) == 0 ? 0 : -errno;
+}
+
+static int mute(int socket, struct sock_fprog *program, bool by_ipv6_too)
+{
+    if (real.setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, program, sizeof *program) == 0)
+        return 0;
+    return errno == EPERM ? demand_largest_ttl(socket, by_ipv6_too) : -errno;
+}
+
+static int listen_to_nobody(int socket, struct sock_fprog *program, bool by_ipv6_too, int backlog)
+{
+    int status = mute(socket, program, by_ipv6_too);
+    if (status < 0)
+        return status;
     return real.listen(socket, backlog) == 0 ? 0 : -errno;
 }
 
@@ -20,7 +41,7 @@ int shield_raise(int socket)
 {
     struct sock_filter drop = DROP;
     struct sock_fprog program = {.len = 1, .filter = &drop};
-    return filter_and_listen(socket, &program, 1);
+    return listen_to_nobody(socket, &program, true, 1);
 }
 
 int shield_raise_against_ipv4(int socket, int backlog)
@@ -34,5 +55,5 @@ int shield_raise_against_ipv4(int socket, int backlog)
     };
     struct sock_fprog program = {.len = sizeof drop_ipv4 / sizeof drop_ipv4[0],
                                  .filter = drop_ipv4};
-    return filter_and_listen(socket, &program, backlog);
+    return listen_to_nobody(socket, &program, false, backlog);
 }

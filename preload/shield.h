@@ -1,7 +1,8 @@
 /*
  * shield.h - makes a kernel socket hold a port in silence. A firewall rule keeps the kernel's TCP
  * away from Daytona's packets; where there is none, a segment for a port without a socket would
- * be answered with RST. A listener behind a filter that drops everything answers nothing.
+ * be answered with RST. A listener behind a filter that drops everything answers nothing. Where the
+ * kernel lets only CAP_NET_ADMIN filter TCP, it drops all that does not come with a TTL of 255.
  */
 #ifndef DAYTONA_PRELOAD_SHIELD_H
 #define DAYTONA_PRELOAD_SHIELD_H
