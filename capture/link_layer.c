@@ -9,6 +9,7 @@
 #define COOKED_HEADER_BYTES    16u
 #define COOKED_V2_HEADER_BYTES 20u
 #define LOOPBACK_HEADER_BYTES  4u
+#define LINK_ADDRESS_BYTES     6u
 
 static uint32_t read_u16(const uint8_t *at)
 {
@@ -51,21 +52,45 @@ static bool raw_is_ours(const uint8_t *header)
     return true;
 }
 
+/* And each of these finds the sender's address in one; NULL: none like Ethernet's. */
+
+static const uint8_t *ethernet_address(const uint8_t *header)
+{
+    return header + LINK_ADDRESS_BYTES;
+}
+
+static const uint8_t *cooked_address(const uint8_t *header)
+{
+    return read_u16(header + 4) == LINK_ADDRESS_BYTES ? header + 6 : NULL;
+}
+
+static const uint8_t *cooked_v2_address(const uint8_t *header)
+{
+    return header[11] == LINK_ADDRESS_BYTES ? header + 12 : NULL;
+}
+
+static const uint8_t *no_address(const uint8_t *header)
+{
+    (void)header;
+    return NULL;
+}
+
 struct link_layer {
     int datalink;
     uint32_t header_bytes;
     int filter_offset; /* see link_layer_filter_offset() */
     bool (*is_ours)(const uint8_t *header);
+    const uint8_t *(*address)(const uint8_t *header);
 };
 
 static const struct link_layer link_layers[] = {
-    {DLT_LINUX_SLL2, COOKED_V2_HEADER_BYTES, 0, cooked_v2_is_ours},
-    {DLT_EN10MB, ETHERNET_HEADER_BYTES, ETHERNET_HEADER_BYTES, ethernet_is_ours},
-    {DLT_LINUX_SLL, COOKED_HEADER_BYTES, 0, cooked_is_ours},
-    {DLT_RAW, 0, 0, raw_is_ours},
-    {DLT_IPV4, 0, 0, raw_is_ours},
-    {DLT_NULL, LOOPBACK_HEADER_BYTES, -1, loopback_is_ours},
-    {DLT_LOOP, LOOPBACK_HEADER_BYTES, -1, loopback_is_ours},
+    {DLT_LINUX_SLL2, COOKED_V2_HEADER_BYTES, 0, cooked_v2_is_ours, cooked_v2_address},
+    {DLT_EN10MB, ETHERNET_HEADER_BYTES, ETHERNET_HEADER_BYTES, ethernet_is_ours, ethernet_address},
+    {DLT_LINUX_SLL, COOKED_HEADER_BYTES, 0, cooked_is_ours, cooked_address},
+    {DLT_RAW, 0, 0, raw_is_ours, no_address},
+    {DLT_IPV4, 0, 0, raw_is_ours, no_address},
+    {DLT_NULL, LOOPBACK_HEADER_BYTES, -1, loopback_is_ours, no_address},
+    {DLT_LOOP, LOOPBACK_HEADER_BYTES, -1, loopback_is_ours, no_address},
 };
 
 static const struct link_layer *link_layer_of(int datalink)
@@ -98,6 +123,7 @@ bool link_layer_find_ipv4(int datalink, struct daytona_span frame, size_t wire_l
     out->ip =
         (struct daytona_span){frame.data + layer->header_bytes, frame.length - layer->header_bytes};
     out->wire_length = wire_length - layer->header_bytes;
+    out->link_address = layer->address(frame.data);
     if (datalink == DLT_LINUX_SLL2)
         out->interface_index = (int)read_u32(frame.data + 4);
     return out->ip.data[0] >> 4 == 4;

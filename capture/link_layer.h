@@ -10,10 +10,10 @@
 /**
  * Finds the IPv4 packet in `frame`, whose link type is `datalink` (a DLT_ value of
  * pcap/dlt.h) and whose length on the wire was `wire_length`. Fills the members ip,
- * wire_length and, where the link header tells it, interface_index of `*out`. False when the
- * frame is nothing for this host's IPv4: another protocol, a VLAN tag (the packet shows up
- * again on the VLAN's own device), sent by this host, meant for another host or for a group, or
- * of an unknown link type. Never reads beyond the frame.
+ * wire_length, link_address and, where the link header tells it, interface_index of `*out`.
+ * False when the frame is nothing for this host's IPv4: another protocol, a VLAN tag (the packet
+ * shows up again on the VLAN's own device), sent by this host, meant for another host or for a
+ * group, or of an unknown link type. Never reads beyond the frame.
  */
 bool link_layer_find_ipv4(int datalink, struct daytona_span frame, size_t wire_length,
                           struct daytona_captured *out);

@@ -10,13 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** Descriptors that both tables share, at most: 16 interfaces, what gathers them, the raw socket
- *  and two eventfds. */
-#define ENGINE_SHARED_MAX 20
+/** Descriptors that both tables share, at most: 16 interfaces, what gathers them, the three that
+ *  packets leave through and two eventfds. */
+#define ENGINE_SHARED_MAX 22
 
 /** How many numbers the application's table keeps for these and for the control end, with some to
  *  spare for what a library opens and closes again meanwhile. */
-#define ENGINE_PLACES 24
+#define ENGINE_PLACES 26
 
 /** The application's side: a run of free numbers for the shared ones, from the top of what
  *  RLIMIT_NOFILE allows downwards. The first number, or -EMFILE. */

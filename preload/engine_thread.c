@@ -373,7 +373,7 @@ static int open_floor_2(const struct engine_birth *birth, char *message, size_t 
     };
     int status = daytona_capture_open(&config, &engine.capture, message, size);
     if (status == 0) {
-        status = daytona_rawtx_open(&engine.sink, message, size);
+        status = daytona_rawtx_open(settings.transmit, &engine.sink, message, size);
         if (status < 0)
             daytona_capture_close(engine.capture);
     }
@@ -389,8 +389,9 @@ static int open_all(const struct engine_birth *birth, int *shared, size_t *count
     engine.capture_descriptor = daytona_capture_descriptor(engine.capture);
     engine.runner_wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     engine.thread_wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    *count = daytona_capture_descriptors(engine.capture, shared, ENGINE_SHARED_MAX - 3);
-    shared[(*count)++] = daytona_rawtx_descriptor(engine.sink);
+    *count = daytona_capture_descriptors(engine.capture, shared,
+                                         ENGINE_SHARED_MAX - DAYTONA_RAWTX_DESCRIPTORS_MAX - 2);
+    *count += daytona_rawtx_descriptors(engine.sink, shared + *count);
     shared[(*count)++] = engine.runner_wake;
     shared[(*count)++] = engine.thread_wake;
     return 0;

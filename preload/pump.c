@@ -13,11 +13,23 @@
 #define ROUNDS_MAX   8
 #define OUTPUT_BATCH DAYTONA_RAWTX_BATCH_MAX
 
+#define IPV4_SOURCE 12 /* offset in the IP header */
+
+/* How a peer reaches us says how we reach it. */
+static void tell_path(const struct daytona_captured *captured)
+{
+    const uint8_t *at = captured->ip.data + IPV4_SOURCE;
+    struct daytona_address peer = daytona_address_from_ipv4(
+        (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3]);
+    daytona_rawtx_heard(engine.sink, &peer, captured->interface_index, captured->link_address);
+}
+
 static void take_packet(void *context, const struct daytona_captured *captured)
 {
     const struct daytona_instant *now = context;
     const struct daytona_packet_in packet = {captured->ip, captured->wire_length};
-    daytona_stack_input(engine.stack, *now, &packet);
+    if (daytona_stack_input(engine.stack, *now, &packet) == DAYTONA_VERDICT_ACCEPTED)
+        tell_path(captured);
 }
 
 static void report_ready(void)

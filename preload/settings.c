@@ -155,6 +155,16 @@ static int read_COOKIES(const char *value, enum daytona_syn_cookies *out, struct
     return 0;
 }
 
+static int read_TRANSMIT(const char *value, enum daytona_rawtx_ways *out, struct value_fault *fault)
+{
+    static const char *const words[] = {"packet", "raw", NULL};
+    int index = read_word(value, words, "packet or raw", fault);
+    if (index < 0)
+        return index;
+    *out = (enum daytona_rawtx_ways)(DAYTONA_RAWTX_PACKET + index);
+    return 0;
+}
+
 /* "one of cubic, reno, ..." */
 static const char *controllers_expected(void)
 {

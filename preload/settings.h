@@ -6,6 +6,7 @@
 
 #include "preload/log.h"
 #include "preload/ports.h"
+#include <daytona/rawtx.h>
 #include <daytona/stack.h>
 
 /** Unsaid: `daytona run` installs firewall rules; a program that finds it so has none. */
@@ -39,6 +40,7 @@ struct settings {
     uint64_t memory_bytes;
     enum daytona_mtu_probing mtu_probing;
     enum daytona_syn_cookies syn_cookies;
+    enum daytona_rawtx_ways transmit;
     enum settings_rules rules;
     enum settings_mode mode;
     enum settings_fallback fallback;

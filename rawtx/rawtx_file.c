@@ -31,6 +31,7 @@ struct pcap_record_header {
 
 struct file_sink {
     struct daytona_rawtx base;
+    int descriptor;
     off_t end;  /* of the last whole record */
     int broken; /* the positive errno that ended the writing; 0 while it goes on */
 };
@@ -41,21 +42,21 @@ static int file_append(struct file_sink *sink, const struct iovec *pieces, int c
     size_t wanted = 0;
     for (int i = 0; i < count; i++)
         wanted += pieces[i].iov_len;
-    ssize_t written = writev(sink->base.descriptor, pieces, count);
+    ssize_t written = writev(sink->descriptor, pieces, count);
     sink->base.counters.calls++;
     if (written >= 0 && (size_t)written == wanted) {
         sink->end += written;
         return 0;
     }
     int error = written < 0 ? errno : ENOSPC;
-    if (written > 0 && (ftruncate(sink->base.descriptor, sink->end) != 0 ||
-                        lseek(sink->base.descriptor, sink->end, SEEK_SET) < 0))
+    if (written > 0 && (ftruncate(sink->descriptor, sink->end) != 0 ||
+                        lseek(sink->descriptor, sink->end, SEEK_SET) < 0))
         error = errno;
     return -error;
 }
 
-static int file_append_packet(struct file_sink *sink, struct daytona_instant now,
-                              const struct daytona_packet_out *packet)
+static int file_append_one(struct file_sink *sink, struct daytona_instant now,
+                           const struct daytona_packet_out *packet)
 {
     uint32_t bytes = (uint32_t)rawtx_packet_bytes(packet);
     struct pcap_record_header record = {
@@ -70,6 +71,21 @@ static int file_append_packet(struct file_sink *sink, struct daytona_instant now
     for (size_t i = 0; i < packet->span_count; i++)
         pieces[2 + i] = rawtx_piece(packet->spans[i].data, packet->spans[i].length);
     return file_append(sink, pieces, 2 + packet->span_count);
+}
+
+/* As a network would see it. */
+static int file_append_packet(struct file_sink *sink, struct daytona_instant now,
+                              const struct daytona_packet_out *packet)
+{
+    if (!rawtx_packet_is_unfinished(packet))
+        return file_append_one(sink, now, packet);
+    int error = 0;
+    for (unsigned i = 0; i < daytona_packet_parts(packet) && error == 0; i++) {
+        struct daytona_packet_out part;
+        daytona_packet_part(packet, i, &part);
+        error = file_append_one(sink, now, &part);
+    }
+    return error;
 }
 
 static int file_send(struct daytona_rawtx *base, struct daytona_instant now,
@@ -95,7 +111,21 @@ static int file_send(struct daytona_rawtx *base, struct daytona_instant now,
     return refused;
 }
 
-static const struct rawtx_operations file_operations = {.send = file_send};
+static size_t file_descriptors(const struct daytona_rawtx *base, int *out)
+{
+    out[0] = ((const struct file_sink *)base)->descriptor;
+    return 1;
+}
+
+static void file_close(struct daytona_rawtx *base)
+{
+    struct file_sink *sink = (struct file_sink *)base;
+    close(sink->descriptor);
+    free(sink);
+}
+
+static const struct rawtx_operations file_operations = {
+    .send = file_send, .descriptors = file_descriptors, .close = file_close};
 
 static int file_write_header(struct file_sink *sink)
 {
@@ -120,16 +150,16 @@ int daytona_rawtx_open_file(const char *path, struct daytona_rawtx **out, char *
     if (sink == NULL)
         goto refuse;
     sink->base.operations = &file_operations;
-    sink->base.descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
-    error = sink->base.descriptor < 0 ? -errno : file_write_header(sink);
+    sink->descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
+    error = sink->descriptor < 0 ? -errno : file_write_header(sink);
     if (error != 0)
         goto release;
     *out = &sink->base;
     return 0;
 
 release:
-    if (sink->base.descriptor >= 0)
-        close(sink->base.descriptor);
+    if (sink->descriptor >= 0)
+        close(sink->descriptor);
     free(sink);
 refuse:
     snprintf(message, message_size, "cannot write packets to %s: %s", path, strerror(-error));

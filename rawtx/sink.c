@@ -2,12 +2,18 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-int daytona_rawtx_descriptor(const struct daytona_rawtx *sink)
+size_t daytona_rawtx_descriptors(const struct daytona_rawtx *sink,
+                                 int out[DAYTONA_RAWTX_DESCRIPTORS_MAX])
 {
-    return sink->descriptor;
+    return sink->operations->descriptors(sink, out);
+}
+
+void daytona_rawtx_heard(struct daytona_rawtx *sink, const struct daytona_address *peer,
+                         int interface_index, const uint8_t *link_address)
+{
+    if (sink->operations->heard != NULL)
+        sink->operations->heard(sink, daytona_address_to_ipv4(peer), interface_index, link_address);
 }
 
 int daytona_rawtx_send(struct daytona_rawtx *sink, struct daytona_instant now,
@@ -25,15 +31,14 @@ void daytona_rawtx_counters(const struct daytona_rawtx *sink, struct daytona_raw
 
 void daytona_rawtx_close(struct daytona_rawtx *sink)
 {
-    if (sink == NULL)
-        return;
-    close(sink->descriptor);
-    free(sink);
+    if (sink != NULL)
+        sink->operations->close(sink);
 }
 
 void rawtx_count_sent(struct daytona_rawtx *sink, const struct daytona_packet_out *packet)
 {
     sink->counters.packets++;
+    sink->counters.super_packets += daytona_packet_parts(packet) > 1;
     sink->counters.bytes += rawtx_packet_bytes(packet);
 }
 

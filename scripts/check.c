@@ -105,7 +105,7 @@ static void check_sending(struct checkup *checkup)
 {
     char words[1024] = "";
     struct daytona_rawtx *sink = NULL;
-    if (daytona_rawtx_open(&sink, words, sizeof words) < 0) {
+    if (daytona_rawtx_open(DAYTONA_RAWTX_RAW, &sink, words, sizeof words) < 0) {
         bad(checkup, "packets cannot be sent: %s", words);
         return;
     }

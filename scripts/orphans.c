@@ -143,7 +143,8 @@ static void flush(struct sending *sending)
 {
     struct daytona_rawtx_refusal refusals[BATCH];
     char words[256];
-    if (sending->sink == NULL && daytona_rawtx_open(&sending->sink, words, sizeof words) < 0)
+    if (sending->sink == NULL &&
+        daytona_rawtx_open(DAYTONA_RAWTX_RAW, &sending->sink, words, sizeof words) < 0)
         sending->refused = true;
     else
         daytona_rawtx_send(sending->sink, (struct daytona_instant){0}, sending->packets,

@@ -36,7 +36,9 @@ struct daytona_captured {
     struct daytona_span ip; /**< from the IP header on */
     size_t wire_length;     /**< IP bytes on the wire; more than ip.length when cut */
     int interface_index;    /**< 0 when unknown */
-    uint64_t stamp_ns;      /**< capture time, CLOCK_REALTIME */
+    /** The sender's link address, 6 bytes, borrowed like `ip`; NULL: none, or of another length. */
+    const uint8_t *link_address;
+    uint64_t stamp_ns; /**< capture time, CLOCK_REALTIME */
 };
 
 /**

@@ -83,6 +83,9 @@ struct daytona_stack_config {
      *  that splits them (GSO). */
     uint32_t super_segment_bytes_max;
 
+    /** Leave the TCP checksum of outputs with payload to the sink (packet_out.checksum_partial). */
+    bool checksum_offload;
+
     const char *congestion; /**< default controller's name, "cubic" if NULL */
     uint8_t loss_detection; /**< LOSS_DETECTION of new sockets (options.def), RACK if 0 */
     bool no_tail_probes;    /**< TAIL_PROBES of new sockets is 0 */
@@ -148,11 +151,14 @@ enum daytona_verdict daytona_stack_input(struct daytona_stack *stack, struct day
 
 /** One packet to send: `header`, then the payload spans in order. */
 struct daytona_packet_out {
-    uint8_t header[DAYTONA_PACKET_HEADER_MAX]; /**< IP and TCP header, checksums filled in */
+    /** IP and TCP header, checksums filled in, but see checksum_partial. */
+    uint8_t header[DAYTONA_PACKET_HEADER_MAX];
     uint16_t header_length;
     uint16_t transport_offset; /**< where the TCP (or ICMP) header starts in `header` */
     uint16_t segment_bytes;    /**< payload bytes per segment when spans hold several; 0: one */
     uint16_t span_count;
+    bool checksum_partial; /**< the TCP checksum field holds the sum of the pseudo header alone */
+    bool after_timeout;    /**< the retransmission timer fired: the path may have changed */
     uint32_t payload_length;
     /** Borrowed from the stack; valid until the next call other than daytona_stack_output(). */
     struct daytona_span spans[DAYTONA_PACKET_SPANS_MAX];
@@ -163,6 +169,14 @@ struct daytona_packet_out {
  *  Runs every timer due at `now` first. */
 bool daytona_stack_output(struct daytona_stack *stack, struct daytona_instant now,
                           struct daytona_packet_out *out);
+
+/** How many packets of the network an output stands for: 1, or more where segment_bytes says so. */
+unsigned daytona_packet_parts(const struct daytona_packet_out *packet);
+
+/** Writes the one at `index` (< parts) into `*out`, for a sink that cannot split: headers and
+ *  checksums are whole, the payload is borrowed from where `packet` has it. */
+void daytona_packet_part(const struct daytona_packet_out *packet, unsigned index,
+                         struct daytona_packet_out *out);
 
 /** The earliest instant at which daytona_stack_output() has something to do; an instant in
  *  the past if it has already; DAYTONA_NEVER if only input can change anything. */

@@ -8,7 +8,7 @@
 
 #include <assert.h>
 
-#define SUPER_SEGMENT_MAX 64000u  /* an IP packet stays below 64 KB, headers and all */
+#define SUPER_SEGMENT_MAX 65400u  /* an IP packet stays below 64 KB, headers and all */
 #define CORK_US           200000u /* Linux: a corked partial segment waits no longer */
 
 void tcp_output_want(struct connection *connection)
@@ -77,7 +77,8 @@ static uint32_t new_data_length(struct connection *connection)
         most = most > SUPER_SEGMENT_MAX ? SUPER_SEGMENT_MAX : most;
         uint32_t quantum = tcp_pacing_quantum(connection);
         most = most > quantum ? quantum : most;
-        if (most < send->mss || connection->ecn.cwr_due) /* CWR stands on one segment alone */
+        /* CWR stands on one segment alone, and each has an urgent pointer of its own. */
+        if (most < send->mss || connection->ecn.cwr_due || send->up > send->nxt)
             most = send->mss;
         whole = whole < most ? whole : most;
         return whole - whole % send->mss;

@@ -43,6 +43,7 @@ static void bare_write(const struct daytona_endpoint *local, const struct dayton
     out->header_length = bare_packet_emit_as(header, &ip, out->header);
     out->transport_offset = IPV4_HEADER_MIN;
     out->segment_bytes = 0;
+    out->checksum_partial = out->after_timeout = false;
     out->span_count = 0;
     out->payload_length = 0;
 }

@@ -116,6 +116,19 @@ static void sign(const struct connection *connection, const struct outgoing *wha
                    &numbers, out->spans, out->span_count);
 }
 
+/* A signature covers the checksum's place as zero, so that either kind may stand there. */
+static void write_checksum(const struct connection *connection, uint8_t *tcp_bytes,
+                           size_t header_length, struct daytona_packet_out *out)
+{
+    out->checksum_partial = connection->tcp->config.checksum_offload && out->payload_length > 0;
+    if (out->checksum_partial)
+        tcp_checksum_store_partial(tcp_bytes, (uint32_t)header_length + out->payload_length,
+                                   &out->source, &out->destination);
+    else
+        tcp_checksum_store(tcp_bytes, header_length, &out->source, &out->destination, out->spans,
+                           out->span_count);
+}
+
 void tcp_transmit(struct connection *connection, const struct outgoing *what,
                   struct daytona_packet_out *out)
 {
@@ -136,11 +149,11 @@ void tcp_transmit(struct connection *connection, const struct outgoing *what,
 
     out->payload_length = what->length;
     out->segment_bytes = super ? (uint16_t)mss : 0;
+    out->after_timeout = connection->send.recovery == RECOVERY_LOSS;
     out->header_length = (uint16_t)(IPV4_HEADER_MIN + header_length);
     out->transport_offset = IPV4_HEADER_MIN;
     write_ip(connection, header_length + what->length, segments, ecn, out);
-    tcp_checksum_store(tcp_bytes, header_length, &out->source, &out->destination, out->spans,
-                       out->span_count);
+    write_checksum(connection, tcp_bytes, header_length, out);
     account(connection, what, segments);
     if (observe_wanted(connection->tcp, DAYTONA_EVENT_SEGMENT_OUT))
         observe_segment_out(connection->tcp, connection->socket, out);

@@ -37,3 +37,12 @@ void tcp_checksum_store(uint8_t *header, size_t header_length, const struct dayt
     checksum_add_pseudo(&checksum, source, destination, IP_PROTOCOL_TCP, (uint32_t)length);
     store_16(header + AT_CHECKSUM, (uint16_t)~checksum_fold(&checksum));
 }
+
+void tcp_checksum_store_partial(uint8_t *header, uint32_t segment_length,
+                                const struct daytona_address *source,
+                                const struct daytona_address *destination)
+{
+    struct checksum checksum = {0};
+    checksum_add_pseudo(&checksum, source, destination, IP_PROTOCOL_TCP, segment_length);
+    store_16(header + AT_CHECKSUM, checksum_fold(&checksum));
+}

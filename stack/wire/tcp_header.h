@@ -116,4 +116,10 @@ void tcp_checksum_store(uint8_t *header, size_t header_length, const struct dayt
                         const struct daytona_address *destination,
                         const struct daytona_span *payload, size_t span_count);
 
+/** Stores the sum of the pseudo header alone, of a segment of `segment_length` bytes, for whoever
+ *  completes it: the kernel's CHECKSUM_PARTIAL. */
+void tcp_checksum_store_partial(uint8_t *header, uint32_t segment_length,
+                                const struct daytona_address *source,
+                                const struct daytona_address *destination);
+
 #endif

@@ -19,7 +19,7 @@ static struct daytona_rawtx *open_sink(void)
 {
     char message[256] = "";
     struct daytona_rawtx *sink = NULL;
-    if (daytona_rawtx_open(&sink, message, sizeof message) != 0)
+    if (daytona_rawtx_open(DAYTONA_RAWTX_RAW, &sink, message, sizeof message) != 0)
         fail_msg("%s", message);
     return sink;
 }

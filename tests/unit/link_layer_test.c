@@ -70,6 +70,31 @@ static void every_link_type_leads_to_its_ip_packet(void **state)
     expect_ipv4(DLT_IPV4, (struct daytona_span){NULL, 0});
 }
 
+static void senders_link_address_is_told_where_there_is_one(void **state)
+{
+    (void)state;
+    static const uint8_t sender[] = {2, 0, 0, 0, 0, 2};
+    const struct {
+        int datalink;
+        struct daytona_span header;
+    } with[] = {{DLT_EN10MB, SPAN(ethernet)},
+                {DLT_LINUX_SLL, SPAN(cooked)},
+                {DLT_LINUX_SLL2, SPAN(cooked_v2)}};
+    struct daytona_captured packet = {0};
+    for (size_t i = 0; i < sizeof with / sizeof *with; i++) {
+        struct frame frame = frame_of(with[i].header, 4);
+        assert_true(find(with[i].datalink, &frame, &packet));
+        assert_memory_equal(packet.link_address, sender, sizeof sender);
+    }
+    struct frame raw = frame_of((struct daytona_span){NULL, 0}, 4);
+    assert_true(find(DLT_RAW, &raw, &packet));
+    assert_null(packet.link_address);
+    struct frame infiniband = frame_of(SPAN(cooked_v2), 4);
+    infiniband.bytes[11] = 20;
+    assert_true(find(DLT_LINUX_SLL2, &infiniband, &packet));
+    assert_null(packet.link_address);
+}
+
 static void unknown_link_type_is_ignored(void **state)
 {
     (void)state;
@@ -161,6 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_link_type_leads_to_its_ip_packet),
+        cmocka_unit_test(senders_link_address_is_told_where_there_is_one),
         cmocka_unit_test(unknown_link_type_is_ignored),
         cmocka_unit_test(other_protocols_are_ignored),
         cmocka_unit_test(vlan_tagged_frames_are_ignored),

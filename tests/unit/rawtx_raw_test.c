@@ -39,7 +39,7 @@ static int prepare(void **state)
         return 0;
     char message[256] = "";
     network_init(&laboratory.network);
-    if (daytona_rawtx_open(&laboratory.sink, message, sizeof message) != 0)
+    if (daytona_rawtx_open(DAYTONA_RAWTX_RAW, &laboratory.sink, message, sizeof message) != 0)
         fail_msg("%s", message);
     network_enter(laboratory.network.there);
     laboratory.receiver = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_TCP);
@@ -208,12 +208,19 @@ static void whole_mtu_is_used(void **state)
     expect_number(laboratory, 1);
 }
 
+static int descriptor_of(const struct laboratory *laboratory)
+{
+    int descriptors[DAYTONA_RAWTX_DESCRIPTORS_MAX];
+    assert_true(daytona_rawtx_descriptors(laboratory->sink, descriptors) > 0);
+    return descriptors[0];
+}
+
 static void too_big_many_times_leaves_the_socket_usable(void **state)
 {
     struct laboratory *laboratory = laboratory_of(state);
     for (int i = 0; i < 300; i++)
         expect_too_big(laboratory, 1501, 1500);
-    struct pollfd poller = {.fd = daytona_rawtx_descriptor(laboratory->sink), .events = POLLOUT};
+    struct pollfd poller = {.fd = descriptor_of(laboratory), .events = POLLOUT};
     assert_int_equal(poll(&poller, 1, 0), 1);
     assert_int_equal(poller.revents, POLLOUT); /* no POLLERR */
 }
@@ -283,9 +290,10 @@ static void without_the_privilege_the_message_names_it(void **state)
     if (child == 0) {
         char message[256] = "";
         struct daytona_rawtx *sink = NULL;
-        bool right = setresuid(65534, 65534, 65534) == 0 &&
-                     daytona_rawtx_open(&sink, message, sizeof message) == -EPERM &&
-                     strstr(message, "CAP_NET_RAW") != NULL;
+        bool right =
+            setresuid(65534, 65534, 65534) == 0 &&
+            daytona_rawtx_open(DAYTONA_RAWTX_RAW, &sink, message, sizeof message) == -EPERM &&
+            strstr(message, "CAP_NET_RAW") != NULL;
         _exit(right ? 0 : 1);
     }
     int status = -1;

@@ -4,16 +4,14 @@
  * are zero; everything else leaves as it is. It never fragments: above the device's MTU, or
  * above the path MTU that the kernel has learnt when "don't fragment" is set, it says EMSGSIZE.
  */
-#include "rawtx/sink.h"
+#include "rawtx/live.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 /* Bytes that may wait below the socket. Enough for some milliseconds of a fast link; more would
@@ -25,39 +23,48 @@ struct packet_control {
     _Alignas(struct cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(struct in_pktinfo))];
 };
 
-struct raw_sink {
-    struct daytona_rawtx base;
-    /* A batch in the kernel's form; kept here because it is too big for a thread's stack. */
-    struct mmsghdr messages[DAYTONA_RAWTX_BATCH_MAX];
-    struct sockaddr_in destinations[DAYTONA_RAWTX_BATCH_MAX];
-    struct packet_control controls[DAYTONA_RAWTX_BATCH_MAX];
-    struct iovec pieces[DAYTONA_RAWTX_BATCH_MAX][1 + DAYTONA_PACKET_SPANS_MAX];
+/* A batch in the kernel's form; too big for a thread's stack. */
+struct raw_way {
+    int descriptor;
+    unsigned count;
+    struct mmsghdr messages[LIVE_BATCH_MAX];
+    size_t indices[LIVE_BATCH_MAX]; /* of the packets they are of */
+    struct sockaddr_in destinations[LIVE_BATCH_MAX];
+    struct packet_control controls[LIVE_BATCH_MAX];
+    struct iovec pieces[LIVE_BATCH_MAX][1 + DAYTONA_PACKET_SPANS_MAX];
+    struct daytona_packet_out parts[LIVE_BATCH_MAX]; /* of packets that had to be split */
 };
+
+int raw_way_descriptor(const struct raw_way *way)
+{
+    return way->descriptor;
+}
 
 static struct in_addr in_addr_of(const struct daytona_address *address)
 {
     return (struct in_addr){htonl(daytona_address_to_ipv4(address))};
 }
 
-static void raw_prepare(struct raw_sink *sink, size_t index,
-                        const struct daytona_packet_out *packet)
+static void prepare(struct raw_way *way, size_t index, const struct daytona_packet_out *packet)
 {
-    struct iovec *pieces = sink->pieces[index];
+    unsigned place = way->count++;
+    struct iovec *pieces = way->pieces[place];
     pieces[0] = rawtx_piece(packet->header, packet->header_length);
     for (size_t i = 0; i < packet->span_count; i++)
         pieces[1 + i] = rawtx_piece(packet->spans[i].data, packet->spans[i].length);
 
-    sink->destinations[index] =
+    way->indices[place] = index;
+    way->destinations[place] =
         (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = in_addr_of(&packet->destination)};
 
-    struct msghdr *message = &sink->messages[index].msg_hdr;
+    struct msghdr *message = &way->messages[place].msg_hdr;
     *message = (struct msghdr){
-        .msg_name = &sink->destinations[index],
-        .msg_namelen = sizeof sink->destinations[index],
+        .msg_name = &way->destinations[place],
+        .msg_namelen = sizeof way->destinations[place],
         .msg_iov = pieces,
         .msg_iovlen = (size_t)1 + packet->span_count,
-        .msg_control = sink->controls[index].bytes,
-        .msg_controllen = sizeof sink->controls[index].bytes,
+        .msg_control = way->controls[place].bytes,
+        .msg_controllen = sizeof way->controls[place].bytes,
     };
     /* The route is looked up for the packet's own source, so that a host with several providers
      * and rules by source sends through the right one. */
@@ -69,8 +76,23 @@ static void raw_prepare(struct raw_sink *sink, size_t index,
     memcpy(CMSG_DATA(control), &info, sizeof info);
 }
 
+void raw_way_add(struct raw_way *way, const struct daytona_packet_out *packet, size_t index,
+                 struct refusals *refusals)
+{
+    bool unfinished = rawtx_packet_is_unfinished(packet);
+    unsigned parts = daytona_packet_parts(packet);
+    for (unsigned i = 0; i < parts; i++) {
+        if (way->count == LIVE_BATCH_MAX)
+            raw_way_flush(way, refusals);
+        struct daytona_packet_out *part = &way->parts[way->count];
+        if (unfinished)
+            daytona_packet_part(packet, i, part);
+        prepare(way, index, unfinished ? part : packet);
+    }
+}
+
 /* IP_RECVERR, which makes the kernel admit to ENOBUFS, also queues a report for each EMSGSIZE. */
-static void raw_discard_reports(int descriptor)
+static void discard_reports(int descriptor)
 {
     struct msghdr report = {0};
     while (recvmsg(descriptor, &report, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0)
@@ -79,7 +101,7 @@ static void raw_discard_reports(int descriptor)
 
 /* The path MTU that the kernel knows for `destination`: the raw socket itself is connected for
  * the length of the question, so that no descriptor appears on the packet path. 0: unknown. */
-static uint32_t raw_path_mtu(int descriptor, const struct sockaddr_in *destination)
+static uint32_t path_mtu(int descriptor, const struct sockaddr_in *destination)
 {
     int mtu = 0;
     socklen_t length = sizeof mtu;
@@ -91,46 +113,48 @@ static uint32_t raw_path_mtu(int descriptor, const struct sockaddr_in *destinati
     return (uint32_t)mtu;
 }
 
-static struct daytona_rawtx_refusal raw_refusal(struct raw_sink *sink, size_t index, int error)
+static void refuse(struct raw_way *way, unsigned place, int error, struct refusals *refusals)
 {
-    struct daytona_rawtx_refusal refusal = {.index = index, .error = error};
-    rawtx_count_refused(&sink->base, error);
+    struct daytona_rawtx_refusal refusal = {.index = way->indices[place], .error = error};
     if (error == EMSGSIZE) {
-        raw_discard_reports(sink->base.descriptor);
-        refusal.mtu = raw_path_mtu(sink->base.descriptor, &sink->destinations[index]);
+        discard_reports(way->descriptor);
+        refusal.mtu = path_mtu(way->descriptor, &way->destinations[place]);
     }
-    return refusal;
+    refusals_add(refusals, refusal);
 }
 
-static int raw_send(struct daytona_rawtx *base, struct daytona_instant now,
-                    const struct daytona_packet_out *packets, size_t count,
-                    struct daytona_rawtx_refusal *refusals)
+/* What is too big for one part is so for all. */
+static unsigned next_after(const struct raw_way *way, unsigned place, int error)
 {
-    (void)now;
-    struct raw_sink *sink = (struct raw_sink *)base;
-    for (size_t i = 0; i < count; i++)
-        raw_prepare(sink, i, &packets[i]);
+    unsigned next = place + 1;
+    while (error == EMSGSIZE && next < way->count && way->indices[next] == way->indices[place])
+        next++;
+    return next;
+}
 
-    int refused = 0;
-    for (size_t next = 0; next < count;) {
-        base->counters.calls++;
-        int sent = sendmmsg(base->descriptor, &sink->messages[next], (unsigned)(count - next),
+void raw_way_flush(struct raw_way *way, struct refusals *refusals)
+{
+    struct daytona_rawtx_counters *counters = &refusals->sink->counters;
+    for (unsigned next = 0; next < way->count;) {
+        counters->calls++;
+        int sent = sendmmsg(way->descriptor, &way->messages[next], way->count - next,
                             MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent < 0) {
-            refusals[refused++] = raw_refusal(sink, next, errno);
-            next++;
+            int error = errno;
+            refuse(way, next, error, refusals);
+            next = next_after(way, next, error);
             continue;
         }
-        for (size_t i = 0; i < (size_t)sent; i++)
-            rawtx_count_sent(base, &packets[next + i]);
-        next += (size_t)sent;
+        for (unsigned i = 0; i < (unsigned)sent; i++) {
+            counters->packets++;
+            counters->bytes += way->messages[next + i].msg_len;
+        }
+        next += (unsigned)sent;
     }
-    return refused;
+    way->count = 0;
 }
 
-static const struct rawtx_operations raw_operations = {.send = raw_send};
-
-static int raw_configure(int descriptor)
+static int configure(int descriptor)
 {
     const int on = 1, buffer = SEND_BUFFER_BYTES;
     if (setsockopt(descriptor, IPPROTO_IP, IP_HDRINCL, &on, sizeof on) != 0 ||
@@ -142,30 +166,24 @@ static int raw_configure(int descriptor)
     return 0;
 }
 
-static int raw_refuse_open(int error, char *message, size_t message_size)
-{
-    if (error == EPERM || error == EACCES)
-        snprintf(message, message_size,
-                 "sending packets needs the privilege CAP_NET_RAW: run as root, or give it with "
-                 "setcap cap_net_raw,cap_net_admin+ep");
-    else
-        snprintf(message, message_size, "cannot open a raw IP socket: %s", strerror(error));
-    return -error;
-}
-
-int daytona_rawtx_open(struct daytona_rawtx **out, char *message, size_t message_size)
+int raw_way_open(struct raw_way **out)
 {
     int descriptor = socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_RAW);
     if (descriptor < 0)
-        return raw_refuse_open(errno, message, message_size);
-    int error = raw_configure(descriptor);
-    struct raw_sink *sink = error == 0 ? calloc(1, sizeof *sink) : NULL;
-    if (sink == NULL) {
+        return -errno;
+    int error = configure(descriptor);
+    struct raw_way *way = error == 0 ? calloc(1, sizeof *way) : NULL;
+    if (way == NULL) {
         close(descriptor);
-        return raw_refuse_open(error != 0 ? -error : ENOMEM, message, message_size);
+        return error != 0 ? error : -ENOMEM;
     }
-    sink->base.operations = &raw_operations;
-    sink->base.descriptor = descriptor;
-    *out = &sink->base;
+    way->descriptor = descriptor;
+    *out = way;
     return 0;
+}
+
+void raw_way_close(struct raw_way *way)
+{
+    close(way->descriptor);
+    free(way);
 }
