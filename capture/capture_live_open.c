@@ -127,7 +127,11 @@ static int settle_handle(struct live_capture *capture, struct live_handle *handl
     }
     handle->interface_index = all ? 0 : (int)if_nametoindex(name);
     handle->descriptor = library->get_selectable_fd(handle->pcap);
+    const int locked = capture->lock_filter;
     int error = live_attach_filter(capture, handle);
+    if (error == 0 && locked &&
+        setsockopt(handle->descriptor, SOL_SOCKET, SO_LOCK_FILTER, &locked, sizeof locked) != 0)
+        error = -errno;
     if (error == 0 && (library->setnonblock(handle->pcap, 1, words) != 0 ||
                        library->setdirection(handle->pcap, PCAP_D_IN) != 0 ||
                        fcntl(handle->descriptor, F_SETFD, FD_CLOEXEC) != 0))
@@ -221,6 +225,7 @@ static struct live_capture *live_allocate(const struct daytona_capture_config *c
     capture->base.operations = &live_operations;
     capture->base.descriptor = -1;
     capture->local_addresses.descriptor = -1;
+    capture->lock_filter = config->lock_filter;
     capture->snapshot_bytes =
         config->snapshot_bytes > 0 ? config->snapshot_bytes : SNAPSHOT_BYTES_DEFAULT;
     capture->kept = malloc(capture->snapshot_bytes);

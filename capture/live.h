@@ -31,6 +31,7 @@ struct live_capture {
     struct daytona_capture base;
     const struct pcap_library *library;
     uint32_t snapshot_bytes;
+    bool lock_filter;
     struct filter_ports ports;
     struct local_addresses local_addresses;
     uint8_t *kept; /* snapshot_bytes of the packet that next() has returned */

@@ -5,6 +5,7 @@
 #include "preload/pump.h"
 #include "preload/real.h"
 #include "preload/remote.h"
+#include "preload/server.h"
 #include "preload/wait.h"
 
 #include <errno.h>
@@ -138,6 +139,12 @@ int bridge_begin(struct file *file, int fd, pid_t holder)
     return 0;
 }
 
+void bridge_hold_back(struct file *file, int fd)
+{
+    file->bridge.held_back = true;
+    block(file, fd);
+}
+
 void bridge_from_birth(struct file *file)
 {
     go_up(file);
@@ -216,6 +223,10 @@ static void show_reset(struct file *file)
     }
     real.close(file->engine_end);
     file->engine_end = -1;
+    if (file->served && file->asker.length == 0) {
+        file->failed = file->generation;
+        file->failure = file->bridge.error;
+    }
     if (file->descriptors == 0)
         file_end(file);
 }
@@ -302,6 +313,16 @@ static bool carry_piece_out(struct file *file)
     return sent > 0;
 }
 
+/* Who waits for a served connection is told before its twin shows anything. */
+static void settle_attempt(struct file *file)
+{
+    int error = server_attempt_over(file);
+    if (error == 0)
+        return;
+    file->bridge.error = error;
+    show_reset(file);
+}
+
 /* What the application has written, unless the attempt to connect goes on. */
 static void carry_out(struct file *file)
 {
@@ -349,6 +370,8 @@ void bridge_carry(struct file *file)
 {
     if (file->gone)
         return;
+    if (file->served && file->connecting && attempt_is_over(file))
+        settle_attempt(file);
     while (has_end(file) && carry_piece_in(file))
         ;
     carry_out(file);

@@ -52,6 +52,10 @@ struct bridge {
  *  Engine locked. */
 int bridge_begin(struct file *file, int fd, pid_t holder);
 
+/** Keeps the twin not writable until the connection is made. `fd` is the application's end, which
+ *  nobody has written to. Engine locked. */
+void bridge_hold_back(struct file *file, int fd);
+
 /** The same for one whose application's end nobody has got yet. */
 void bridge_from_birth(struct file *file);
 

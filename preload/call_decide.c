@@ -4,7 +4,9 @@
  */
 #include "preload/address.h"
 #include "preload/decide.h"
+#include "preload/remote.h"
 #include "preload/result.h"
+#include "preload/settings.h"
 #include "preload/wrappers.h"
 
 #include <stddef.h>
@@ -45,7 +47,10 @@ static int connect_by(int descriptor, const struct sockaddr *address, socklen_t 
     struct file *file = file_get(descriptor);
     if (file != NULL)
         return (int)result_finish(file, connect_file(file, address, length), before);
-    int result = decide_connect(descriptor, address, length, always);
+    int result;
+    if (settings.engine == SETTINGS_ENGINE_PROCESS && remote_connect(descriptor, &result))
+        return (int)result_give(result, before);
+    result = decide_connect(descriptor, address, length, always);
     if (result != DECIDE_KERNEL)
         return (int)result_give(result, before);
     errno = before;

@@ -17,38 +17,61 @@
 #include <stddef.h>
 #include <sys/ioctl.h>
 
-/* What a twin of another process's engine cannot answer: the options of TCP and IP, which AF_UNIX
- * does not have, and those that it has, but with another meaning. */
-static bool asks_engine(int level, int option, int result)
+/* This process may have sockets of another process's engine. */
+static bool has_others(void)
 {
-    if (!settings.present)
-        return false;
-    if (level == SOL_SOCKET)
-        return engine.epoch != 0 &&
-               (option == SO_LINGER || option == SO_KEEPALIVE || option == SO_DOMAIN ||
-                option == SO_PROTOCOL || option == SO_OOBINLINE);
-    return (level == IPPROTO_TCP || level == IPPROTO_IP) && result < 0 && errno == EOPNOTSUPP;
+    return settings.present && (engine.epoch != 0 || settings.engine == SETTINGS_ENGINE_PROCESS);
+}
+
+/* Options that a twin has, but with another meaning: they are its engine's. */
+static bool is_engines(int level, int option)
+{
+    static const int options[] = {SO_LINGER,    SO_KEEPALIVE, SO_DOMAIN,      SO_PROTOCOL,
+                                  SO_SNDBUF,    SO_RCVBUF,    SO_SNDBUFFORCE, SO_RCVBUFFORCE,
+                                  SO_ERROR,     SO_OOBINLINE, SO_MARK,        SO_MAX_PACING_RATE,
+                                  SO_REUSEADDR, SO_REUSEPORT};
+    for (size_t i = 0; level == SOL_SOCKET && i < sizeof options / sizeof options[0]; i++)
+        if (options[i] == option)
+            return has_others();
+    return false;
+}
+
+/* Those that it does not have: of TCP and IP. */
+static bool lacks(int level, int result)
+{
+    return settings.present && (level == IPPROTO_TCP || level == IPPROTO_IP) && result < 0 &&
+           errno == EOPNOTSUPP;
+}
+
+static bool ask_engine(int descriptor, int level, int option, void *value, socklen_t *length,
+                       int *result)
+{
+    return !memory_is_bad(length, sizeof *length) && !memory_is_bad(value, *length) &&
+           remote_get_option(descriptor, level, option, value, length, result);
 }
 
 static int get_natively(int descriptor, int level, int option, void *value, socklen_t *length)
 {
-    int before = errno;
-    int result = real.getsockopt(descriptor, level, option, value, length);
-    if (asks_engine(level, option, result) && !memory_is_bad(length, sizeof *length) &&
-        !memory_is_bad(value, *length) &&
-        remote_get_option(descriptor, level, option, value, length, &result))
+    int before = errno, result;
+    if (is_engines(level, option) && ask_engine(descriptor, level, option, value, length, &result))
+        return (int)result_give(result, before);
+    result = real.getsockopt(descriptor, level, option, value, length);
+    if (lacks(level, result) && ask_engine(descriptor, level, option, value, length, &result))
         return (int)result_give(result, before);
     return result;
 }
 
 static int set_natively(int descriptor, int level, int option, const void *value, socklen_t length)
 {
-    int before = errno;
-    int result = real.setsockopt(descriptor, level, option, value, length);
+    int before = errno, result;
+    if (is_engines(level, option) && memory_can_be_read(value, length) &&
+        remote_set_option(descriptor, level, option, value, length, &result))
+        return (int)result_give(result, before);
+    result = real.setsockopt(descriptor, level, option, value, length);
     if (result == 0 && level == IPPROTO_TCP && (option == TCP_MD5SIG || option == TCP_MD5SIG_EXT) &&
         settings.present)
         signatures_note(descriptor, option, value, length);
-    if (asks_engine(level, option, result) && memory_can_be_read(value, length) &&
+    if (lacks(level, result) && memory_can_be_read(value, length) &&
         remote_set_option(descriptor, level, option, value, length, &result))
         return (int)result_give(result, before);
     return result;
@@ -119,6 +142,16 @@ static int ioctl_file(struct file *file, int descriptor, unsigned long request, 
     }
 }
 
+/* What waits to be sent waits in the engine, too. */
+static int ioctl_natively(int descriptor, unsigned long request, void *argument)
+{
+    int before = errno, amount;
+    bool concerns = request == TIOCOUTQ || request == SIOCOUTQNSD || request == SIOCATMARK;
+    if (concerns && has_others() && remote_amount(descriptor, request, &amount))
+        return (int)result_give(store(amount, argument), before);
+    return real.ioctl(descriptor, request, argument);
+}
+
 int daytona_ioctl(int descriptor, unsigned long request, ...)
 {
     va_list list;
@@ -128,6 +161,6 @@ int daytona_ioctl(int descriptor, unsigned long request, ...)
     int before = errno;
     struct file *file = file_get(descriptor);
     if (file == NULL)
-        return real.ioctl(descriptor, request, argument);
+        return ioctl_natively(descriptor, request, argument);
     return (int)result_finish(file, ioctl_file(file, descriptor, request, argument), before);
 }

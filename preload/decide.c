@@ -2,6 +2,7 @@
 
 #include "preload/address.h"
 #include "preload/candidate.h"
+#include "preload/client.h"
 #include "preload/engine.h"
 #include "preload/engine_table.h"
 #include "preload/file_record.h"
@@ -29,6 +30,11 @@ static int fall_back(void)
     if (settings.fallback == SETTINGS_FALLBACK_FAIL)
         real._exit(STATUS_CANNOT_GO_ON);
     return DECIDE_KERNEL;
+}
+
+static int by_server(int result)
+{
+    return result == CLIENT_REFUSED ? fall_back() : result;
 }
 
 static bool may_decide(void)
@@ -110,11 +116,13 @@ int decide_listen(int fd, int backlog, bool always)
         !candidate_inspect(fd, &candidate) || candidate.local.port == 0 ||
         !(always || settings_listens(candidate.local.port)))
         return DECIDE_KERNEL;
+    int most = backlog < 0 || backlog > BACKLOG_MAX ? BACKLOG_MAX : backlog;
+    if (settings.engine == SETTINGS_ENGINE_PROCESS)
+        return by_server(client_listen(&candidate, most));
     if (engine_start() < 0)
         return fall_back();
     signals_hold(); /* a handler would meet a socket that is neither the kernel's nor Daytona's */
-    int status = listen_with_daytona(&candidate,
-                                     backlog < 0 || backlog > BACKLOG_MAX ? BACKLOG_MAX : backlog);
+    int status = listen_with_daytona(&candidate, most);
     signals_release();
     return status;
 }
@@ -220,6 +228,8 @@ static int decide(int fd, const struct sockaddr *address, socklen_t length, bool
     if (!read_remote(address, length, &remote) || !(always || settings_connects(&remote)) ||
         !candidate_inspect(fd, &candidate))
         return DECIDE_KERNEL;
+    if (settings.engine == SETTINGS_ENGINE_PROCESS)
+        return by_server(client_connect(&candidate, &remote, fast));
     if (engine_start() < 0)
         return fall_back();
     return connect_with_daytona(&candidate, &remote, fast);

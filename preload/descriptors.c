@@ -1,5 +1,6 @@
 #include "preload/descriptors.h"
 
+#include "preload/client.h"
 #include "preload/engine.h"
 #include "preload/engine_table.h"
 #include "preload/file_record.h"
@@ -101,13 +102,18 @@ int descriptors_close(int fd)
     if (descriptors_protected(fd))
         return -EBADF;
     struct file *file = file_get_any(fd);
+    struct twin_name listener;
+    bool listens = client_has_listener(fd, &listener);
     if (books_are_ours()) {
         sets_forget(fd);
         if (file != NULL)
             forget(file, fd);
     }
     file_put(file);
-    return result_of(real.close(fd));
+    int result = result_of(real.close(fd));
+    if (listens)
+        client_closed_listener(&listener);
+    return result;
 }
 
 static int attach_copy(struct file *file, int fd)

@@ -6,8 +6,10 @@
 #include "preload/host_secret.h"
 #include "preload/ledger.h"
 #include "preload/port_claims.h"
+#include "preload/privileges.h"
 #include "preload/process.h"
 #include "preload/real.h"
+#include "preload/server.h"
 #include "preload/settings.h"
 #include "preload/signals.h"
 #include "preload/summary.h"
@@ -290,11 +292,15 @@ static int start(char *message, size_t size)
     engine.epoch++;
     engine.pid = getpid();
     engine.sleeps_until = DAYTONA_NEVER;
-    if (getrandom(&engine.nonce, sizeof engine.nonce, 0) < 0)
+    if (engine.server != NULL)
+        engine.nonce = engine.server->nonce;
+    else if (getrandom(&engine.nonce, sizeof engine.nonce, 0) < 0)
         return -errno;
     port_claims_begin();
     ledger_begin();
     status = make_stack(message, size);
+    if (status == 0 && engine.server != NULL)
+        status = privileges_drop(engine.server->user, engine.server->group, message, size);
     if (status == 0)
         status = meet_thread(message, size);
     if (status < 0)
@@ -314,7 +320,8 @@ static void say_outcome(int status, const char *message)
         log_line(LOG_LEVEL_INFO, "engine started");
     else
         log_line(LOG_LEVEL_ERROR, "%s; %s", message,
-                 settings.fallback == SETTINGS_FALLBACK_FAIL
+                 engine.server != NULL ? "the server ends"
+                 : settings.fallback == SETTINGS_FALLBACK_FAIL
                      ? "the program ends (DAYTONA_FALLBACK=fail)"
                      : "the program goes on with the kernel's TCP");
 }

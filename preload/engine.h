@@ -19,6 +19,7 @@
 #include <sys/types.h>
 
 struct file;
+struct server_plan;
 struct wait_follower;
 
 /** Who waits for packets (docs/decisions/0003-runner.md). */
@@ -38,6 +39,9 @@ struct engine {
     pid_t pid;      /**< of the process it runs in */
     uint32_t epoch; /**< counts the engines this process and its ancestors have had; never 0 */
     uint64_t nonce; /**< makes the abstract names of this engine's twins its own */
+
+    const struct server_plan
+        *server; /**< this process serves others (server.h); NULL: it does not */
 
     struct daytona_room region;
     struct daytona_stack *stack;

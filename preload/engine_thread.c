@@ -9,6 +9,7 @@
 #include "preload/pump.h"
 #include "preload/real.h"
 #include "preload/remote.h"
+#include "preload/server.h"
 #include "preload/settings.h"
 #include "preload/shield.h"
 #include "preload/summary.h"
@@ -33,6 +34,7 @@
 
 static int control = -1; /* the engine's end */
 static int service = -1; /* where other processes ask, see remote.h */
+static int front = -1;   /* where they ask for sockets, see server.h */
 static int ends = -1;    /* epoll: the engine's ends of twins, for the application's last close */
 
 void engine_thread_say(enum log_level level, const char *line)
@@ -102,6 +104,28 @@ static void release(struct file *file)
     file_put(file);
 }
 
+void engine_thread_adopt(struct file *file, int reservation, int end)
+{
+    file->reservation = reservation;
+    file->guarded = 1;
+    file->engine_end = end;
+    file->attached = true;
+    if (file->engine_end >= 0)
+        watch_end(file);
+    if (file->kind == FILE_KIND_LISTENER && file->domain == AF_INET6)
+        watch_kernel(file);
+    engine_add_work(file, file->gone ? FILE_WORK_GONE : FILE_WORK_MIRROR);
+}
+
+/* A server's: where it is asked. */
+static void take_service(const int *received, size_t count)
+{
+    if (count > 0)
+        front = received[0];
+    if (count > 1)
+        service = received[1];
+}
+
 /* The application has sent the descriptors of a socket that has become Daytona's. */
 static void attach(void)
 {
@@ -109,16 +133,11 @@ static void attach(void)
     int received[2];
     size_t count;
     while (engine_table_receive(control, &index, received, &count)) {
-        struct file *file = file_by_number(index);
-        file->reservation = count > 0 ? received[0] : -1;
-        file->guarded = 1;
-        file->engine_end = count > 1 ? received[1] : -1;
-        file->attached = true;
-        if (file->engine_end >= 0)
-            watch_end(file);
-        if (file->kind == FILE_KIND_LISTENER && file->domain == AF_INET6)
-            watch_kernel(file);
-        engine_add_work(file, file->gone ? FILE_WORK_GONE : FILE_WORK_MIRROR);
+        if (index == ENGINE_FOR_ITSELF)
+            take_service(received, count);
+        else
+            engine_thread_adopt(file_by_number(index), count > 0 ? received[0] : -1,
+                                count > 1 ? received[1] : -1);
     }
 }
 
@@ -209,7 +228,8 @@ static void join_accepted(struct file *listener)
             continue;
         }
         file->engine_end = end;
-        if (settings.mode == SETTINGS_MODE_BRIDGED)
+        file->served = listener->served;
+        if (settings.mode == SETTINGS_MODE_BRIDGED || file->served)
             bridge_from_birth(file);
         share_reservation(file, listener);
         file->mirror.early = listener->mirror.watchers > 0;
@@ -299,13 +319,16 @@ static void rest(struct daytona_instant until)
         {.fd = ends, .events = POLLIN},
         {.fd = receives ? engine.capture_descriptor : -1, .events = POLLIN},
         {.fd = service, .events = POLLIN},
+        {.fd = front, .events = POLLIN},
     };
     engine_thread_unlock();
-    real.ppoll(entries, 5, until.ns == DAYTONA_NEVER.ns ? NULL : &timeout, NULL);
+    real.ppoll(entries, 6, until.ns == DAYTONA_NEVER.ns ? NULL : &timeout, NULL);
     engine_thread_lock();
     engine.rest = ENGINE_REST_NONE;
     if (entries[4].revents != 0)
         remote_serve(service);
+    if (entries[5].revents != 0)
+        remote_serve(front);
     if (entries[0].revents != 0) {
         uint64_t count;
         ssize_t got = real.read(engine.thread_wake, &count, sizeof count);
@@ -348,8 +371,12 @@ static void loop(void)
         if (engine.work != NULL)
             until = (struct daytona_instant){0};
         engine_thread_work();
+        if (engine.exit_wanted && engine.server != NULL)
+            linger_here();
         if (engine.exit_wanted)
             linger_fork();
+        if (engine.server != NULL)
+            until = server_look(until);
         if (daytona_instant_since_us(engine_now(), looked) > 1000000) {
             looked = engine_now();
             report_drops();
@@ -370,6 +397,7 @@ static int open_floor_2(const struct engine_birth *birth, char *message, size_t 
         .interface_count = settings.interfaces.count,
         .ports = birth->ports,
         .port_count = birth->port_count,
+        .lock_filter = engine.server != NULL,
     };
     int status = daytona_capture_open(&config, &engine.capture, message, size);
     if (status == 0) {
@@ -411,7 +439,7 @@ static int begin(const struct engine_birth *birth, int *shared, size_t *count,
     engine_table_settle(control, birth->first);
     if (status == 0) {
         ends = epoll_create1(EPOLL_CLOEXEC);
-        service = remote_open();
+        service = engine.server == NULL ? remote_open() : -1;
         summary_begin();
     }
     return status;

@@ -10,6 +10,8 @@
 
 #define ENGINE_MESSAGE_MAX 400
 
+struct file;
+
 /** What the starter tells the new thread. */
 struct engine_birth {
     int control; /**< the engine's end, in the application's table */
@@ -28,6 +30,14 @@ struct engine_answer {
 /** The thread's function; `birth` is a struct engine_birth that outlives the answer. Engine not
  *  locked; opens engine.capture and engine.sink. */
 void *engine_thread_main(void *birth);
+
+/** What engine_table_send() names as the record for descriptors that are the engine's own: the
+ *  server's addresses. */
+#define ENGINE_FOR_ITSELF 0
+
+/** The engine's thread has what a socket needs: `reservation` its kernel socket, `end` the engine's
+ *  end of its twin, numbers of its own table, -1 none. */
+void engine_thread_adopt(struct file *file, int reservation, int end);
 
 /** Does what has been asked for with engine_add_work(). Engine locked. */
 void engine_thread_work(void);

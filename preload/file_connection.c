@@ -17,7 +17,7 @@
 int file_enter(struct file *file)
 {
     int status = file->epoch == engine.epoch ? engine_enter() : -EOPNOTSUPP;
-    if (status == 0 && file->closed) {
+    if (status == 0 && file->closed && (!file->served || file->gone)) {
         engine_leave();
         status = -EBADF;
     }
@@ -193,9 +193,8 @@ static bool is_established(const struct file *file)
            info.state != DAYTONA_TCP_CLOSED;
 }
 
-/* The outcome of a connection attempt that is over: 0 or the error, told once. When SO_ERROR has
- * told it before, Linux says ECONNABORTED here. */
-static int outcome(struct file *file)
+/* When SO_ERROR has told it before, Linux says ECONNABORTED here. */
+int file_outcome(struct file *file)
 {
     int error = daytona_stack_take_error(engine.stack, file->id);
     if (error < 0)
@@ -223,7 +222,7 @@ int file_wait_connected(struct file *file)
     int status = wait_file(file, DAYTONA_READY_OUT, deadline);
     if (status == -EAGAIN)
         return -EINPROGRESS; /* SO_SNDTIMEO, as in Linux */
-    return status < 0 ? status : outcome(file);
+    return status < 0 ? status : file_outcome(file);
 }
 
 /* The stack, too, says once that the last attempt has failed, which connect() has told already. */
@@ -243,7 +242,7 @@ static int connect_locked(struct file *file, const struct daytona_endpoint *remo
     if (file->kind == FILE_KIND_LISTENER || file->connected)
         return -EISCONN;
     if (file->connecting && attempt_is_over(file))
-        return outcome(file);
+        return file_outcome(file);
     if (file->connecting)
         return waits ? file_wait_connected(file) : -EALREADY;
     int status = try_again(file, remote);
@@ -257,6 +256,23 @@ int file_connect(struct file *file, const struct daytona_endpoint *remote)
     if (status < 0)
         return status;
     status = connect_locked(file, remote);
+    engine_leave();
+    return status;
+}
+
+/* The engine's thread settles the attempt, and leaves it to be told. */
+int file_connect_again(struct file *file)
+{
+    int status = file_enter(file);
+    if (status < 0)
+        return status;
+    if (file->kind == FILE_KIND_LISTENER)
+        status = -EISCONN;
+    else if (file->connecting)
+        status = -EALREADY;
+    else
+        status = file->told ? -EISCONN : 0;
+    file->told = true;
     engine_leave();
     return status;
 }

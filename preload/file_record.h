@@ -12,6 +12,7 @@
 #include "preload/bridge.h"
 #include "preload/file.h"
 #include "preload/mirror.h"
+#include "preload/remote.h"
 #include "preload/sets.h"
 
 struct wait_follower;
@@ -35,21 +36,26 @@ struct file {
     atomic_bool nonblocking; /**< lock-free */
     _Atomic uint64_t timeout_us[2]; /**< lock-free, by enum file_direction */
     uint32_t generation;            /**< of this record: differs when it is used again */
-    uint32_t epoch;                 /**< engine.epoch of its engine */
+    uint32_t failed; /**< generation of a connection that ended with `failure`, errno, untold */
+    int failure;
+    uint32_t epoch; /**< engine.epoch of its engine */
     enum file_kind kind;
     int domain;
     struct daytona_socket_id id;
     struct file *next_free;
 
-    int descriptors;   /**< of this process that name it */
-    int descriptor;    /**< one of them, -1 none */
-    bool shared;       /**< a forked child may hold it too: only the kernel knows the last close */
-    bool closed;       /**< daytona_stack_close() was called */
-    bool gone;         /**< the stack has finished with it */
-    bool connecting;   /**< connect() was called and its outcome not told yet */
-    bool connected;    /**< connect() was told that it is, or it was accepted */
-    bool attached;     /**< the engine's thread has its ends, or needs none */
-    bool accepted;     /**< a listener's: accept() has handed it out */
+    int descriptors; /**< of this process that name it */
+    int descriptor;  /**< one of them, -1 none */
+    bool shared;     /**< a forked child may hold it too: only the kernel knows the last close */
+    bool closed;     /**< daytona_stack_close() was called */
+    bool gone;       /**< the stack has finished with it */
+    bool connecting; /**< connect() was called and its outcome not told yet */
+    bool connected;  /**< connect() was told that it is, or it was accepted */
+    struct remote_asker asker; /**< who waits for the outcome of its attempt to connect */
+    bool told;                 /**< a served one: connect() has said that it is connected */
+    bool served;               /**< of another process, which asked for it (server.h) */
+    bool attached;             /**< the engine's thread has its ends, or needs none */
+    bool accepted;             /**< a listener's: accept() has handed it out */
     bool kernel_waits; /**< a listener's: the kernel has an IPv6 connection for it, without room */
     uint16_t claimed_port; /**< see file_claim_port(); 0: none */
     unsigned edges; /**< DAYTONA_READY_* that happened again since the mirror was last looked at */
@@ -124,6 +130,17 @@ int file_enter(struct file *file);
 
 /** A change of readiness reported by the stack. Engine locked. */
 void file_changed(struct file *file, unsigned now, unsigned edges);
+
+/** The outcome of a connection attempt that is over: 0 or -errno, told once. Engine locked. */
+int file_outcome(struct file *file);
+
+/** connect(2) on a served connection: -EALREADY, the outcome once, or -EISCONN. Engine not locked.
+ */
+int file_connect_again(struct file *file);
+
+/** Why that connection of another process, which may be gone, has failed: an errno, told once;
+ *  0: unknown. Engine locked. */
+int file_take_failure(const struct twin_name *name);
 
 /** Waits for the outcome of a connection attempt as connect(2) does. Engine locked; the caller
  *  holds a reference, which a cancelled thread puts. */

@@ -51,6 +51,15 @@ struct file *file_by_index(uint32_t index, uint32_t generation)
     return file->kind != FILE_KIND_FREE && file->generation == generation ? file : NULL;
 }
 
+int file_take_failure(const struct twin_name *name)
+{
+    if (name->index == 0 || name->index >= records_used ||
+        records[name->index].failed != name->generation)
+        return 0;
+    records[name->index].failed = 0;
+    return records[name->index].failure;
+}
+
 struct file *file_by_number(uint32_t index)
 {
     assert(index > 0 && index < records_used);
@@ -75,8 +84,9 @@ struct file *file_make(enum file_kind kind, int domain, struct daytona_socket_id
     file->descriptors = 0;
     file->descriptor = file->engine_end = file->reservation = -1;
     file->shared = file->closed = file->gone = file->connecting = file->connected = false;
-    file->attached = file->accepted = false;
+    file->attached = file->accepted = file->served = file->told = false;
     file->edges = file->work = 0;
+    file->asker = (struct remote_asker){0};
     file->claimed_port = 0;
     atomic_store(&file->bridged, false);
     file->bridge = (struct bridge){0};

@@ -48,8 +48,7 @@ static struct unfinished look(void)
     return found;
 }
 
-/* Ends the listeners that nobody holds any more. */
-static void end_deserted(struct file *file)
+void linger_end_deserted(struct file *file)
 {
     if (file->kind == FILE_KIND_LISTENER && !twin_listens(file)) {
         file_detach_all(file);
@@ -71,7 +70,7 @@ static void finish_connections(void)
     struct daytona_instant progress = engine_now(), last_open = progress;
     uint64_t packets = 0;
     for (;;) {
-        file_each_left(end_deserted);
+        file_each_left(linger_end_deserted);
         struct daytona_instant now = engine_now();
         struct unfinished found = look();
         if (!found.listening)
@@ -105,6 +104,11 @@ static _Noreturn void child(void)
     sigaddset(&end, SIGTERM);
     sigprocmask(SIG_UNBLOCK, &end, NULL);
     engine_go_on();
+    linger_here();
+}
+
+void linger_here(void)
+{
     finish_connections();
     summary_write_all();
     real._exit(0);

@@ -5,8 +5,16 @@
 #ifndef DAYTONA_PRELOAD_LINGER_H
 #define DAYTONA_PRELOAD_LINGER_H
 
+struct file;
+
 /** The engine's thread, engine locked: leaves the child behind if a connection is not finished,
  *  tells who waits on engine.exit_done, and does not return: the process is about to end. */
 _Noreturn void linger_fork(void);
+
+/** The same in this very process, a server's, which ends when nothing is left to do. */
+_Noreturn void linger_here(void);
+
+/** Ends `file` if it is a listener that nobody holds any more. Engine locked. */
+void linger_end_deserted(struct file *file);
 
 #endif

@@ -1,6 +1,7 @@
 #include "preload/port_claims.h"
 
 #include "preload/engine.h"
+#include "preload/server.h"
 #include "preload/settings.h"
 
 #include <string.h>
@@ -43,6 +44,10 @@ static bool in_range(uint16_t port)
 
 const struct daytona_port_span *port_claims(size_t *count)
 {
+    if (engine.server != NULL) {
+        *count = engine.server->port_count;
+        return engine.server->ports;
+    }
     *count = span_count;
     return spans;
 }
@@ -53,8 +58,11 @@ static int tell_capture(void)
     return daytona_capture_set_ports(engine.capture, spans, span_count);
 }
 
+/* A server's were settled when it began. */
 int port_claims_add(uint16_t port)
 {
+    if (engine.server != NULL)
+        return 0;
     if (in_range(port) || users[port]++ > 0)
         return 0;
     different++;
@@ -63,7 +71,7 @@ int port_claims_add(uint16_t port)
 
 void port_claims_remove(uint16_t port)
 {
-    if (in_range(port) || users[port] == 0 || --users[port] > 0)
+    if (engine.server != NULL || in_range(port) || users[port] == 0 || --users[port] > 0)
         return;
     different--;
     tell_capture();

@@ -20,6 +20,20 @@ union control {
 
 /* ------------------------------------------------------------------ asking */
 
+int remote_reach(const struct sockaddr_un *address, socklen_t length)
+{
+    struct sockaddr_un own = {.sun_family = AF_UNIX};
+    int through = real.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (through >= 0 &&
+        real.bind(through, (struct sockaddr *)&own, sizeof(sa_family_t)) == 0 && /* any name */
+        real.connect(through, (const struct sockaddr *)address, length) == 0)
+        return through;
+    int error = errno;
+    if (through >= 0)
+        real.close(through);
+    return -error;
+}
+
 static int send_request(int through, const struct remote_request *request, int fd)
 {
     union control room = {0};
@@ -32,6 +46,11 @@ static int send_request(int through, const struct remote_request *request, int f
                              .msg_iovlen = 1,
                              .msg_control = room.bytes,
                              .msg_controllen = sizeof room.bytes};
+    if (fd < 0) {
+        message.msg_control = NULL;
+        message.msg_controllen = 0;
+        return real.sendmsg(through, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+    }
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
@@ -40,8 +59,14 @@ static int send_request(int through, const struct remote_request *request, int f
     return real.sendmsg(through, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static int receive_answer(int through, struct remote_answer *answer)
+static int receive_answer(int through, struct remote_answer *answer, int *received)
 {
+    union control room = {0};
+    struct iovec part = {.iov_base = answer, .iov_len = sizeof *answer};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = room.bytes,
+                             .msg_controllen = sizeof room.bytes};
     struct pollfd entry = {.fd = through, .events = POLLIN};
     int ready;
     do
@@ -49,25 +74,33 @@ static int receive_answer(int through, struct remote_answer *answer)
     while (ready < 0 && errno == EINTR);
     if (ready <= 0)
         return -ETIMEDOUT;
-    ssize_t got = real.recv(through, answer, sizeof *answer, MSG_DONTWAIT);
+    ssize_t got = real.recvmsg(through, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    struct cmsghdr *header = got < 0 ? NULL : CMSG_FIRSTHDR(&message);
+    if (header != NULL && header->cmsg_type == SCM_RIGHTS)
+        memcpy(received, CMSG_DATA(header), sizeof *received);
     return got == (ssize_t)sizeof *answer ? 0 : -EPROTO;
+}
+
+int remote_call(int through, const struct remote_request *request, int fd,
+                struct remote_answer *answer, int *received)
+{
+    *received = -1;
+    int status = send_request(through, request, fd);
+    return status < 0 ? status : receive_answer(through, answer, received);
 }
 
 /* Asks the engine of `fd`, a twin, whose name is found out here. False: it is none. */
 static bool ask(int fd, struct remote_request *request, struct remote_answer *answer)
 {
-    struct sockaddr_un engine_name, own = {.sun_family = AF_UNIX};
+    struct sockaddr_un engine_name;
     socklen_t length;
-    int before = errno;
+    int before = errno, ignored;
     bool answered = false;
     if (!twin_identify(fd, &request->connection, &engine_name, &length))
         return false;
-    int through = real.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (through >= 0 &&
-        real.bind(through, (struct sockaddr *)&own, sizeof(sa_family_t)) == 0 && /* any name */
-        real.connect(through, (struct sockaddr *)&engine_name, length) == 0 &&
-        send_request(through, request, fd) == 0)
-        answered = receive_answer(through, answer) == 0;
+    int through = remote_reach(&engine_name, length);
+    if (through >= 0)
+        answered = remote_call(through, request, fd, answer, &ignored) == 0;
     if (through >= 0)
         real.close(through);
     errno = before;
@@ -103,10 +136,22 @@ static void copy_address(const struct sockaddr_storage *from, socklen_t from_len
     *length = from_length;
 }
 
+/* It is made ready, and its peer's address told. */
+static bool take_accepted(int fd, struct sockaddr *address, socklen_t *length)
+{
+    struct remote_request request = {.what = REMOTE_ACCEPTED};
+    struct remote_answer answer;
+    struct sockaddr_storage peer;
+    if (!ask(fd, &request, &answer) || answer.result < 0 || answer.length > sizeof peer)
+        return false;
+    memcpy(&peer, answer.value, answer.length);
+    copy_address(&peer, answer.length, address, length);
+    return true;
+}
+
 int remote_accept(int fd, struct sockaddr *address, socklen_t *length, int flags)
 {
     struct sockaddr_storage room = {0};
-    int ignored;
     if (address_check_room(address, length, true) < 0)
         return real.accept4(fd, address, length, flags); /* the kernel shall say what is wrong */
     for (;;) {
@@ -126,13 +171,30 @@ int remote_accept(int fd, struct sockaddr *address, socklen_t *length, int flags
                 real.getpeername(accepted, address, length);
             return accepted;
         }
-        if (origin == TWIN_OF_ENGINE && remote_bridge(accepted)) {
-            if (address != NULL)
-                remote_name(accepted, true, address, length, &ignored);
+        if (origin == TWIN_OF_ENGINE && take_accepted(accepted, address, length))
             return accepted;
-        }
         real.close(accepted); /* its engine is gone, or a stranger found the abstract name */
     }
+}
+
+bool remote_connect(int fd, int *result)
+{
+    struct remote_request request = {.what = REMOTE_CONNECT_AGAIN};
+    struct remote_answer answer;
+    if (!ask(fd, &request, &answer))
+        return false;
+    *result = answer.result;
+    return true;
+}
+
+bool remote_amount(int fd, unsigned long request_code, int *result)
+{
+    struct remote_request request = {.what = REMOTE_AMOUNT, .option = (int)request_code};
+    struct remote_answer answer;
+    if (!ask(fd, &request, &answer))
+        return false;
+    *result = answer.result;
+    return true;
 }
 
 bool remote_get_option(int fd, int level, int option, void *value, socklen_t *length, int *result)
@@ -173,7 +235,7 @@ bool remote_name(int fd, bool peer, struct sockaddr *address, socklen_t *length,
     struct remote_answer answer;
     if (!ask(fd, &request, &answer))
         return false;
-    *result = answer.result;
+    *result = answer.result == -EBADF ? -ENOTCONN : answer.result; /* it is over */
     if (answer.result == 0 && address != NULL) {
         memcpy(address, answer.value, answer.length < *length ? answer.length : *length);
         *length = answer.length;

@@ -13,34 +13,70 @@
 
 #include "preload/twin.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
 
 #define REMOTE_VALUE_MAX 320 /* struct tcp_info is the largest */
 
 enum remote_what {
-    REMOTE_BRIDGE, /**< carry the data through the twin from now on */
+    REMOTE_BRIDGE,   /**< carry the data through the twin from now on */
+    REMOTE_ACCEPTED, /**< the same, before the program has got it; and getpeername */
     REMOTE_GET_OPTION,
     REMOTE_SET_OPTION,
     REMOTE_LOCAL,  /**< getsockname */
     REMOTE_REMOTE, /**< getpeername */
+    REMOTE_AMOUNT, /**< ioctl: the request is the option, the answer a number */
+
+    /* Of a server only (server.h). With a kernel socket in place of the twin: */
+    REMOTE_LISTEN,
+    REMOTE_CONNECT,
+    REMOTE_CONNECT_FAST, /**< what is written first may go with the SYN */
+    /* With the twin: */
+    REMOTE_CONNECT_AGAIN, /**< connect(2) on what is connecting or connected */
+    /* With nothing: */
+    REMOTE_CLOSED, /**< that listener may be held by nobody any more */
 };
 
+/** Who asks: the rest of an abstract name that the kernel has given. */
+struct remote_asker {
+    char name[8];
+    socklen_t length; /**< 0: nobody */
+};
+
+/** Answer of a server that leaves the socket to the kernel, where its ports are not the server's.
+ */
+#define REMOTE_NOT_SERVED 1
+/** ... and where the kernel lets it keep no port silent. */
+#define REMOTE_NO_SHIELD 2
+
 struct remote_request {
+    char version[16]; /**< LISTEN, CONNECT: the asker's, as SERVER_VERSION */
     enum remote_what what;
     struct twin_name connection;
-    int level, option;
+    bool waits;        /**< CONNECT: the outcome is wanted as a second answer */
+    int level, option; /**< LISTEN: the backlog is the option */
     socklen_t length;
     unsigned char value[REMOTE_VALUE_MAX];
 };
 
 struct remote_answer {
-    int result; /**< 0 or -errno */
+    char version[16]; /**< a server's */
+    int result;       /**< 0 or -errno */
     socklen_t length;
     unsigned char value[REMOTE_VALUE_MAX];
 };
 
 /* ------------------------------------------------------------------ the client's side */
+
+/** A datagram socket with a name of its own that talks to that address only. -errno: nobody is
+ *  there. */
+int remote_reach(const struct sockaddr_un *address, socklen_t length);
+
+/** Sends a request, with a descriptor along (-1: none), and waits a while for its answer; what came
+ *  along with that is in *received, -1 for nothing. 0 or -errno. */
+int remote_call(int through, const struct remote_request *request, int fd,
+                struct remote_answer *answer, int *received);
 
 /** Makes what `fd` names, if it is a connection of another process's engine, bridged. False when it
  *  is none, or its engine is gone. */
@@ -53,6 +89,12 @@ void remote_bridge_inheritable(void);
  *  library's, with errno. */
 int remote_accept(int fd, struct sockaddr *address, socklen_t *length, int flags);
 
+/** connect(2) for `fd`, if it is a server's connection: true, and 0 or -errno in *result. */
+bool remote_connect(int fd, int *result);
+
+/** SIOCOUTQ, SIOCOUTQNSD and SIOCATMARK: true, and the number or -errno in *result. */
+bool remote_amount(int fd, unsigned long request, int *result);
+
 /** getsockopt(2) and so on for `fd`, if it is such a connection: true, and 0 or -errno in *result.
  *  False: it is something else; nothing has been done. */
 bool remote_get_option(int fd, int level, int option, void *value, socklen_t *length, int *result);
@@ -64,6 +106,9 @@ bool remote_name(int fd, bool peer, struct sockaddr *address, socklen_t *length,
 
 /** Opens the engine's address. The descriptor or -errno. */
 int remote_open(void);
+
+/** A second answer to who has asked for a connection and waits. */
+void remote_tell(const struct remote_asker *asker, int result);
 
 /** Answers what has been asked. Engine's thread, engine locked; gives the lock back meanwhile. */
 void remote_serve(int service);

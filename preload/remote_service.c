@@ -3,9 +3,12 @@
 #include "preload/file_record.h"
 #include "preload/real.h"
 #include "preload/remote.h"
+#include "preload/server.h"
 #include "preload/socket_options.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -21,6 +24,9 @@ struct question {
     uid_t uid;
     int twin; /* the descriptor that came along, -1 none */
 };
+
+/* Of a server: the address that programs know. */
+static int front = -1;
 
 union control {
     struct cmsghdr header;
@@ -113,6 +119,50 @@ static struct file *asked_about(int service, const struct question *question)
     return file_by_index(shown.index, shown.generation);
 }
 
+/* The rest of "\0xxxxx", which the kernel gives who asks for any name. */
+static struct remote_asker asker_of(const struct question *question)
+{
+    struct remote_asker asker = {.length = question->asker_length -
+                                           (socklen_t)offsetof(struct sockaddr_un, sun_path)};
+    if (question->asker_length <= offsetof(struct sockaddr_un, sun_path) ||
+        asker.length > sizeof asker.name)
+        return (struct remote_asker){.length = 0};
+    memcpy(asker.name, question->asker.sun_path, asker.length);
+    return asker;
+}
+
+static void send_answer(int through, const struct remote_answer *answer,
+                        const struct sockaddr_un *asker, socklen_t length, int fd)
+{
+    union {
+        const void *from;
+        void *base;
+    } place = {.from = answer}, name = {.from = asker};
+    union control room = {0};
+    struct iovec part = {.iov_base = place.base, .iov_len = sizeof *answer};
+    struct msghdr message = {
+        .msg_name = name.base, .msg_namelen = length, .msg_iov = &part, .msg_iovlen = 1};
+    if (fd >= 0) {
+        message.msg_control = room.bytes;
+        message.msg_controllen = CMSG_SPACE(sizeof fd);
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof fd);
+        memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    }
+    real.sendmsg(through, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void remote_tell(const struct remote_asker *asker, int result)
+{
+    struct remote_answer answer = {.version = SERVER_VERSION, .result = result};
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    memcpy(name.sun_path, asker->name, asker->length);
+    send_answer(front, &answer, &name,
+                (socklen_t)offsetof(struct sockaddr_un, sun_path) + asker->length, -1);
+}
+
 static int tell_end(struct file *file, bool peer, struct remote_answer *answer)
 {
     struct daytona_endpoint end;
@@ -124,47 +174,122 @@ static int tell_end(struct file *file, bool peer, struct remote_answer *answer)
 }
 
 /* As an application's call: the engine is not locked. */
-static void answer_call(struct file *file, const struct remote_request *request,
+static void answer_call(struct file *file, int twin, const struct remote_request *request,
                         struct remote_answer *answer)
 {
     answer->length = request->length;
     switch (request->what) {
     case REMOTE_BRIDGE:
+    case REMOTE_LISTEN:
+    case REMOTE_CONNECT:
+    case REMOTE_CONNECT_FAST:
+    case REMOTE_CLOSED:
         break;
     case REMOTE_GET_OPTION:
-        answer->result = socket_options_get(file, -1, request->level, request->option,
+        answer->result = socket_options_get(file, twin, request->level, request->option,
                                             answer->value, &answer->length);
         break;
     case REMOTE_SET_OPTION:
-        answer->result = socket_options_set(file, -1, request->level, request->option,
+        answer->result = socket_options_set(file, twin, request->level, request->option,
                                             request->value, request->length);
         break;
     case REMOTE_LOCAL:
         answer->result = tell_end(file, false, answer);
         break;
+    case REMOTE_ACCEPTED:
     case REMOTE_REMOTE:
         answer->result = tell_end(file, true, answer);
+        break;
+    case REMOTE_CONNECT_AGAIN:
+        answer->result = file_connect_again(file);
+        break;
+    case REMOTE_AMOUNT:
+        answer->result = request->option == SIOCATMARK    ? file_at_mark(file)
+                         : request->option == SIOCOUTQNSD ? file_bytes_unsent(file)
+                                                          : file_bytes_unacknowledged(file);
         break;
     }
 }
 
+/* Of a connection that has ended: why, once, to SO_ERROR or connect(). */
+static void tell_failure(const struct remote_request *request, struct remote_answer *reply)
+{
+    bool again = request->what == REMOTE_CONNECT_AGAIN;
+    if (!again && (request->what != REMOTE_GET_OPTION || request->level != SOL_SOCKET ||
+                   request->option != SO_ERROR))
+        return;
+    int error = file_take_failure(&request->connection);
+    reply->result = !again ? 0 : error != 0 ? -error : -ECONNABORTED;
+    reply->length = sizeof error;
+    memcpy(reply->value, &error, sizeof error);
+}
+
+/* About a socket that the asker holds. */
+static void answer_holder(int service, struct question *question, struct remote_answer *reply)
+{
+    const struct remote_request *request = &question->request;
+    struct file *file = asked_about(service, question);
+    bool accepted = request->what == REMOTE_ACCEPTED;
+    if (file != NULL && (request->what == REMOTE_BRIDGE || accepted)) {
+        reply->result = bridge_begin(file, question->twin, question->pid);
+        if (!accepted || reply->result < 0)
+            return;
+    }
+    if (file == NULL || file->gone || (file->closed && file->engine_end < 0)) {
+        if (question->twin >= 0)
+            tell_failure(request, reply);
+        return;
+    }
+    file_hold(file);
+    engine_thread_unlock();
+    answer_call(file, question->twin, request, reply);
+    engine_thread_lock();
+    file_put(file);
+}
+
+static bool is_version(const struct remote_request *request)
+{
+    return strncmp(request->version, SERVER_VERSION, sizeof request->version) == 0;
+}
+
+/* Who wants a socket of the stack in place of its kernel socket. */
+static int answer_opener(int service, struct question *question, struct remote_answer *reply)
+{
+    struct remote_asker asker = asker_of(question);
+    int twin = -1;
+    bool taken = false;
+    reply->result = -EPROTONOSUPPORT;
+    if (!is_version(&question->request))
+        return -1;
+    reply->result = REMOTE_NOT_SERVED;
+    if (question->twin < 0 || !twin_is_near(question->twin, service))
+        return -1;
+    front = service;
+    engine_thread_unlock();
+    reply->result = server_open(&question->request, &asker, question->twin, &twin, &taken);
+    engine_thread_lock();
+    if (taken)
+        question->twin = -1;
+    return twin;
+}
+
 static void answer(int service, struct question *question)
 {
-    struct remote_answer reply = {.result = -EBADF};
-    struct file *file = asked_about(service, question);
-    if (file != NULL && question->request.what == REMOTE_BRIDGE) {
-        reply.result = bridge_begin(file, question->twin, question->pid);
-    } else if (file != NULL) {
-        file_hold(file);
-        engine_thread_unlock();
-        answer_call(file, &question->request, &reply);
-        engine_thread_lock();
-        file_put(file);
-    }
+    struct remote_answer reply = {.version = SERVER_VERSION, .result = -EBADF};
+    enum remote_what what = question->request.what;
+    int twin = -1;
+    bool opens = what == REMOTE_LISTEN || what == REMOTE_CONNECT || what == REMOTE_CONNECT_FAST;
+    if (opens && engine.server != NULL && question->uid != (uid_t)-1)
+        twin = answer_opener(service, question, &reply);
+    else if (what == REMOTE_CLOSED && engine.server != NULL)
+        reply.result = server_check_listener(&question->request.connection);
+    else if (!opens)
+        answer_holder(service, question, &reply);
     if (question->twin >= 0)
         real.close(question->twin);
-    real.sendto(service, &reply, sizeof reply, MSG_DONTWAIT | MSG_NOSIGNAL,
-                (struct sockaddr *)&question->asker, question->asker_length);
+    send_answer(service, &reply, &question->asker, question->asker_length, twin);
+    if (twin >= 0)
+        real.close(twin);
 }
 
 void remote_serve(int service)

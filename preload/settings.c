@@ -127,6 +127,14 @@ static int read_MODE(const char *value, enum settings_mode *out, struct value_fa
     return index < 0 ? index : 0;
 }
 
+static int read_ENGINE(const char *value, enum settings_engine *out, struct value_fault *fault)
+{
+    static const char *const words[] = {"thread", "process", NULL};
+    int index = read_word(value, words, "thread or process", fault);
+    *out = index == 1 ? SETTINGS_ENGINE_PROCESS : SETTINGS_ENGINE_THREAD;
+    return index < 0 ? index : 0;
+}
+
 static int read_FALLBACK(const char *value, enum settings_fallback *out, struct value_fault *fault)
 {
     static const char *const words[] = {"kernel", "fail", NULL};

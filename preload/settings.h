@@ -14,6 +14,8 @@ enum settings_rules { SETTINGS_RULES_UNSAID, SETTINGS_RULES_OFF, SETTINGS_RULES_
 
 enum settings_mode { SETTINGS_MODE_DIRECT, SETTINGS_MODE_BRIDGED };
 
+enum settings_engine { SETTINGS_ENGINE_THREAD, SETTINGS_ENGINE_PROCESS };
+
 enum settings_fallback { SETTINGS_FALLBACK_KERNEL, SETTINGS_FALLBACK_FAIL };
 
 #define SETTINGS_NAMES_MAX 16
@@ -43,6 +45,8 @@ struct settings {
     enum daytona_rawtx_ways transmit;
     enum settings_rules rules;
     enum settings_mode mode;
+    enum settings_engine engine;
+    char server_socket[SETTINGS_FILE_MAX];
     enum settings_fallback fallback;
     char summary_file[SETTINGS_FILE_MAX]; /**< "": none */
     enum log_level log;

@@ -22,6 +22,7 @@
 #define PREFIX_LENGTH (sizeof PREFIX - 1)
 #define NONCE_DIGITS  16
 #define NUMBER_DIGITS 8
+#define OWN_MARK      'a'
 #define NAME_LENGTH   (1 + PREFIX_LENGTH + NONCE_DIGITS + 1 + NUMBER_DIGITS + 1 + NUMBER_DIGITS)
 
 static void put_digits(char *out, uint64_t value, int digits)
@@ -81,6 +82,13 @@ static bool parse_name(const struct sockaddr_un *name, socklen_t length, struct 
     return true;
 }
 
+/* The same with a mark behind it: of the application's end. */
+static bool is_own_name(const struct sockaddr_un *name, socklen_t length)
+{
+    return length == offsetof(struct sockaddr_un, sun_path) + NAME_LENGTH + 1 &&
+           name->sun_path[NAME_LENGTH] == OWN_MARK;
+}
+
 static struct twin_name take_name(const struct sockaddr_un *name, socklen_t length)
 {
     struct twin_name taken;
@@ -90,7 +98,7 @@ static struct twin_name take_name(const struct sockaddr_un *name, socklen_t leng
 }
 
 /* "\0daytona-NONCE": where an engine can be asked. */
-static socklen_t put_engine_name(struct sockaddr_un *out, uint64_t nonce)
+socklen_t twin_name_of_engine(struct sockaddr_un *out, uint64_t nonce)
 {
     *out = (struct sockaddr_un){.sun_family = AF_UNIX};
     memcpy(out->sun_path + 1, PREFIX, PREFIX_LENGTH);
@@ -100,7 +108,22 @@ static socklen_t put_engine_name(struct sockaddr_un *out, uint64_t nonce)
 
 socklen_t twin_engine_name(struct sockaddr_un *out)
 {
-    return put_engine_name(out, engine.nonce);
+    return twin_name_of_engine(out, engine.nonce);
+}
+
+/* A socket without a peer: the application's end of a connection that has failed, which may have a
+ * name of its own, or a listener. (An accepted one has its listener's name.) */
+static bool identify_alone(int fd, struct twin_name *out, uint64_t *nonce)
+{
+    struct sockaddr_un name = {0};
+    socklen_t name_length = sizeof name, size = sizeof(int);
+    int listens = 0;
+    if (real.getsockname(fd, (struct sockaddr *)&name, &name_length) < 0)
+        return false;
+    if (is_own_name(&name, name_length))
+        return parse_name(&name, name_length - 1, out, nonce);
+    return parse_name(&name, name_length, out, nonce) &&
+           real.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0;
 }
 
 bool twin_identify(int fd, struct twin_name *connection, struct sockaddr_un *engine_name,
@@ -109,10 +132,13 @@ bool twin_identify(int fd, struct twin_name *connection, struct sockaddr_un *eng
     struct sockaddr_un name = {0};
     socklen_t name_length = sizeof name;
     uint64_t nonce;
-    if (real.getpeername(fd, (struct sockaddr *)&name, &name_length) < 0 ||
-        !parse_name(&name, name_length, connection, &nonce) || connection->index == TWIN_KERNEL)
+    bool connected = real.getpeername(fd, (struct sockaddr *)&name, &name_length) == 0;
+    if (connected ? !parse_name(&name, name_length, connection, &nonce)
+                  : errno != ENOTCONN || !identify_alone(fd, connection, &nonce))
         return false;
-    *length = put_engine_name(engine_name, nonce);
+    if (connection->index == TWIN_KERNEL)
+        return false;
+    *length = twin_name_of_engine(engine_name, nonce);
     return true;
 }
 
@@ -121,6 +147,14 @@ void twin_name_end(int end, const struct file *connection)
     struct sockaddr_un name;
     socklen_t length = put_name(&name, name_of(connection));
     real.bind(end, (struct sockaddr *)&name, length);
+}
+
+void twin_name_own_end(int end, const struct file *connection)
+{
+    struct sockaddr_un name;
+    socklen_t length = put_name(&name, name_of(connection));
+    name.sun_path[NAME_LENGTH] = OWN_MARK;
+    real.bind(end, (struct sockaddr *)&name, length + 1);
 }
 
 int twin_pair(bool nonblocking, int pair[2])

@@ -49,8 +49,11 @@ int twin_accept(int fd, int flags, struct twin_name *connection);
 /** Gives the engine's end of a pair the connection's name, as an accepted one's has. */
 void twin_name_end(int end, const struct file *connection);
 
-/** Whose twin `fd` is, of whichever process's engine: false when it is no connection's. The address
- *  of that engine is for remote.h. */
+/** The same for the application's end: it is then known also when the engine's is closed. */
+void twin_name_own_end(int end, const struct file *connection);
+
+/** Whose twin `fd` is, of whichever process's engine: false when it is no connection's and no
+ *  listener's. The address of that engine is for remote.h. */
 bool twin_identify(int fd, struct twin_name *connection, struct sockaddr_un *engine_name,
                    socklen_t *length);
 
@@ -70,6 +73,9 @@ enum twin_origin twin_origin(int accepted, const struct sockaddr_un *name, sockl
 /** Whether `fd` is a socket of the network namespace of `engine_socket`, where the names of
  *  twins are the engine's alone. True on kernels that cannot tell, those before 5.14. */
 bool twin_is_near(int fd, int engine_socket);
+
+/** The address of the engine with that nonce. */
+socklen_t twin_name_of_engine(struct sockaddr_un *out, uint64_t nonce);
 
 /** The address of this process's engine. */
 socklen_t twin_engine_name(struct sockaddr_un *out);

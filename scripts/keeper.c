@@ -1,6 +1,7 @@
 #include "scripts/keeper.h"
 
 #include "scripts/descriptors.h"
+#include "scripts/host.h"
 #include "scripts/say.h"
 
 #include <assert.h>
@@ -22,6 +23,7 @@ struct keeper {
     int hold;     /**< keeps the claim alive; -1 without a claim */
     int children; /**< signalfd of SIGCHLD */
     pid_t program;
+    struct host host;
     bool ended;    /**< the program, not all of its descendants */
     int status;    /**< of the program */
     bool reported; /**< to the wrapper */
@@ -74,9 +76,25 @@ static void release_ports(struct keeper *keeper)
 
 /* ------------------------------------------------------------------ the program */
 
+/** A server without programs of its own: there is nothing to run until somebody ends it. */
+_Noreturn static void serve(const struct plan *plan)
+{
+    sigset_t ends;
+    int number = 0;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGHUP);
+    say("server: listens at %s", plan->socket);
+    sigwait(&ends, &number);
+    _exit(0);
+}
+
 _Noreturn static void become_program(const struct keeper *keeper)
 {
     char *const *program = keeper->plan->program;
+    if (program == NULL)
+        serve(keeper->plan);
     sigaction(SIGCHLD, &keeper->signals->child, NULL);
     sigprocmask(SIG_SETMASK, &keeper->signals->mask, NULL);
     execvp(program[0], program);
@@ -102,7 +120,9 @@ static bool start_program(struct keeper *keeper)
  *  rest, and lets go of everything inherited. Standard error stays while the program runs. */
 static void withdraw(struct keeper *keeper)
 {
-    const int kept[] = {keeper->channel, keeper->hold, keeper->children, keeper->orphans->lock};
+    const int kept[] = {keeper->channel,       keeper->hold,       keeper->children,
+                        keeper->orphans->lock, keeper->host.front, keeper->host.service,
+                        keeper->host.channel};
     setsid();
     descriptors_silence(STDIN_FILENO);
     descriptors_silence(STDOUT_FILENO);
@@ -136,6 +156,8 @@ static bool reap(struct keeper *keeper)
             return true;
         if (pid == keeper->program && !keeper->ended)
             program_changed(keeper, status);
+        else if (pid == keeper->host.server && (WIFEXITED(status) || WIFSIGNALED(status)))
+            host_ended(&keeper->host, status);
     }
 }
 
@@ -171,6 +193,8 @@ static void wait_for_all(struct keeper *keeper)
     while (reap(keeper)) {
         if (keeper->ended)
             report(keeper); /* descendants go on: the user need not wait for them */
+        if (keeper->ended && host_is_alone(&keeper->host))
+            host_finish(&keeper->host);
         struct pollfd events[] = {{.fd = keeper->children, .events = POLLIN},
                                   {.fd = keeper->channel, .events = POLLIN}};
         if (poll(events, 2, -1) < 0)
@@ -196,6 +220,7 @@ _Noreturn void keeper_run(const struct plan *plan, struct orphans *orphans,
 {
     struct keeper keeper = {
         .plan = plan, .orphans = orphans, .signals = signals, .channel = channel, .hold = -1};
+    keeper.host = (struct host){.front = -1, .service = -1, .channel = -1};
     sigset_t children;
     sigemptyset(&children);
     sigaddset(&children, SIGCHLD);
@@ -204,7 +229,9 @@ _Noreturn void keeper_run(const struct plan *plan, struct orphans *orphans,
 
     if (keeper.children < 0 || !claim_ports(&keeper))
         give_up(&keeper);
-    if (!start_program(&keeper)) {
+    if ((plan->serve && !host_start(&keeper.host, plan)) || !start_program(&keeper)) {
+        host_finish(&keeper.host);
+        host_forget(&keeper.host);
         release_ports(&keeper);
         give_up(&keeper);
     }
@@ -212,6 +239,7 @@ _Noreturn void keeper_run(const struct plan *plan, struct orphans *orphans,
     wait_for_all(&keeper);
     assert(keeper.ended);
     /* With nobody left, the rules go first: when `daytona run` is back, so is the machine. */
+    host_forget(&keeper.host);
     release_ports(&keeper);
     orphans_reset(orphans, plan);
     report(&keeper);

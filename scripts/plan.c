@@ -29,6 +29,17 @@ static const struct own_option {
     {"--library", "FILE", "another libdaytona.so than the one that belongs to this program",
      offsetof(struct plan, library)},
 };
+static const struct flag {
+    const char *name, *text;
+    bool alone;
+} flags[] = {
+    {"--server",
+     "the stack runs in a process of its own, which the program and its children share:\n"
+     "      they need no privileges",
+     false},
+    {"--serve", NULL, true}, /* as `daytona server` says it */
+};
+#define FLAG_COUNT       (sizeof flags / sizeof flags[0])
 #define OWN_OPTION_COUNT (sizeof own_options / sizeof own_options[0])
 
 /* ------------------------------------------------------------------ options */
@@ -58,6 +69,9 @@ static int help(void)
             printf("      Default: %s\n", row->standard);
     }
     putchar('\n');
+    for (size_t i = 0; i < FLAG_COUNT; i++)
+        if (flags[i].text != NULL)
+            printf("  %s\n      %s\n", flags[i].name, flags[i].text);
     for (size_t i = 0; i < OWN_OPTION_COUNT; i++)
         printf("  %s %s\n      %s\n", own_options[i].name, own_options[i].value,
                own_options[i].text);
@@ -116,9 +130,22 @@ static int take_option(struct plan *plan, char **arguments, int *index)
     return GO_ON;
 }
 
+static bool take_flag(struct plan *plan, const char *argument, bool *alone)
+{
+    for (size_t i = 0; i < FLAG_COUNT; i++) {
+        if (strcmp(argument, flags[i].name) != 0)
+            continue;
+        plan->serve = true;
+        *alone |= flags[i].alone;
+        return true;
+    }
+    return false;
+}
+
 static int take_options(struct plan *plan, int count, char **arguments)
 {
     int index = 1;
+    bool alone = false;
     for (; index < count && arguments[index][0] == '-'; index++) {
         if (strcmp(arguments[index], "--") == 0) {
             index++;
@@ -126,10 +153,18 @@ static int take_options(struct plan *plan, int count, char **arguments)
         }
         if (strcmp(arguments[index], "--help") == 0 || strcmp(arguments[index], "-h") == 0)
             return help();
+        if (take_flag(plan, arguments[index], &alone))
+            continue;
         int result = take_option(plan, arguments, &index);
         if (result >= 0)
             return result;
     }
+    if (alone && index < count) {
+        say("server: what is %s for? A server runs no program", arguments[index]);
+        return EXIT_REFUSED;
+    }
+    if (alone)
+        return GO_ON;
     if (index >= count) {
         say("run: no program is given; `daytona run --help` tells how");
         return EXIT_REFUSED;
@@ -216,6 +251,21 @@ static bool listens_to_all(const struct settings *read)
     return false;
 }
 
+/** The rules are the server's business. */
+static void choose_server(struct plan *plan, const struct settings *read)
+{
+    if (plan->serve && plan->program != NULL) {
+        const char *state = plan->state_directory[0] != '\0' ? plan->state_directory
+                                                             : DAYTONA_RULES_STATE_DIRECTORY;
+        snprintf(plan->socket, sizeof plan->socket, "%.*s/server.%d", PATH_MAX - 32, state,
+                 (int)getpid());
+    } else {
+        snprintf(plan->socket, sizeof plan->socket, "%s", read->server_socket);
+    }
+    setenv("DAYTONA_ENGINE", "process", 1);
+    setenv("DAYTONA_SOCKET", plan->socket, 1);
+}
+
 static void choose_ports(struct plan *plan, const struct settings *read)
 {
     bool all = listens_to_all(read);
@@ -248,7 +298,11 @@ static int take_settings(struct plan *plan)
     if (read.listen.count == 0 && read.connect.count == 0)
         say("run: neither --listen nor --connect names a port, so every socket of the program "
             "stays on the kernel's TCP");
-    choose_ports(plan, &read);
+    bool served = read.engine == SETTINGS_ENGINE_PROCESS && !plan->serve;
+    if (plan->serve || served)
+        choose_server(plan, &read);
+    if (!served)
+        choose_ports(plan, &read);
     int result = check_summary(&read);
     return result < 0 ? check_interfaces(&read) : result;
 }
@@ -328,6 +382,8 @@ static int refusal_of(enum program_kind kind)
 static int check_program(const struct plan *plan)
 {
     struct program program;
+    if (plan->program == NULL)
+        return GO_ON;
     char text[2 * PATH_MAX + 512];
     program_inspect(plan->program[0], &program);
     int refusal = refusal_of(program.kind);
@@ -350,7 +406,10 @@ static int check_privilege(const struct plan *plan)
 static void describe(struct plan *plan)
 {
     size_t length = 0;
-    for (char **word = plan->program; *word != NULL && length < sizeof plan->description; word++) {
+    if (plan->program == NULL)
+        snprintf(plan->description, sizeof plan->description, "daytona server");
+    for (char **word = plan->program;
+         word != NULL && *word != NULL && length < sizeof plan->description; word++) {
         int wrote = snprintf(plan->description + length, sizeof plan->description - length, "%s%s",
                              length > 0 ? " " : "", *word);
         length += wrote > 0 ? (size_t)wrote : 0;

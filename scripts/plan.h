@@ -16,6 +16,9 @@ struct plan {
     char library[PATH_MAX];
     char description[64]; /**< the program and its arguments, cut */
 
+    bool serve;            /**< a server with its programs, or alone: `program` is NULL */
+    char socket[PATH_MAX]; /**< where programs find it */
+
     bool rules_wanted; /**< firewall rules for `ports` */
     struct daytona_port_span ports[DAYTONA_RULES_PORTS_MAX];
     size_t port_count;

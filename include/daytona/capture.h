@@ -27,6 +27,7 @@ struct daytona_capture_config {
      *  The kernel grants less when memory is short; and it sets aside twice as much while
      *  snapshot_bytes is above 65,448, because a packet's slot is then rounded up to 128 KB. */
     uint32_t ring_bytes;
+    bool lock_filter;        /**< the filter cannot be changed any more, by nobody */
     uint32_t snapshot_bytes; /**< 0: 65,568 (64 KB super-frame and any link header) */
 };
 

@@ -22,7 +22,7 @@ capture           | capture/ daytona/capture.h daytona/types.h
 rawtx             | rawtx/ daytona/rawtx.h daytona/stack.h daytona/types.h
 iptables_rules    | iptables_rules/ daytona/rules.h daytona/capture.h daytona/types.h
 preload           | preload/ daytona/
-scripts           | scripts/ preload/settings preload/ports preload/ledger_row stack/wire/ daytona/
+scripts           | scripts/ preload/settings preload/ports preload/ledger_row preload/server stack/wire/ daytona/
 tests             | stack/ capture/ rawtx/ iptables_rules/ preload/ scripts/ tests/ daytona/
 '
 # The tables (*.def) of include/daytona belong to the header of the same floor.
