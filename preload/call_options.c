@@ -146,7 +146,8 @@ static int ioctl_file(struct file *file, int descriptor, unsigned long request, 
 static int ioctl_natively(int descriptor, unsigned long request, void *argument)
 {
     int before = errno, amount;
-    bool concerns = request == TIOCOUTQ || request == SIOCOUTQNSD || request == SIOCATMARK;
+    bool concerns = request == FIONREAD || request == TIOCOUTQ || request == SIOCOUTQNSD ||
+                    request == SIOCATMARK;
     if (concerns && has_others() && remote_amount(descriptor, request, &amount))
         return (int)result_give(store(amount, argument), before);
     return real.ioctl(descriptor, request, argument);

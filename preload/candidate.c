@@ -179,7 +179,7 @@ int candidate_reserve(struct candidate *candidate, const struct daytona_endpoint
     /* With another socket on the port, which SO_REUSEADDR allows, it cannot listen; then only the
      * firewall rule keeps the kernel silent. */
     status = shield_raise(candidate->fd);
-    if (status < 0 && status != -EPERM)
+    if (status < 0)
         log_line(LOG_LEVEL_INFO, "port %u is shared: it is guarded by the firewall rule only",
                  (unsigned)candidate->local.port);
     return 0;

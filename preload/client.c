@@ -41,11 +41,6 @@ static int refuse(int status, const struct remote_answer *answer)
         log_once(LOG_LEVEL_ERROR,
                  "the server at %s was started without the ports that this program uses; %s",
                  settings.server_socket, what_follows());
-    else if (status == REMOTE_NO_SHIELD)
-        log_once(LOG_LEVEL_ERROR,
-                 "the server at %s has no firewall rules, and this kernel lets it keep no port "
-                 "silent without; %s",
-                 settings.server_socket, what_follows());
     else
         log_once(LOG_LEVEL_ERROR,
                  "no server answers at %s (%s): `daytona server` or `daytona run --server` starts "

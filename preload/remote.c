@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -78,7 +79,10 @@ static int receive_answer(int through, struct remote_answer *answer, int *receiv
     struct cmsghdr *header = got < 0 ? NULL : CMSG_FIRSTHDR(&message);
     if (header != NULL && header->cmsg_type == SCM_RIGHTS)
         memcpy(received, CMSG_DATA(header), sizeof *received);
-    return got == (ssize_t)sizeof *answer ? 0 : -EPROTO;
+    /* Another version's answer may end elsewhere; it begins like ours. */
+    bool other = got >= (ssize_t)offsetof(struct remote_answer, length) &&
+                 answer->result == -EPROTONOSUPPORT;
+    return got == (ssize_t)sizeof *answer || other ? 0 : -EPROTO;
 }
 
 int remote_call(int through, const struct remote_request *request, int fd,

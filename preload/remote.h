@@ -47,8 +47,6 @@ struct remote_asker {
 /** Answer of a server that leaves the socket to the kernel, where its ports are not the server's.
  */
 #define REMOTE_NOT_SERVED 1
-/** ... and where the kernel lets it keep no port silent. */
-#define REMOTE_NO_SHIELD 2
 
 struct remote_request {
     char version[16]; /**< LISTEN, CONNECT: the asker's, as SERVER_VERSION */
@@ -61,8 +59,8 @@ struct remote_request {
 };
 
 struct remote_answer {
-    char version[16]; /**< a server's */
     int result;       /**< 0 or -errno */
+    char version[16]; /**< a server's */
     socklen_t length;
     unsigned char value[REMOTE_VALUE_MAX];
 };

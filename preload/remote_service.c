@@ -8,8 +8,11 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -173,6 +176,31 @@ static int tell_end(struct file *file, bool peer, struct remote_answer *answer)
     return status;
 }
 
+/* It says how much may wait in the twin. */
+static void fit_buffer(struct file *file, int twin)
+{
+    if (!bridge_is_up(file) || file_enter(file) < 0)
+        return;
+    bridge_fit_buffer(file, twin);
+    engine_add_work(file, FILE_WORK_MIRROR);
+    engine_leave();
+}
+
+/* What can be read lies in the twin and in the stack. */
+static int tell_amount(struct file *file, int twin, unsigned request)
+{
+    int in_twin = 0;
+    if (request == SIOCATMARK)
+        return file_at_mark(file);
+    if (request == SIOCOUTQNSD)
+        return file_bytes_unsent(file);
+    if (request == SIOCOUTQ)
+        return file_bytes_unacknowledged(file);
+    int in_stack = file_bytes_readable(file);
+    real.ioctl(twin, FIONREAD, &in_twin);
+    return in_stack < 0 ? in_stack : in_stack + in_twin;
+}
+
 /* As an application's call: the engine is not locked. */
 static void answer_call(struct file *file, int twin, const struct remote_request *request,
                         struct remote_answer *answer)
@@ -192,6 +220,8 @@ static void answer_call(struct file *file, int twin, const struct remote_request
     case REMOTE_SET_OPTION:
         answer->result = socket_options_set(file, twin, request->level, request->option,
                                             request->value, request->length);
+        if (request->level == IPPROTO_TCP && request->option == TCP_NOTSENT_LOWAT)
+            fit_buffer(file, twin);
         break;
     case REMOTE_LOCAL:
         answer->result = tell_end(file, false, answer);
@@ -204,9 +234,7 @@ static void answer_call(struct file *file, int twin, const struct remote_request
         answer->result = file_connect_again(file);
         break;
     case REMOTE_AMOUNT:
-        answer->result = request->option == SIOCATMARK    ? file_at_mark(file)
-                         : request->option == SIOCOUTQNSD ? file_bytes_unsent(file)
-                                                          : file_bytes_unacknowledged(file);
+        answer->result = tell_amount(file, twin, (unsigned)request->option);
         break;
     }
 }
@@ -279,7 +307,9 @@ static void answer(int service, struct question *question)
     enum remote_what what = question->request.what;
     int twin = -1;
     bool opens = what == REMOTE_LISTEN || what == REMOTE_CONNECT || what == REMOTE_CONNECT_FAST;
-    if (opens && engine.server != NULL && question->uid != (uid_t)-1)
+    if (engine.server != NULL && question->uid == (uid_t)-1)
+        reply.result = -EPROTONOSUPPORT;
+    else if (opens && engine.server != NULL)
         twin = answer_opener(service, question, &reply);
     else if (what == REMOTE_CLOSED && engine.server != NULL)
         reply.result = server_check_listener(&question->request.connection);

@@ -44,29 +44,16 @@ static void set_timeout(int fd, int option, uint64_t us)
 
 /* ------------------------------------------------------------------ listening */
 
-/* Some kernels let only the privileged filter what comes to a TCP socket. With a firewall rule it
- * is enough that the port is taken. */
-static int raise_shield(const struct candidate *candidate, int backlog)
-{
-    bool both = candidate->domain == AF_INET6;
-    int status =
-        both ? shield_raise_against_ipv4(candidate->fd, backlog) : shield_raise(candidate->fd);
-    if (status != -EPERM)
-        return status;
-    if (settings.rules != SETTINGS_RULES_ON)
-        return REMOTE_NO_SHIELD;
-    return both && real.listen(candidate->fd, backlog) < 0 ? -errno : 0;
-}
-
 static int open_listener(struct candidate *candidate, int backlog, int *twin, bool *taken)
 {
     struct file *file = NULL;
     if (candidate->local.port == 0 || !has_port(candidate->local.port))
         return REMOTE_NOT_SERVED;
-    int status = raise_shield(candidate, backlog);
+    int status = candidate->domain == AF_INET6 ? shield_raise_against_ipv4(candidate->fd, backlog)
+                                               : shield_raise(candidate->fd);
     if (status == 0)
         status = candidate_listen(candidate, backlog, &file);
-    if (status != 0 || file == NULL)
+    if (status < 0 || file == NULL)
         return status;
     *twin = twin_listen(file, backlog, candidate->nonblocking);
     engine_thread_lock();

@@ -209,7 +209,7 @@ def socket_named(name):
 
 def forge(engine, index, generation):
     """What an engine says when it is shown a socket that is not its own."""
-    question = struct.pack("=IIIiiI320x", REMOTE_BRIDGE, index, generation, 0, 0, 0)
+    question = struct.pack("=16xIIIIiiI320x", REMOTE_BRIDGE, index, generation, 0, 0, 0, 0)
     forged = socket_named(b"\0%s-%08x-%08x" % (engine, index, generation))
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as asker:
         asker.bind("")
