@@ -430,6 +430,7 @@ struct segment {
     uint8_t flags;   /**< TCP_SYN ...; steps clear what they have dealt with */
     enum ip_ecn ecn; /**< of the packet that it came in */
     uint8_t hops;    /**< the packet's TTL */
+    bool repeated;   /**< its text is here already; only its header counts */
 };
 
 /** Offsets that the segment covers: payload and, one each, SYN and FIN. */

@@ -82,6 +82,15 @@ static bool sequence_acceptable(const struct receiver *receive, const struct seg
     return segment->seq < receive->nxt + window && segment->seq + length > receive->nxt;
 }
 
+/* Text that is here already, but was not when we acknowledged last: whatever else it says may be
+ * news. So a peer speaks whose tail probe has met our delayed ACK. (Linux's rcv_wup.) */
+static bool repeats_the_last(const struct receiver *receive, const struct segment *segment)
+{
+    uint64_t end = segment->seq + segment_length(segment);
+    return (segment->flags & (TCP_SYN | TCP_RST | TCP_ACK)) == TCP_ACK && end > segment->seq &&
+           end >= receive->acked && end <= receive->nxt;
+}
+
 /* RFC 7323 section 4.3: TS.Recent is the timestamp of the segment at the left edge. */
 static void timestamp_remember(struct connection *connection, const struct segment *segment)
 {
@@ -129,6 +138,13 @@ static bool step_sequence(struct connection *connection, struct segment *segment
     }
     if (resets_with_its_fin(connection, segment))
         return true;
+    segment->repeated = connection->socket->state != DAYTONA_TCP_SYN_RECEIVED &&
+                        repeats_the_last(receive, segment);
+    if (segment->repeated) {
+        acknowledge_unacceptable(connection, segment);
+        timestamp_remember(connection, segment);
+        return true;
+    }
     *verdict = DAYTONA_VERDICT_UNACCEPTABLE;
     if ((segment->flags & TCP_RST) != 0)
         return false;
@@ -216,7 +232,10 @@ enum daytona_verdict tcp_arrival(struct connection *connection, struct segment *
 {
     bool stopped;
     enum daytona_verdict verdict = walk(header_steps, connection, segment, &stopped);
-    return stopped ? verdict : tcp_arrival_after_ack(connection, segment);
+    if (stopped)
+        return verdict;
+    return segment->repeated ? DAYTONA_VERDICT_UNACCEPTABLE
+                             : tcp_arrival_after_ack(connection, segment);
 }
 
 enum daytona_verdict tcp_arrival_after_ack(struct connection *connection, struct segment *segment)

@@ -181,7 +181,7 @@ bool signature_accept(struct socket *owner, const struct demux_entry *entry,
     const struct tcp_header *header = &segment->header;
     const struct signature_key *key = signature_key_for(owner, &tuple->remote.address);
     bool has_ao = header->ao_at != 0;
-    if (key == NULL) {
+    if (key == NULL || (header->has_signature && has_ao)) { /* signed twice, as Linux: refused */
         *verdict = DAYTONA_VERDICT_SIGNATURE_UNEXPECTED;
         return !header->has_signature && !has_ao;
     }

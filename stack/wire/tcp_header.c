@@ -186,8 +186,10 @@ int tcp_header_parse_quoted(struct daytona_span quoted, struct tcp_header *out)
 static size_t length_of_fixed(const struct tcp_header *header)
 {
     size_t length = TCP_HEADER_MIN;
-    length += header->has_signature ? TCP_SIGNATURE_LENGTH : 0;
-    length += header->ao_at != 0 ? TCP_AO_LENGTH : 0;
+    if (header->has_signature) /* and no second one */
+        length += TCP_SIGNATURE_LENGTH;
+    else if (header->ao_at != 0)
+        length += TCP_AO_LENGTH;
     length += header->has_timestamps ? 12 : 0;
     length += header->has_user_timeout ? TCP_USER_TIMEOUT_LENGTH : 0;
     return length;

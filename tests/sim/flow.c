@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ACK_DELAY_MAX_US 500000u
-#define TIMER_LEAST_US   100000u
-#define CAUSES_AT_FIRST  4u                            /* as the room that options make */
-#define COOKIE_MSS_MIN   216u                          /* no cookie says less */
-#define CLOCK_HALF_US    (24ull * 24 * 3600 * 1000000) /* 2^31 milliseconds are 24.9 days */
+#define ACK_DELAY_MAX_US     500000u
+#define TIMER_LEAST_US       100000u
+#define CAUSES_AT_FIRST      4u   /* as the room that options make */
+#define COOKIE_TIMESTAMP_MAX 63   /* what the bits of a cookie's timestamp make out */
+#define COOKIE_MSS_MIN       216u /* no cookie says less */
+#define CLOCK_HALF_US        (24ull * 24 * 3600 * 1000000) /* 2^31 milliseconds are 24.9 days */
 
 /* What tells flows apart: host and port of the end with the lower number, then of the other. */
 struct flow_key {
@@ -186,6 +187,12 @@ static void judge_patience(const struct sim_world *world, const struct sim_flow 
         sim_side_complain(side, "has owed an ACK for %llu us", (unsigned long long)late_us);
 }
 
+static bool host_uses_cookies(const struct sim_world *world, const struct sim_flow *flow,
+                              unsigned end)
+{
+    return sim_host_uses_cookies(&world->hosts[flow->hosts[end]]);
+}
+
 /* Text has reached an application that may read it: it is to be acknowledged soon. Not so what
  * carries an old acknowledgement, which may be dropped (RFC 5961 section 5.2). */
 static void owe_acknowledgement(struct sim_world *world, struct sim_flow *flow,
@@ -214,6 +221,9 @@ void sim_flow_arrived(struct sim_world *world, const struct sim_packet *packet)
     struct sim_direction *from = &flow->directions[mark->from];
     struct sim_direction *to = &flow->directions[1 - mark->from];
     flow->heard[1 - mark->from] = world->now;
+    /* An old ACK with a cookie opens again what a reset has closed. */
+    flow->reused = flow->reused ||
+                   ((mark->flags & SIM_RST) != 0 && host_uses_cookies(world, flow, 1 - mark->from));
     if (mark->incarnation != from->incarnation || (mark->flags & SIM_RST) != 0)
         return;
     owe_acknowledgement(world, flow, packet);
@@ -306,8 +316,8 @@ static void judge_window(const struct judgement *j)
         COMPLAIN(j, "%u bytes beyond the peer's window", beyond);
     bool super = j->world->scenario->offload;
     uint32_t options = j->segment->has_timestamps ? 12 : 0;
-    bool cookie = sim_host_uses_cookies(&j->world->hosts[j->flow->hosts[j->end]]) &&
-                  length + options <= COOKIE_MSS_MIN;
+    bool cookie =
+        host_uses_cookies(j->world, j->flow, j->end) && length + options <= COOKIE_MSS_MIN;
     if (!super && !cookie && length > 0 && length + options > j->theirs->mss)
         COMPLAIN(j, "%u bytes above the peer's MSS of %u", length, j->theirs->mss);
 }
@@ -358,7 +368,11 @@ static void judge_timestamps(const struct judgement *j)
     if (!segment->has_timestamps ||
         (connection != NULL && connection->plan->sleep_us > CLOCK_HALF_US))
         return;
-    if (j->mine->timestamp_known && (int32_t)(segment->timestamp - j->mine->timestamp) < 0)
+    int32_t ahead = (int32_t)(segment->timestamp - j->mine->timestamp);
+    /* The low bits of a cookie's timestamp say what the SYN had asked for, and each SYN may ask for
+     * less than the one before. */
+    bool cookie = (segment->flags & SIM_SYN) != 0 && host_uses_cookies(j->world, j->flow, j->end);
+    if (j->mine->timestamp_known && ahead < (cookie ? -COOKIE_TIMESTAMP_MAX : 0))
         COMPLAIN(j, "timestamp %u after %u", segment->timestamp, j->mine->timestamp);
     j->mine->timestamp = segment->timestamp;
     j->mine->timestamp_known = true;

@@ -491,6 +491,20 @@ static void any_wrong_bit_is_judged_bad(void **state)
 }
 
 /* RFC 9768 section 3.2.3: what matters first, cut off behind the last counter that does */
+static void header_is_signed_once(void **state)
+{
+    (void)state;
+    uint8_t bytes[TCP_HEADER_MAX];
+    struct tcp_header header = {.flags = TCP_ACK, .has_signature = true, .ao_at = 20}, again;
+    struct daytona_span payload;
+    size_t length = tcp_header_emit(&header, bytes);
+    assert_int_equal(length, TCP_HEADER_MIN + TCP_SIGNATURE_LENGTH);
+    assert_int_equal(tcp_header_length(&header), length);
+    assert_int_equal(tcp_header_parse((struct daytona_span){bytes, length}, &again, &payload), 0);
+    assert_true(again.has_signature);
+    assert_int_equal(again.ao_at, 0);
+}
+
 static void accurate_ecn_option_has_as_many_counters_as_matter(void **state)
 {
     (void)state;
@@ -552,6 +566,7 @@ static void accurate_ecn_bit_comes_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(header_is_signed_once),
         cmocka_unit_test(accurate_ecn_option_has_as_many_counters_as_matter),
         cmocka_unit_test(accurate_ecn_option_takes_the_room_that_is_left),
         cmocka_unit_test(accurate_ecn_bit_comes_back),
