@@ -65,10 +65,10 @@ struct tcp {
     struct daytona_instant now;         /**< of the call in progress; never goes back */
     struct daytona_stack_config config; /**< with the defaults filled in */
     bool retired;                       /**< others answer for its ports */
-    struct daytona_observer observer; /**< its mask: what it sees of all sockets, 0 nothing */
-    uint64_t wanted;                  /**< that and what it sees of single sockets */
-    uint64_t event_number;            /**< of the last event raised */
-    uint32_t call_number;             /**< of the application's last call */
+    struct daytona_observer observer;   /**< its mask: what it sees of all sockets, 0 nothing */
+    uint64_t wanted;                    /**< that and what it sees of single sockets */
+    uint64_t event_number;              /**< of the last event raised */
+    uint32_t call_number;               /**< of the application's last call */
     struct daytona_counters counters;
     struct random random;
     const struct daytona_congestion *congestion; /**< of new sockets */

@@ -138,8 +138,8 @@ static bool step_sequence(struct connection *connection, struct segment *segment
     }
     if (resets_with_its_fin(connection, segment))
         return true;
-    segment->repeated = connection->socket->state != DAYTONA_TCP_SYN_RECEIVED &&
-                        repeats_the_last(receive, segment);
+    segment->repeated =
+        connection->socket->state != DAYTONA_TCP_SYN_RECEIVED && repeats_the_last(receive, segment);
     if (segment->repeated) {
         acknowledge_unacceptable(connection, segment);
         timestamp_remember(connection, segment);
