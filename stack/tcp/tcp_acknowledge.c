@@ -345,6 +345,8 @@ bool tcp_step_acknowledge(struct connection *connection, struct segment *segment
 
     if (marked)
         tcp_ecn_reduce(connection, flight, cwnd);
+    if (report.acked > 0 && tcp_sacks_renounced(connection))
+        tcp_rto_hasten(connection);
     if (segment->ack >= send->una)
         send->probes = 0;
     if (window_news)

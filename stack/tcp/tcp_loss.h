@@ -51,7 +51,11 @@ void tcp_sacks_take(struct connection *connection, struct ack_report *report);
 /** Drops the records below send.una; they have arrived. */
 void tcp_scoreboard_advance(struct connection *connection, struct ack_report *report);
 
-/** The peer has thrown away what it SACKed (RFC 2018 section 8). */
+/** The peer's ACK stands where a block that it SACKed begins: it has thrown that away (RFC 2018
+ *  section 8), or another ACK is on its way. */
+bool tcp_sacks_renounced(const struct connection *connection);
+
+/** It has: what was SACKed is in flight again. */
 void tcp_scoreboard_reneged(struct connection *connection);
 
 /** Marks a record in flight as lost. */

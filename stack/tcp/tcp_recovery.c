@@ -192,9 +192,11 @@ void tcp_recovery_begin_loss(struct connection *connection, bool all)
                             offset_span(send->una, send->nxt));
     if (first == NULL)
         return; /* nor is there now: the timer will try again */
-    /* A peer whose first SACKed block begins where its ACK stands has thrown it away. */
-    if (first->fate == SENT_SACKED)
+    if (tcp_sacks_renounced(connection)) {
         tcp_scoreboard_reneged(connection);
+        connection->tcp->counters.sacks_renounced++;
+        all = true; /* nothing that the peer has said counts any more */
+    }
     for (struct sent *record = first; record != NULL; record = sent_next(&send->sent, record))
         if (record->fate == SENT_IN_FLIGHT &&
             (all || record == first || tcp_rack_overdue(connection, record)))

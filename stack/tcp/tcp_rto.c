@@ -14,6 +14,7 @@
 #define SYN_ACK_RETRIES_MAX 5u      /* Linux net.ipv4.tcp_synack_retries */
 #define THIN_SEGMENTS       4u      /* Linux tcp_stream_is_thin() */
 #define THIN_TRIES_MAX      6u      /* Linux TCP_THIN_LINEAR_RETRIES */
+#define RENOUNCED_MIN_US    10000u  /* Linux tcp_check_sack_reneging() */
 #define RTO_MIN_LINUX_US    200000u /* the retries are counted in doublings of this */
 
 void tcp_rtt_sample(struct connection *connection, uint32_t rtt_us)
@@ -111,6 +112,14 @@ void tcp_rto_resume(struct connection *connection)
         timer_cancel(&connection->tcp->timers, &connection->send.timer);
     else
         sender_timer_set(connection, TIMER_RETRANSMIT, timeout_left_us(connection));
+}
+
+void tcp_rto_hasten(struct connection *connection)
+{
+    struct sender *send = &connection->send;
+    uint32_t us = send->srtt_us / 2 > RENOUNCED_MIN_US ? send->srtt_us / 2 : RENOUNCED_MIN_US;
+    if (us < timeout_left_us(connection))
+        sender_timer_set(connection, TIMER_RETRANSMIT, us);
 }
 
 void tcp_reorder_timer(struct connection *connection, bool waits, struct daytona_instant at)

@@ -120,6 +120,12 @@ void tcp_scoreboard_advance(struct connection *connection, struct ack_report *re
     }
 }
 
+bool tcp_sacks_renounced(const struct connection *connection)
+{
+    const struct sent *first = sent_first(&connection->send.sent);
+    return first != NULL && first->fate == SENT_SACKED;
+}
+
 void tcp_scoreboard_reneged(struct connection *connection)
 {
     struct sender *send = &connection->send;

@@ -274,6 +274,44 @@ static void peer_that_renounces_sacked_data_gets_them_again(void **state)
     peer_stop(&peer);
 }
 
+/* RFC 2018 section 8: found out after half a round trip, not after an RTO */
+static void renounced_data_go_again_after_half_a_round_trip(void **state)
+{
+    (void)state;
+    struct peer peer;
+    start_sent(&peer, &offer_all, 10);
+    const uint32_t block[] = {1 + 5 * MSS, 1 + 10 * MSS};
+    peer_sack(&peer, 1, block, 1);
+    peer_hears_all(&peer);
+    peer_say(&peer, TCP_ACK, 1, 1 + 5 * MSS, NULL);
+    peer_wait_us(&peer, 9999);
+    expect_silence(&peer);
+    peer_wait_us(&peer, 1);
+    expect_segment(&peer, TCP_ACK, 1 + 5 * MSS, 1, MSS);
+    assert_int_equal(daytona_stack_counters(peer.stack)->sacks_renounced, 1);
+    peer_say(&peer, TCP_ACK, 1, 1 + 10 * MSS, NULL);
+    peer_stop(&peer);
+}
+
+/* The ACK that moved una was only the first of two. */
+static void later_ack_clears_the_peer_of_renouncing(void **state)
+{
+    (void)state;
+    struct peer peer;
+    start_sent(&peer, &offer_all, 10);
+    const uint32_t block[] = {1 + 5 * MSS, 1 + 10 * MSS};
+    peer_sack(&peer, 1, block, 1);
+    peer_hears_all(&peer);
+    peer_say(&peer, TCP_ACK, 1, 1 + 5 * MSS, NULL);
+    peer_wait_us(&peer, 5000);
+    peer_say(&peer, TCP_ACK, 1, 1 + 10 * MSS, NULL);
+    peer_wait_us(&peer, 1000000);
+    expect_silence(&peer);
+    assert_int_equal(daytona_stack_counters(peer.stack)->sacks_renounced, 0);
+    assert_int_equal(our_info(&peer).timeouts, 0);
+    peer_stop(&peer);
+}
+
 /* RFC 3042, RFC 6582 */
 static void without_sack_two_duplicates_send_new_data_and_the_third_retransmits(void **state)
 {
@@ -362,6 +400,8 @@ int main(void)
         cmocka_unit_test(lost_retransmission_is_repeated_without_a_timeout),
         cmocka_unit_test(recovery_sends_no_faster_than_the_network_delivers),
         cmocka_unit_test(peer_that_renounces_sacked_data_gets_them_again),
+        cmocka_unit_test(renounced_data_go_again_after_half_a_round_trip),
+        cmocka_unit_test(later_ack_clears_the_peer_of_renouncing),
         cmocka_unit_test(without_sack_two_duplicates_send_new_data_and_the_third_retransmits),
         cmocka_unit_test(duplicates_after_a_timeout_do_not_start_fast_retransmit),
         cmocka_unit_test(segments_with_text_are_no_duplicate_acks),
