@@ -7,6 +7,7 @@
 #include "preload/remote.h"
 #include "preload/result.h"
 #include "preload/settings.h"
+#include "preload/signatures.h"
 #include "preload/wrappers.h"
 
 #include <stddef.h>
@@ -20,6 +21,8 @@ static int listen_by(int descriptor, int backlog, bool always)
     int result = decide_listen(descriptor, backlog, always);
     if (result != DECIDE_KERNEL)
         return (int)result_give(result, before);
+    if (signatures_kernel_lacks(descriptor))
+        return (int)result_give(-ENOPROTOOPT, before);
     errno = before;
     return real.listen(descriptor, backlog);
 }
@@ -53,6 +56,8 @@ static int connect_by(int descriptor, const struct sockaddr *address, socklen_t 
     result = decide_connect(descriptor, address, length, always);
     if (result != DECIDE_KERNEL)
         return (int)result_give(result, before);
+    if (signatures_kernel_lacks(descriptor))
+        return (int)result_give(-ENOPROTOOPT, before);
     errno = before;
     return real.connect(descriptor, address, length);
 }

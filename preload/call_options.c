@@ -74,6 +74,11 @@ static int set_natively(int descriptor, int level, int option, const void *value
     if (lacks(level, result) && memory_can_be_read(value, length) &&
         remote_set_option(descriptor, level, option, value, length, &result))
         return (int)result_give(result, before);
+    if (level == IPPROTO_TCP && option >= AUTHENTICATION_ADD_KEY && option <= AUTHENTICATION_INFO &&
+        settings.present && memory_can_be_read(value, length))
+        return (int)result_give(signatures_note_authentication(descriptor, option, value, length,
+                                                               result < 0 ? -errno : 0),
+                                before);
     return result;
 }
 

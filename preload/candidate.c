@@ -62,8 +62,7 @@ void candidate_read_flags(struct candidate *candidate)
 static void apply_key(void *context, const struct signature_setting *setting)
 {
     const struct file *file = context;
-    daytona_stack_set_signature_key(engine.stack, file->id, &setting->remote, setting->prefix_bits,
-                                    (struct daytona_span){setting->key, setting->key_length});
+    signature_apply(file->id, setting);
 }
 
 /* An option that the stack refuses stays at its default, as one that Daytona does not have. */

@@ -128,6 +128,13 @@ const char *file_get_congestion(struct file *file);
 int file_set_fastopen_key(struct file *file, struct daytona_span key);
 int file_get_fastopen_key(struct file *file, uint8_t out[32]);
 
+/** TCP_AO_ADD_KEY, TCP_AO_DEL_KEY, TCP_AO_INFO; 0 or the kernel's -errno. */
+int file_change_keys(struct file *file, const struct authentication_change *change);
+
+/** The index-th key of TCP-AO, its bytes copied to `bytes`, as daytona_stack_get_ao_key(). */
+int file_get_ao_key(struct file *file, size_t index, struct daytona_ao_key *out,
+                    uint8_t bytes[DAYTONA_SIGNATURE_KEY_MAX], bool *current);
+
 /** TCP_MD5SIG; 0, -ENOENT, -EINVAL, -ENOMEM. */
 int file_set_signature_key(struct file *file, const struct signature_setting *setting);
 

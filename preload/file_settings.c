@@ -89,9 +89,7 @@ int file_set_signature_key(struct file *file, const struct signature_setting *se
     int status = file_enter(file);
     if (status < 0)
         return status;
-    status = daytona_stack_set_signature_key(
-        engine.stack, file->id, &setting->remote, setting->prefix_bits,
-        (struct daytona_span){setting->key, setting->key_length});
+    status = signature_apply(file->id, setting);
     engine_leave();
     return status;
 }

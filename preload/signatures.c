@@ -51,19 +51,51 @@ int signature_read(int name, const void *value, socklen_t length, struct signatu
     return 0;
 }
 
-void signatures_note(int fd, int name, const void *value, socklen_t length)
+static void keep(const struct note *note)
 {
-    struct note note = {.socket = socket_number(fd)};
-    if (note.socket == 0 || signature_read(name, value, length, &note.setting) < 0)
-        return;
     signals_hold();
     pthread_mutex_lock(&notes_mutex);
     if (notes[next_note].socket != 0)
         log_once(LOG_LEVEL_WARNING, "more keys of TCP signatures than can be kept");
-    notes[next_note] = note;
+    notes[next_note] = *note;
     next_note = (next_note + 1) % NOTES_MAX;
     pthread_mutex_unlock(&notes_mutex);
     signals_release();
+}
+
+void signatures_note(int fd, int name, const void *value, socklen_t length)
+{
+    struct note note = {.socket = socket_number(fd)};
+    if (note.socket != 0 && signature_read(name, value, length, &note.setting) == 0)
+        keep(&note);
+}
+
+int signatures_note_authentication(int fd, int option, const void *value, socklen_t length,
+                                   int kernel_result)
+{
+    struct note note = {.socket = socket_number(fd), .setting = {.authentication = true}};
+    bool lacks = kernel_result == -ENOPROTOOPT;
+    if (note.socket == 0 || (kernel_result < 0 && !lacks))
+        return kernel_result;
+    int status = authentication_read(option, value, length, &note.setting.change);
+    if (status < 0)
+        return lacks ? status : kernel_result;
+    note.setting.ours_alone = lacks;
+    keep(&note);
+    return 0;
+}
+
+static void look_for_ours(void *context, const struct signature_setting *setting)
+{
+    bool *found = context;
+    *found = *found || setting->ours_alone;
+}
+
+bool signatures_kernel_lacks(int fd)
+{
+    bool found = false;
+    signatures_visit(fd, look_for_ours, &found);
+    return found;
 }
 
 void signatures_visit(int fd, void (*use)(void *context, const struct signature_setting *setting),

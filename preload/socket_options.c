@@ -1,5 +1,6 @@
 #include "preload/socket_options.h"
 
+#include "preload/authentication.h"
 #include "preload/memory.h"
 #include "preload/real.h"
 #include "preload/signatures.h"
@@ -168,6 +169,8 @@ int socket_options_set(struct file *file, int fd, int level, int name, const voi
         return set_controller(file, value, length);
     if (row->shape == SHAPE_SIGNATURE_KEY)
         return set_signature_key(file, name, value, length);
+    if (row->shape == SHAPE_AUTHENTICATION)
+        return authentication_set(file, name, value, length);
     if (row->shape == SHAPE_FASTOPEN_KEY)
         return set_fastopen_key(file, value, length);
     if (row->shape == SHAPE_EMPTY)
@@ -335,6 +338,10 @@ static int get_found(struct file *file, int fd, const struct socket_option_row *
         return get_controller(file, value, length);
     if (row->shape == SHAPE_SIGNATURE_KEY)
         return -ENOPROTOOPT;
+    if (row->shape == SHAPE_AUTHENTICATION)
+        return row->name == AUTHENTICATION_INFO || row->name == AUTHENTICATION_GET_KEYS
+                   ? authentication_get(file, row->name, value, length)
+                   : -ENOPROTOOPT;
     if (row->shape == SHAPE_FASTOPEN_KEY)
         return get_fastopen_key(file, value, length);
     if (row->shape == SHAPE_INFO)

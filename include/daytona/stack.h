@@ -310,9 +310,20 @@ struct daytona_ao_key {
  *  peer asks for another (RNextKeyID). -EINVAL, -ENOMEM. */
 int daytona_stack_add_ao_key(struct daytona_stack *stack, struct daytona_socket_id id,
                              const struct daytona_ao_key *key);
-/** Takes away the key with these peers and ids. -ENOENT. */
+/** Takes away the key with these peers and ids. -ENOENT; -EBUSY a connection signs with it. */
 int daytona_stack_remove_ao_key(struct daytona_stack *stack, struct daytona_socket_id id,
                                 const struct daytona_ao_key *key);
+
+/** The index-th key of the socket, in the order in which they were added; `out->key` is the stack's
+ *  and good until the next call. `*current`: it signs what goes to its peers now. -ENOENT past the
+ *  last one. */
+int daytona_stack_get_ao_key(struct daytona_stack *stack, struct daytona_socket_id id, size_t index,
+                             struct daytona_ao_key *out, bool *current);
+
+/** Signs with the key that has this send id (Current_key, RFC 5925 section 3.3), until the peer
+ *  asks for another. -ENOENT. */
+int daytona_stack_use_ao_key(struct daytona_stack *stack, struct daytona_socket_id id,
+                             uint8_t send_id);
 
 enum daytona_send_flag {
     DAYTONA_SEND_URGENT = 1 << 0, /**< the last byte is urgent (MSG_OOB) */

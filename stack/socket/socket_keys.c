@@ -71,5 +71,41 @@ int daytona_stack_remove_ao_key(struct daytona_stack *stack, struct daytona_sock
     if (socket == NULL)
         return -EBADF;
     int error = fill_ao(&record, key);
+    if (error == 0 && socket->connection != NULL && signature_key_signs(socket, &record))
+        error = -EBUSY;
     return error < 0 ? error : signature_key_take(socket, &record);
+}
+
+int daytona_stack_get_ao_key(struct daytona_stack *stack, struct daytona_socket_id id, size_t index,
+                             struct daytona_ao_key *out, bool *current)
+{
+    struct socket *socket = socket_held(stack, id);
+    const struct signature_key *key =
+        socket == NULL || socket->extras == NULL ? NULL : socket->extras->signature_keys;
+    if (socket == NULL)
+        return -EBADF;
+    for (; key != NULL && (key->kind != SIGNATURE_AO || index > 0); key = key->next)
+        index -= key->kind == SIGNATURE_AO;
+    if (key == NULL)
+        return -ENOENT;
+    *out = (struct daytona_ao_key){
+        .remote = key->remote,
+        .prefix_bits = key->prefix - MAPPED_BITS,
+        .send_id = key->send_id,
+        .receive_id = key->receive_id,
+        .algorithm = (enum daytona_ao_algorithm)key->algorithm,
+        .leaves_options_out = key->leaves_options_out,
+        .key = {key->bytes, key->length},
+    };
+    *current = signature_key_signs(socket, key);
+    return 0;
+}
+
+int daytona_stack_use_ao_key(struct daytona_stack *stack, struct daytona_socket_id id,
+                             uint8_t send_id)
+{
+    struct socket *socket = socket_held(stack, id);
+    if (socket == NULL)
+        return -EBADF;
+    return signature_key_use(socket, send_id) ? 0 : -ENOENT;
 }

@@ -7,6 +7,7 @@
 #include "stack/tcp/tcp_calls.h"
 #include "stack/tcp/tcp_parts.h"
 #include "stack/tcp/tcp_request.h"
+#include "stack/tcp/tcp_signature.h"
 
 #include <errno.h>
 
@@ -162,6 +163,20 @@ static void note_error(struct connection *connection, int error)
     socket_changed(socket, DAYTONA_READY_ERROR | DAYTONA_READY_IN | DAYTONA_READY_OUT);
 }
 
+/* RFC 5925 section 7.8: the errors that would end or slow a connection, codes 2 to 4, are not
+ * believed of one that signs, since they are not signed. That a packet is too large is found out
+ * without routers then (RFC 4821). */
+static bool signer_ignores(const struct connection *connection, const struct icmp_error *error)
+{
+    const struct socket *socket = connection->socket;
+    if (connection->signature == 0 || error->type != ICMP_UNREACHABLE || error->code < 2 ||
+        error->code > CODE_FRAGMENTATION_NEEDED || !tcp_state_synchronized(socket->state) ||
+        option_on(socket, DAYTONA_OPTION_AO_HEEDS_ICMP))
+        return false;
+    const struct signature_key *key = signature_key_for(socket, &socket->entry.remote.address);
+    return key != NULL && key->kind == SIGNATURE_AO;
+}
+
 enum daytona_verdict tcp_icmp(struct tcp *tcp, const struct icmp_error *error)
 {
     struct tcp_header quoted;
@@ -178,6 +193,10 @@ enum daytona_verdict tcp_icmp(struct tcp *tcp, const struct icmp_error *error)
         return DAYTONA_VERDICT_ICMP_IGNORED;
     }
     struct socket *socket = connection->socket;
+    if (signer_ignores(connection, error)) {
+        observe(tcp, socket, DAYTONA_EVENT_ICMP, kind, error->next_hop_mtu, "not signed");
+        return DAYTONA_VERDICT_ICMP_IGNORED;
+    }
     if (error->type == ICMP_UNREACHABLE && error->code == CODE_FRAGMENTATION_NEEDED) {
         observe_more(tcp, socket, DAYTONA_EVENT_ICMP, told, "path MTU");
         fragmentation_needed(connection, error);

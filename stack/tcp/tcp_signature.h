@@ -57,6 +57,13 @@ const struct signature_key *signature_key_by(const struct socket *socket,
 void signature_key_wanted(struct socket *socket, const struct daytona_address *remote,
                           uint8_t send_id);
 
+/** The same, by the application's wish. False: there is no such key of AO. */
+bool signature_key_use(struct socket *socket, uint8_t send_id);
+
+/** Whether what goes to its peers is signed with the key like `which`; of a connection, to its
+ *  peer. */
+bool signature_key_signs(const struct socket *socket, const struct signature_key *which);
+
 /** Bytes of options that signatures to this peer take: 0 there is no key. */
 uint8_t signature_room(const struct socket *socket, const struct daytona_address *remote);
 

@@ -63,6 +63,18 @@ void signature_key_wanted(struct socket *socket, const struct daytona_address *r
     }
 }
 
+bool signature_key_use(struct socket *socket, uint8_t send_id)
+{
+    const struct signature_key *key = first_key(socket);
+    while (key != NULL && !(key->kind == SIGNATURE_AO && key->send_id == send_id))
+        key = key->next;
+    if (key == NULL)
+        return false;
+    socket->extras->ao_wanted = send_id;
+    socket->extras->ao_wants = true;
+    return true;
+}
+
 uint8_t signature_room(const struct socket *socket, const struct daytona_address *remote)
 {
     const struct signature_key *key = signature_key_for(socket, remote);
@@ -75,6 +87,14 @@ static bool same_key(const struct signature_key *a, const struct signature_key *
 {
     return a->kind == b->kind && a->prefix == b->prefix && is_for(a, &b->remote) &&
            a->send_id == b->send_id && a->receive_id == b->receive_id;
+}
+
+bool signature_key_signs(const struct socket *socket, const struct signature_key *which)
+{
+    const struct daytona_address *remote =
+        socket->connection != NULL ? &socket->entry.remote.address : &which->remote;
+    const struct signature_key *key = signature_key_for(socket, remote);
+    return key != NULL && same_key(key, which);
 }
 
 /* The link that holds the key like `which`, or ends the list. */

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# TCP MD5 signatures between Daytona and the kernel, in both roles: with the same key all goes
-# through, with another one nothing does.
+# TCP MD5 signatures between Daytona and the kernel, in both roles, and TCP-AO between two Daytonas:
+# with the same key all goes through, with another one nothing does.
 # seconds-max: 180
 # shellcheck source=tests/interop/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -23,9 +23,29 @@ value = struct.pack("=HH4s120xBBHi80s", socket.AF_INET, 0, bytes(4), 0, 0, 1, 0,
 socket.socket().setsockopt(socket.IPPROTO_TCP, 14, value)' 2>/dev/null
 }
 
+authentication_possible() {
+    in_ns "$CLIENT" "$python" -c '
+import socket
+try:
+    socket.socket().setsockopt(socket.IPPROTO_TCP, 38, bytes(288))
+except OSError as error:
+    raise SystemExit(error.errno == 92)' 2>/dev/null
+}
+
 for mode in $(modes daytona:kernel kernel:daytona daytona:daytona -- "$@"); do
     lab_up
     section "$mode"
+    if [[ $mode == daytona:daytona ]]; then
+        serve 'ao:correct horse' "$CLIENT_IP" || continue
+        equal 'TCP-AO: with another key nobody answers' "$(ask 'ao:battery staple')" silence
+        equal 'TCP-AO: with the same key all goes through' "$(ask 'ao:correct horse')" right
+        check 'TCP-AO: the server ends by itself' wait_until 20 is_gone_or_waited "$started"
+        if ! authentication_possible; then
+            equal 'TCP-AO: what stays with a kernel without it does not speak unsigned' \
+                "$(on "$CLIENT" "$(client_of "$mode")" --connect 9001 -- \
+                    "$python" tests/interop/signed.py ask "$SERVER_IP" 9000 'ao:any')" ENOPROTOOPT
+        fi
+    fi
     if ! signatures_possible; then
         skip 'signed data goes through' 'this kernel has no TCP_MD5SIG'
         continue

@@ -6,6 +6,7 @@
 #ifndef TESTS_UNIT_OPTION_SUBJECTS_H
 #define TESTS_UNIT_OPTION_SUBJECTS_H
 
+#include "preload/authentication.h"
 #include "preload/file.h"
 #include "preload/socket_option_table.h"
 #include "preload/socket_options.h"
@@ -31,6 +32,8 @@ struct file {
     uint8_t fastopen_key[32];
     int fastopen_key_length;
     size_t signature_key_length;
+    struct authentication_change keys[4]; /**< of TCP-AO, as they were added */
+    size_t key_count;
     int error;
     bool listener;
     struct daytona_connection_info info;
@@ -102,6 +105,25 @@ int file_set_signature_key(struct file *file, const struct signature_setting *se
     if (setting->key_length == 0 && file->signature_key_length == 0)
         return -ENOENT;
     file->signature_key_length = setting->key_length;
+    return 0;
+}
+
+int file_change_keys(struct file *file, const struct authentication_change *change)
+{
+    if (change->option == AUTHENTICATION_ADD_KEY)
+        file->keys[file->key_count++] = *change;
+    return 0;
+}
+
+int file_get_ao_key(struct file *file, size_t index, struct daytona_ao_key *out,
+                    uint8_t bytes[DAYTONA_SIGNATURE_KEY_MAX], bool *current)
+{
+    if (index >= file->key_count)
+        return -ENOENT;
+    *out = file->keys[index].key;
+    memcpy(bytes, file->keys[index].bytes, out->key.length);
+    out->key.data = bytes;
+    *current = index == 0;
     return 0;
 }
 

@@ -362,6 +362,53 @@ static void time_wait_and_cookies_are_signed_too(void **state)
     peer_stop(&peer);
 }
 
+/* RFC 5925 7.8: what is not signed is not believed, unless the application says so. */
+static void icmp_errors_are_ignored_once_established(void **state)
+{
+    (void)state;
+    struct peer peer;
+    connect_signed(&peer, DAYTONA_AO_HMAC_SHA1);
+    uint32_t mtu = our_info(&peer).path_mtu;
+    we_send(&peer, 1000, 0);
+    peer_hears_all(&peer);
+    for (uint8_t code = 2; code <= 4; code++)
+        assert_int_equal(peer_icmp(&peer, 3, code, 700, 1), DAYTONA_VERDICT_ICMP_IGNORED);
+    assert_int_equal(our_info(&peer).path_mtu, mtu);
+    assert_int_equal(peer_icmp(&peer, 3, 1, 0, 1), DAYTONA_VERDICT_ICMP_TAKEN); /* soft */
+    we_set(&peer, DAYTONA_OPTION_AO_HEEDS_ICMP, 1);
+    assert_int_equal(peer_icmp(&peer, 3, 4, 700, 1), DAYTONA_VERDICT_ICMP_TAKEN);
+    assert_int_equal(our_info(&peer).path_mtu, 700);
+    peer_stop(&peer);
+}
+
+/* RFC 5925 3.3: Current_key is the application's to choose; the key in use stays. */
+static void application_lists_and_chooses_its_keys(void **state)
+{
+    (void)state;
+    struct peer peer;
+    connect_signed(&peer, DAYTONA_AO_HMAC_SHA1);
+    struct daytona_ao_key first = ao_key(DAYTONA_AO_HMAC_SHA1, 0), told;
+    struct daytona_ao_key second = ao_key(DAYTONA_AO_HMAC_SHA1, 1);
+    bool current;
+    assert_int_equal(daytona_stack_add_ao_key(peer.stack, peer.id, &second), 0);
+    assert_int_equal(daytona_stack_get_ao_key(peer.stack, peer.id, 0, &told, &current), 0);
+    assert_int_equal(told.send_id, OURS);
+    assert_int_equal(told.prefix_bits, 32);
+    assert_int_equal(told.key.length, first.key.length);
+    assert_true(current);
+    assert_int_equal(daytona_stack_remove_ao_key(peer.stack, peer.id, &first), -EBUSY);
+    assert_int_equal(daytona_stack_use_ao_key(peer.stack, peer.id, OURS + 2), -ENOENT);
+    assert_int_equal(daytona_stack_use_ao_key(peer.stack, peer.id, OURS + 1), 0);
+    assert_int_equal(daytona_stack_get_ao_key(peer.stack, peer.id, 1, &told, &current), 0);
+    assert_true(current);
+    assert_int_equal(daytona_stack_get_ao_key(peer.stack, peer.id, 2, &told, &current), -ENOENT);
+    we_send(&peer, 100, 0);
+    expect_segment(&peer, TCP_ACK | TCP_PSH, 1, 1, 100);
+    expect_signed(&peer, 1);
+    assert_int_equal(daytona_stack_remove_ao_key(peer.stack, peer.id, &first), 0);
+    peer_stop(&peer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -374,6 +421,8 @@ int main(void)
         cmocka_unit_test(peer_may_ask_for_another_key),
         cmocka_unit_test(client_signs_its_syn_and_what_follows),
         cmocka_unit_test(time_wait_and_cookies_are_signed_too),
+        cmocka_unit_test(icmp_errors_are_ignored_once_established),
+        cmocka_unit_test(application_lists_and_chooses_its_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
