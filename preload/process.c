@@ -33,10 +33,12 @@ static void leave(void)
     file_each(leave_file);
     pump_output();
     struct daytona_counters counters = *daytona_stack_counters(engine.stack);
+    struct daytona_capture_counters capture;
+    daytona_capture_counters(engine.capture, &capture);
     atomic_store(&engine.exit_wanted, true);
     engine.kick_thread = true;
     engine_leave();
-    tally_say(&counters);
+    tally_say(&counters, &capture);
     syscall(SYS_futex, &engine.exit_done, FUTEX_WAIT_PRIVATE, 0, &patience, NULL, 0);
 }
 

@@ -194,7 +194,7 @@ enum daytona_verdict tcp_icmp(struct tcp *tcp, const struct icmp_error *error)
     }
     struct socket *socket = connection->socket;
     if (signer_ignores(connection, error)) {
-        observe(tcp, socket, DAYTONA_EVENT_ICMP, kind, error->next_hop_mtu, "not signed");
+        observe_more(tcp, socket, DAYTONA_EVENT_ICMP, told, "not signed");
         return DAYTONA_VERDICT_ICMP_IGNORED;
     }
     if (error->type == ICMP_UNREACHABLE && error->code == CODE_FRAGMENTATION_NEEDED) {
