@@ -4,6 +4,7 @@
  */
 #include "preload/address.h"
 #include "preload/decide.h"
+#include "preload/engine.h"
 #include "preload/remote.h"
 #include "preload/result.h"
 #include "preload/settings.h"
@@ -18,7 +19,11 @@ static int listen_by(int descriptor, int backlog, bool always)
     struct file *file = file_get(descriptor);
     if (file != NULL)
         return (int)result_finish(file, file_listen(file, backlog), before);
-    int result = decide_listen(descriptor, backlog, always);
+    int result;
+    bool others = engine.epoch != 0 || settings.engine == SETTINGS_ENGINE_PROCESS;
+    if (settings.present && others && remote_listen(descriptor, backlog, &result))
+        return (int)result_give(result, before);
+    result = decide_listen(descriptor, backlog, always);
     if (result != DECIDE_KERNEL)
         return (int)result_give(result, before);
     if (signatures_kernel_lacks(descriptor))

@@ -5,6 +5,8 @@
 #include "preload/port_claims.h"
 #include "preload/pump.h"
 #include "preload/real.h"
+#include "preload/server.h"
+#include "preload/server_listeners.h"
 #include "preload/twin.h"
 #include "preload/wait.h"
 
@@ -35,6 +37,8 @@ int file_claim_port(struct file *file, uint16_t port)
 static void file_gone(struct file *file)
 {
     file->gone = true;
+    if (file->served && file->kind == FILE_KIND_LISTENER)
+        server_listeners_remove(engine.server->listeners, file);
     if (file->claimed_port != 0)
         port_claims_remove(file->claimed_port);
     engine_add_work(file, FILE_WORK_GONE);

@@ -53,6 +53,7 @@ struct file {
     bool connected;  /**< connect() was told that it is, or it was accepted */
     struct remote_asker asker; /**< who waits for the outcome of its attempt to connect */
     bool told;                 /**< a served one: connect() has said that it is connected */
+    pid_t maker;               /**< a listener's: the process that made its twin */
     bool served;               /**< of another process, which asked for it (server.h) */
     bool attached;             /**< the engine's thread has its ends, or needs none */
     bool accepted;             /**< a listener's: accept() has handed it out */
@@ -82,6 +83,9 @@ struct file {
 
 /** Makes the table; once per process. -ENOMEM. */
 int file_table_init(void);
+
+/** The next record that is made has that number, which is free, and that generation. */
+void file_make_next(uint32_t index, uint32_t generation);
 
 /** A new record with no descriptor, referenced for the engine. NULL: too many. Engine locked. */
 struct file *file_make(enum file_kind kind, int domain, struct daytona_socket_id id);

@@ -1,6 +1,8 @@
 #include "preload/engine.h"
 #include "preload/file_record.h"
 #include "preload/remote.h"
+#include "preload/server.h"
+#include "preload/server_listeners.h"
 #include "preload/settings.h"
 
 #include <assert.h>
@@ -13,6 +15,7 @@
  * found by their number, and the number of the record behind each descriptor (0: none).
  */
 #define DESCRIPTORS_MAX ((uint32_t)1 << 20)
+#define GENERATION_BITS 20
 
 atomic_int file_count;
 
@@ -66,14 +69,58 @@ struct file *file_by_number(uint32_t index)
     return records + index;
 }
 
-struct file *file_make(enum file_kind kind, int domain, struct daytona_socket_id id)
+/* A server's successor must not use names again that the twins of its predecessor have still got.
+ */
+static struct file *take_unused(void)
+{
+    struct file *file = records + records_used++;
+    if (engine.server != NULL)
+        file->generation = engine.server->listeners->incarnation << GENERATION_BITS;
+    return file;
+}
+
+static struct file *take_record(void)
 {
     struct file *file = free_records;
     if (file != NULL)
         free_records = file->next_free;
     else if (records_used < FILES_MAX)
-        file = records + records_used++;
-    else
+        file = take_unused();
+    return file;
+}
+
+/* What file_make_next() has said. */
+static struct {
+    uint32_t index, generation;
+} next_made;
+
+void file_make_next(uint32_t index, uint32_t generation)
+{
+    next_made.index = index;
+    next_made.generation = generation;
+}
+
+static struct file *take_next_made(void)
+{
+    struct file **link = &free_records;
+    while (records_used <= next_made.index) {
+        struct file *file = take_unused();
+        file->next_free = free_records;
+        free_records = file;
+    }
+    struct file *wanted = records + next_made.index;
+    while (*link != wanted)
+        link = &(*link)->next_free;
+    *link = wanted->next_free;
+    wanted->generation = next_made.generation - 1;
+    next_made.index = 0;
+    return wanted;
+}
+
+struct file *file_make(enum file_kind kind, int domain, struct daytona_socket_id id)
+{
+    struct file *file = next_made.index != 0 ? take_next_made() : take_record();
+    if (file == NULL)
         return NULL;
     file->generation++;
     file->epoch = engine.epoch;
@@ -85,6 +132,7 @@ struct file *file_make(enum file_kind kind, int domain, struct daytona_socket_id
     file->descriptor = file->engine_end = file->reservation = -1;
     file->shared = file->closed = file->gone = file->connecting = file->connected = false;
     file->attached = file->accepted = file->served = file->told = false;
+    file->maker = engine.pid;
     file->edges = file->work = 0;
     file->asker = (struct remote_asker){0};
     file->claimed_port = 0;

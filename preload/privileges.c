@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define NOBODY 65534
+
 /* The bounding set, and with it what any program executed from here could get. */
 static void empty_bounds(void)
 {
@@ -30,15 +32,21 @@ static int keep_raw_sockets(void)
     return syscall(SYS_capset, &header, data) == 0 ? 0 : -errno;
 }
 
+static int take_identity(uid_t user, gid_t group)
+{
+    return setresgid(group, group, group) == 0 && setresuid(user, user, user) == 0 ? 0 : -errno;
+}
+
+/* A container may know few users. */
 static int become(uid_t user, gid_t group)
 {
     if (geteuid() != 0)
         return 0; /* started with capabilities alone */
     prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
-    if (setgroups(0, NULL) < 0 || setresgid(group, group, group) < 0 ||
-        setresuid(user, user, user) < 0)
+    if (setgroups(0, NULL) < 0)
         return -errno;
-    return 0;
+    int status = take_identity(user, group);
+    return status == -EINVAL ? take_identity(NOBODY, NOBODY) : status;
 }
 
 int privileges_drop(uid_t user, gid_t group, char *message, size_t size)

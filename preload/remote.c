@@ -181,6 +181,16 @@ int remote_accept(int fd, struct sockaddr *address, socklen_t *length, int flags
     }
 }
 
+bool remote_listen(int fd, int backlog, int *result)
+{
+    struct remote_request request = {.what = REMOTE_LISTEN_AGAIN, .option = backlog};
+    struct remote_answer answer;
+    if (!ask(fd, &request, &answer))
+        return false;
+    *result = answer.result;
+    return true;
+}
+
 bool remote_connect(int fd, int *result)
 {
     struct remote_request request = {.what = REMOTE_CONNECT_AGAIN};

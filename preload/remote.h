@@ -24,9 +24,10 @@ enum remote_what {
     REMOTE_ACCEPTED, /**< the same, before the program has got it; and getpeername */
     REMOTE_GET_OPTION,
     REMOTE_SET_OPTION,
-    REMOTE_LOCAL,  /**< getsockname */
-    REMOTE_REMOTE, /**< getpeername */
-    REMOTE_AMOUNT, /**< ioctl: the request is the option, the answer a number */
+    REMOTE_LOCAL,        /**< getsockname */
+    REMOTE_REMOTE,       /**< getpeername */
+    REMOTE_LISTEN_AGAIN, /**< listen(2) on a listener, the backlog is the option */
+    REMOTE_AMOUNT,       /**< ioctl: the request is the option, the answer a number */
 
     /* Of a server only (server.h). With a kernel socket in place of the twin: */
     REMOTE_LISTEN,
@@ -86,6 +87,10 @@ void remote_bridge_inheritable(void);
 /** accept4(2) on a socket that may be the twin of a listener of another process's engine, as the C
  *  library's, with errno. */
 int remote_accept(int fd, struct sockaddr *address, socklen_t *length, int flags);
+
+/** listen(2) for `fd`, if it is another process's engine's listener: true, and 0 or -errno in
+ *  *result. (Natively it would become this process's own in the eyes of who connects to it.) */
+bool remote_listen(int fd, int backlog, int *result);
 
 /** connect(2) for `fd`, if it is a server's connection: true, and 0 or -errno in *result. */
 bool remote_connect(int fd, int *result);

@@ -176,6 +176,16 @@ static int tell_end(struct file *file, bool peer, struct remote_answer *answer)
     return status;
 }
 
+static int listen_again(struct file *file, int twin, int backlog)
+{
+    int status = file_is_listener(file) ? file_enter(file) : -EINVAL;
+    if (status < 0)
+        return status;
+    status = daytona_stack_listen(engine.stack, file->id, backlog < 0 ? 0 : backlog);
+    engine_leave();
+    return status < 0 ? status : real.listen(twin, backlog) < 0 ? -errno : 0;
+}
+
 /* It says how much may wait in the twin. */
 static void fit_buffer(struct file *file, int twin)
 {
@@ -229,6 +239,9 @@ static void answer_call(struct file *file, int twin, const struct remote_request
     case REMOTE_ACCEPTED:
     case REMOTE_REMOTE:
         answer->result = tell_end(file, true, answer);
+        break;
+    case REMOTE_LISTEN_AGAIN:
+        answer->result = listen_again(file, twin, request->option);
         break;
     case REMOTE_CONNECT_AGAIN:
         answer->result = file_connect_again(file);

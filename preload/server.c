@@ -6,6 +6,7 @@
 #include "preload/linger.h"
 #include "preload/pump.h"
 #include "preload/real.h"
+#include "preload/server_listeners.h"
 #include "preload/settings.h"
 #include "preload/shield.h"
 #include "preload/twin.h"
@@ -59,6 +60,7 @@ static int open_listener(struct candidate *candidate, int backlog, int *twin, bo
     engine_thread_lock();
     file->served = true;
     engine_thread_adopt(file, candidate->fd, -1);
+    server_listeners_add(engine.server->listeners, file, candidate, backlog);
     *taken = true;
     if (*twin < 0)
         file_end(file);

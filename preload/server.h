@@ -1,5 +1,5 @@
 /*
- * server.h - an engine in a process of its own (docs/decisions/0013-server.md). Programs with
+ * server.h - an engine in a process of its own (docs/decisions/0015-server.md). Programs with
  * DAYTONA_ENGINE=process show it their kernel sockets when they listen or connect (client.h), and
  * get twins for them. All of its sockets are bridged, so that from then on whoever holds a twin
  * uses it natively, and asks what else there is to ask by remote.h.
@@ -13,6 +13,8 @@
 
 #include <daytona/capture.h>
 
+struct server_listeners;
+
 /** What the library and the server must agree about: the version, and a number of the messages. */
 #define SERVER_VERSION "0.1.0/1"
 
@@ -25,7 +27,8 @@ struct server_plan {
     uint64_t nonce; /**< of the abstract names; the same for each that takes another's place */
     const struct daytona_port_span *ports; /**< it has these alone; borrowed */
     size_t port_count;
-    uid_t user; /**< that it becomes */
+    struct server_listeners *listeners; /**< what it leaves to its successor; borrowed, shared */
+    uid_t user;                         /**< that it becomes */
     gid_t group;
 };
 

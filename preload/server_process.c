@@ -9,6 +9,7 @@
 #include "preload/real.h"
 #include "preload/remote.h"
 #include "preload/server.h"
+#include "preload/server_listeners.h"
 #include "preload/settings.h"
 #include "preload/text.h"
 
@@ -158,8 +159,10 @@ static bool begin(const struct server_plan *plan)
 {
     char message[ENGINE_MESSAGE_MAX];
     const int services[] = {plan->front, plan->service};
+    server_listeners_bind(plan->listeners);
     if (engine_start() < 0)
         return false;
+    server_listeners_restore(plan->listeners);
     if (privileges_forbid_calls(message, sizeof message) < 0) {
         log_line(LOG_LEVEL_ERROR, "%s", message);
         return false;

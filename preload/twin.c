@@ -194,6 +194,14 @@ bool twin_listens(const struct file *listener)
     return taken;
 }
 
+/* Who has made a listening socket is told of those that connect to it. */
+static bool was_made_by(int fd, pid_t maker)
+{
+    struct ucred who = {.pid = 0};
+    socklen_t length = sizeof who;
+    return real.getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0 && who.pid == maker;
+}
+
 /* A socket of that name, queued at the listener's twin. */
 static int join(struct twin_name connection, const struct file *listener)
 {
@@ -203,10 +211,11 @@ static int join(struct twin_name connection, const struct file *listener)
     int fd = real.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
-    if (real.bind(fd, (struct sockaddr *)&own, own_length) == 0 &&
-        real.connect(fd, (struct sockaddr *)&other, other_length) == 0)
+    bool joined = real.bind(fd, (struct sockaddr *)&own, own_length) == 0 &&
+                  real.connect(fd, (struct sockaddr *)&other, other_length) == 0;
+    if (joined && was_made_by(fd, listener->maker))
         return fd;
-    int error = errno;
+    int error = joined ? ECONNREFUSED : errno; /* a stranger has taken the name */
     real.close(fd);
     return -error;
 }

@@ -1,6 +1,7 @@
 #include "scripts/host.h"
 
 #include "preload/server.h"
+#include "preload/server_listeners.h"
 #include "scripts/say.h"
 
 #include <errno.h>
@@ -18,7 +19,8 @@
 /** A server that crashes more often than that, in that time, is not started again. */
 enum { CRASHES_MAX = 10, CRASHES_SECONDS = 60 };
 
-enum { NOBODY = 65534 };
+/** A user whom nobody else is: who else has the server's user could pass for it. "DAYT". */
+enum { OWN_USER = 0x44415954 };
 
 /* ------------------------------------------------------------------ addresses */
 
@@ -62,10 +64,8 @@ static bool make_addresses(struct host *host)
 static void choose_user(struct server_plan *server)
 {
     const struct passwd *entry = getpwnam("daytona");
-    if (entry == NULL)
-        entry = getpwnam("nobody");
-    server->user = entry != NULL ? entry->pw_uid : NOBODY;
-    server->group = entry != NULL ? entry->pw_gid : NOBODY;
+    server->user = entry != NULL ? entry->pw_uid : OWN_USER;
+    server->group = entry != NULL ? entry->pw_gid : OWN_USER;
 }
 
 _Noreturn static void become_server(const struct host *host, int control)
@@ -74,6 +74,7 @@ _Noreturn static void become_server(const struct host *host, int control)
                                  .service = host->service,
                                  .control = control,
                                  .nonce = host->nonce,
+                                 .listeners = host->listeners,
                                  .ports = host->plan->ports,
                                  .port_count = host->plan->port_count};
     static const struct daytona_port_span every = {1, UINT16_MAX};
@@ -107,7 +108,10 @@ static bool launch(struct host *host)
 bool host_start(struct host *host, const struct plan *plan)
 {
     *host = (struct host){.plan = plan, .front = -1, .service = -1, .channel = -1};
-    return make_addresses(host) && launch(host);
+    host->listeners = server_listeners_make();
+    if (host->listeners == NULL)
+        say("server: no memory");
+    return host->listeners != NULL && make_addresses(host) && launch(host);
 }
 
 void host_finish(struct host *host)

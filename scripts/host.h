@@ -16,7 +16,8 @@ struct host {
     int front, service; /**< its addresses, kept for the next one; -1: none */
     int channel;        /**< to the server; -1: there is none */
     uint64_t nonce;
-    pid_t server; /**< 0: there is none */
+    struct server_listeners *listeners; /**< left by one server to the next */
+    pid_t server;                       /**< 0: there is none */
     unsigned crashes;
     int64_t first_crash; /**< in seconds, of those that are counted */
 };

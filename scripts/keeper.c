@@ -143,6 +143,15 @@ static void program_changed(struct keeper *keeper, int status)
     }
 }
 
+/** The peers of its connections are told by the next one, which answers where it listens. */
+static void server_ended(struct keeper *keeper, int status)
+{
+    int dead = keeper->host.server;
+    host_ended(&keeper->host, status);
+    if (keeper->host.server != 0)
+        orphans_reset_one(keeper->orphans, keeper->plan, dead);
+}
+
 /** Takes note of all children that changed; false when none is left. Orphaned descendants of the
  *  program are children too, because the keeper is their subreaper. */
 static bool reap(struct keeper *keeper)
@@ -157,7 +166,7 @@ static bool reap(struct keeper *keeper)
         if (pid == keeper->program && !keeper->ended)
             program_changed(keeper, status);
         else if (pid == keeper->host.server && (WIFEXITED(status) || WIFSIGNALED(status)))
-            host_ended(&keeper->host, status);
+            server_ended(keeper, status);
     }
 }
 

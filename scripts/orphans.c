@@ -132,6 +132,7 @@ void orphans_sweep(const char *state_directory)
 struct sending {
     const struct plan *plan;
     struct daytona_rawtx *sink; /* NULL until the first packet */
+    int process;                /* whose ledger is read, 0: everybody's */
     bool refused;               /* there is no raw socket to be had */
     uint32_t left;              /* how many more packets there may be */
     uint32_t here;              /* a local address found to be this host's; 0: none */
@@ -197,23 +198,39 @@ static void read_rows(struct sending *sending, int file)
 static void read_ledger(void *context, int directory, const char *name)
 {
     struct stat status;
+    const struct sending *sending = context;
+    if (sending->process != 0 && atoi(name) != sending->process)
+        return;
     int file = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (file < 0)
         return;
     if (fstat(file, &status) == 0 && S_ISREG(status.st_mode))
         read_rows(context, file);
     close(file);
+    unlinkat(directory, name, 0);
 }
 
-void orphans_reset(struct orphans *orphans, const struct plan *plan)
+/** `process` 0: of all. Those that have been read are removed. */
+static void send_for(struct orphans *orphans, const struct plan *plan, int process)
 {
     static struct sending sending;
-    if (orphans->lock < 0)
-        return;
-    sending = (struct sending){.plan = plan, .left = LEDGER_ROWS_MAX};
+    sending = (struct sending){.plan = plan, .left = LEDGER_ROWS_MAX, .process = process};
     each_entry(orphans->lock, read_ledger, &sending);
     if (sending.count > 0)
         flush(&sending);
     daytona_rawtx_close(sending.sink);
+}
+
+void orphans_reset_one(struct orphans *orphans, const struct plan *plan, int process)
+{
+    if (orphans->lock >= 0)
+        send_for(orphans, plan, process);
+}
+
+void orphans_reset(struct orphans *orphans, const struct plan *plan)
+{
+    if (orphans->lock < 0)
+        return;
+    send_for(orphans, plan, 0);
     orphans_forget(orphans);
 }

@@ -29,6 +29,10 @@ void orphans_begin(struct orphans *orphans, const struct plan *plan);
  *  time. */
 void orphans_reset(struct orphans *orphans, const struct plan *plan);
 
+/** The same for the ledger of one process that is dead, while others go on: for connections to
+ * ports that its successor listens on, which answers in the kernel's place. */
+void orphans_reset_one(struct orphans *orphans, const struct plan *plan, int process);
+
 /** Ends the ledgers without a word to anybody. */
 void orphans_forget(struct orphans *orphans);
 
