@@ -165,6 +165,10 @@ conformance: $(CONFORMER) ## packet scripts on the stack and on the kernel's TCP
 bench-stack: $(BENCHER) ## two stacks back to back in memory: Gbit/s, ns, profile by activity; TIME=seconds each
 	$(BENCHER) $(if $(filter command line,$(origin TIME)),$(TIME))
 
+bench: packages-check ## Daytona beside the kernel's TCP, in turn: ratios; OPTIONS='--topology veth --rounds 5': root
+	$(MAKE) --no-print-directory all interop-programs
+	B=$(B) tests/bench/compare.py $(OPTIONS)
+
 cov: ## line coverage of the unit tests and 200 seeds, by file
 	$(MAKE) --no-print-directory B=$(B)/coverage COVERAGE=1 OPTIMISE='-O0 -g' test-programs
 	B=$(B)/coverage tests/checks/coverage.sh
