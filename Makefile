@@ -273,5 +273,5 @@ $(INTEROPS): $(B)/%: $(B)/%.o
 -include $(patsubst %.c,$(B)/%.d,$(ALL_SOURCES))
 
 .PHONY: all library tools test-programs fuzz-programs interop-programs help clean test check check-long \
-        interop interop-apps interop-matrix sim sim-report scenario fuzz conformance bench-stack cov demo packages-check apps-packages docs format install
+        interop interop-apps interop-matrix bench sim sim-report scenario fuzz conformance bench-stack cov demo packages-check apps-packages docs format install
 .SECONDARY:
