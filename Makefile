@@ -112,7 +112,7 @@ help: ## this list
 # ---------------------------------------------------------------------- tests
 
 RUN    := B=$(B) tests/run -l $(B)/log
-STATIC_CHECKS := tidy build-gcc build-clang cppcheck floors symbols exports shellcheck format \
+STATIC_CHECKS := tidy build-gcc build-clang cppcheck floors symbols exports calls shellcheck format \
                  sources generated selftest
 INTEROP_CASES := $(sort $(wildcard tests/interop/*.sh))
 INTEROP_CASES := $(filter-out tests/interop/lib.sh,$(INTEROP_CASES))

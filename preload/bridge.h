@@ -38,13 +38,13 @@ struct bridge {
     bool held_back;  /**< not writable until connected */
     bool shut;       /**< the application's end has been shut for writing, or closed */
     bool narrow;     /**< the twin takes so little that no byte can be kept in it */
+    bool counted;    /**< `queue` is up to date */
     int error;       /**< what has ended the connection, errno; 0: nothing */
     size_t spent;    /**< bytes at the front of the engine's end that are sent, or were never
                           the application's */
-    bool counted;    /**< the next two are up to date */
-    struct bridge_queue queue;
-    pid_t holder;      /**< a process that holds the application's end */
-    ino_t application; /**< inode of that end */
+    struct bridge_queue queue; /**< if counted */
+    pid_t holder;              /**< a process that holds the application's end */
+    ino_t application;         /**< inode of that end */
 };
 
 /** Makes the connection bridged; `fd` is its twin in the caller's descriptor table, `holder` a

@@ -31,9 +31,8 @@ enum file_work {
 };
 
 struct file {
-    atomic_uint references;  /**< lock-free: 1 for the application's descriptors, 1 for the engine,
-                                  and one for each look-up in progress */
-    atomic_bool nonblocking; /**< lock-free */
+    atomic_uint references; /**< lock-free: 1 for the application's descriptors, 1 for the engine,
+                                 and one for each look-up in progress */
     _Atomic uint64_t timeout_us[2]; /**< lock-free, by enum file_direction */
     uint32_t generation;            /**< of this record: differs when it is used again */
     uint32_t failed; /**< generation of a connection that ended with `failure`, errno, untold */
@@ -61,13 +60,14 @@ struct file {
     uint16_t claimed_port; /**< see file_claim_port(); 0: none */
     unsigned edges; /**< DAYTONA_READY_* that happened again since the mirror was last looked at */
 
-    atomic_bool bridged; /**< lock-free to read; see bridge.h */
+    atomic_bool nonblocking; /**< lock-free */
+    atomic_bool bridged;     /**< lock-free to read; see bridge.h */
+    bool offered;            /**< to who serves the set that it is in */
     struct bridge bridge;
 
     struct wait_follower *followers; /**< threads that wait for this file */
     struct mirror mirror;
     struct set_member member;  /**< of the one epoll set that it is in */
-    bool offered;              /**< to who serves that set */
     struct file *next_offered; /**< see sets.c */
 
     unsigned work;          /**< enum file_work */
@@ -122,11 +122,12 @@ int file_highest_descriptor(void);
 /** Whether a process holds a connection's twin that the engine's thread carries data for. */
 bool file_any_held(void);
 
-/** Calls `each` for every record that is not closed, with descriptors in this process or without.
+/** Calls `each` for every record of this process's engine that is not closed, with descriptors in
+ * this process or without.
  */
 void file_each_left(void (*each)(struct file *file));
 
-/** Calls `each` for every record with a descriptor. Engine locked. */
+/** Calls `each` for every record of this process's engine with a descriptor. Engine locked. */
 void file_each(void (*each)(struct file *file));
 
 /** Locks the engine for an operation on `file`: 0, or -errno as engine_enter(). */

@@ -223,6 +223,12 @@ struct file *file_get_direct(int fd)
     return NULL;
 }
 
+/* A forked child keeps what it inherited, whose identities mean others in its own stack. */
+static bool is_own(const struct file *file)
+{
+    return file->kind != FILE_KIND_FREE && file->epoch == engine.epoch;
+}
+
 /* The kernel has given `fd` out anew, so what the table says of it is about one that was closed out
  * of our sight. */
 static void forget_stale(int fd)
@@ -232,7 +238,7 @@ static void forget_stale(int fd)
         return;
     struct file *stale = records + index;
     if (file_detach(stale, fd)) {
-        if (!stale->shared)
+        if (!stale->shared && is_own(stale))
             file_end(stale);
         file_put(stale);
     }
@@ -301,7 +307,8 @@ bool file_any_held(void)
 {
     for (uint32_t index = 1; index < records_used; index++) {
         const struct file *file = records + index;
-        if (file->kind == FILE_KIND_CONNECTION && !file->closed && file->engine_end >= 0)
+        if (is_own(file) && file->kind == FILE_KIND_CONNECTION && !file->closed &&
+            file->engine_end >= 0)
             return true;
     }
     return false;
@@ -310,13 +317,13 @@ bool file_any_held(void)
 void file_each_left(void (*each)(struct file *file))
 {
     for (uint32_t index = 1; index < records_used; index++)
-        if (records[index].kind != FILE_KIND_FREE && !records[index].closed)
+        if (is_own(&records[index]) && !records[index].closed)
             each(records + index);
 }
 
 void file_each(void (*each)(struct file *file))
 {
     for (uint32_t index = 1; index < records_used; index++)
-        if (records[index].kind != FILE_KIND_FREE && records[index].descriptors > 0)
+        if (is_own(&records[index]) && records[index].descriptors > 0)
             each(records + index);
 }

@@ -22,6 +22,7 @@
 #define TO_EXEC(name)       daytona_##name
 #define TO_PROCESS(name)    daytona_##name
 #define TO_SIGNAL(name)     daytona_##name
+#define TO_NATIVE(name)     daytona_##name
 
 #define CALL(family, type, name, parameters, arguments)                                            \
     ATTRIBUTE_PUBLIC type names_##name parameters ATTRIBUTE_SYMBOL(#name);                         \

@@ -16,9 +16,12 @@
 
 #define PATIENCE_S 2 /* for the engine's thread to leave its child behind */
 
-/* What a forked child may hold too, or the program to be executed will, goes on. */
+/* What a forked child may hold too, or the program to be executed will, goes on; what is carried
+ * through a twin ends when all that lies there has been. */
 static void leave_file(struct file *file)
 {
+    if (bridge_is_up(file))
+        return;
     if (!file->shared)
         file_end(file);
     else if (file->kind == FILE_KIND_CONNECTION)

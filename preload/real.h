@@ -8,6 +8,7 @@
 #ifndef DAYTONA_PRELOAD_REAL_H
 #define DAYTONA_PRELOAD_REAL_H
 
+#include <aio.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>

@@ -3,7 +3,7 @@
 # pages into another.
 #
 #   README.md              the table of settings      from preload/settings.def
-#   intercepted-calls.md   every intercepted call     from preload/calls.def
+#   intercepted-calls.md   every call of a descriptor from preload/calls.table
 #   socket-options.md      every socket option        from preload/socket_option_table.c
 #   rfc-map.md             clause, code, tests        from the comments that cite an RFC
 #
@@ -40,39 +40,35 @@ readme=$(awk -v table="$(settings)" '
 ' README.md)
 printf '%s\n' "$readme" >"$out/README.md"
 
-calls() {
-    expand_table <<'TABLE'
-#define CALL(family, type, name, parameters, arguments) family name@
-#define CALL_VOID(family, name, parameters, arguments) family name@
-#define CALL_NO_RETURN(family, name, parameters, arguments) family name@
-#define CALL_VARIADIC(family, type, name, parameters, last, arguments) family name@
-#define CALL_CHECKED(type, name, parameters, arguments, fits, plain, plain_arguments) other plain name@
-#define CALL_LIST(type, name, parameters, last, wrapper) other wrapper name@
-#define CALL_ALIAS(alias, name) other name alias@
-#include "preload/calls.def"
-TABLE
+# The rows of preload/calls.table whose second column begins with "kernel:", or that do not.
+call_rows() { # kernel | daytona
+    awk -F ' *[|] *' -v whose="$1" '
+        /^# ----/ { heading = "\n## " toupper(substr($0, 8, 1)) substr($0, 9) "\n\n" head; next }
+        BEGIN { head = "| calls | what happens | tests |\n|---|---|---|" }
+        /^#/ || !NF || ($2 ~ /^kernel:/) != (whose == "kernel") { next }
+        {
+            if (heading != "") print heading
+            heading = ""
+            sub(/^kernel: /, "", $2)
+            gsub(/ /, "`, `", $1)
+            if ($3 == "-") $3 = ""
+            gsub(/ /, ", ", $3)
+            printf "| `%s` | %s | %s |\n", $1, $2, $3
+        }' preload/calls.table
 }
 
 {
     cat <<'TEXT'
 # Intercepted calls
 
-Made by `make docs` from `preload/calls.def`; the file of each family says what becomes of its
-calls. A socket that is not Daytona's is handed on to the C library at once. What happens to all
-other calls: docs/calls-left-to-the-kernel.md.
+Made by `make docs` from `preload/calls.table`, which `tests/checks/calls.sh` holds to
+`preload/calls.def`, to the C library's own list of functions and to the tests. The file of a call
+is that of its family in `preload/calls.def`. A socket that is not Daytona's is handed on to the C
+library at once.
 TEXT
-    calls | awk '
-        $1 == "other" { others[$2] = others[$2] ", `" $3 "`"; next }
-                      { if (!($1 in names)) order[++families] = $1; names[$1] = names[$1] " " $2 }
-        END {
-            for (i = 1; i <= families; i++) {
-                family = order[i]
-                printf "\n## `preload/call_%s.c`\n\n| call | other names |\n|---|---|\n", tolower(family)
-                count = split(names[family], list, " ")
-                for (j = 1; j <= count; j++)
-                    printf "| `%s` | %s |\n", list[j], substr(others[list[j]], 3)
-            }
-        }'
+    call_rows daytona
+    printf '\n# Calls that are left to the kernel\n'
+    call_rows kernel
 } >"$pages/intercepted-calls.md"
 
 # One row a line: "level name kind what".
