@@ -248,7 +248,7 @@ $(TOOLS): $(B)/daytona-%: $(B)/scripts/%.o $(call objects,$(TOOL_SHARED)) $(B)/t
 $(B)/daytona-sim: $(call objects,$(SIM)) $(B)/tests/everything.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LINK_EVERYTHING)
 
-$(B)/daytona-bench-stack: $(call objects,$(BENCH) $(STACK))
+$(B)/daytona-bench-stack: $(call objects,$(BENCH) $(STACK) preload/ring.c)
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $^ -ldl
 
 # These need clang, and the stack's objects instrumented: tests/checks/fuzz.sh says how.

@@ -8,13 +8,7 @@
 #define PORTS_BYTES  4u  /* what a TCP header begins with, and an event has already */
 #define HEADER_FIRST 28u /* bytes behind them that an event has room for */
 
-/* A slot as it is written: by words, so that a reader who comes in between sees old and new words,
- * and no race. */
-union slot {
-    struct daytona_ring_event event;
-    struct daytona_ring_rest rest;
-    uint64_t words[SLOT_WORDS];
-};
+#define LITTLE (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
 
 size_t ring_bytes(uint32_t slot_count)
 {
@@ -71,18 +65,9 @@ static uint8_t word_number(struct ring *ring, const char *text)
 
 /* ------------------------------------------------------------------ slots */
 
-static void store_slot(const struct ring *ring, uint64_t position, const union slot *slot)
-{
-    _Atomic uint64_t *place =
-        (_Atomic uint64_t *)((uint8_t *)ring->header + DAYTONA_RING_SLOTS_AT) +
-        (position & (ring->slot_count - 1)) * SLOT_WORDS;
-    for (size_t i = 0; i < SLOT_WORDS; i++)
-        atomic_store_explicit(&place[i], slot->words[i], memory_order_release);
-}
-
 /* Slots [head, head + count) are about to change: known before one of their words is, for those are
  * released. */
-static void reserve(struct ring *ring, uint64_t count)
+static void reserve(const struct ring *ring, uint64_t count)
 {
     atomic_store_explicit((_Atomic uint64_t *)&ring->header->reserved, ring->head + count,
                           memory_order_relaxed);
@@ -95,70 +80,134 @@ static void publish(struct ring *ring, uint64_t count)
                           memory_order_release);
 }
 
-static void fill_end(const struct daytona_endpoint *end, uint8_t *address, uint16_t *port)
+static _Atomic uint64_t *slot_at(const struct ring *ring, uint64_t position)
 {
-    if (end == NULL)
-        return;
-    memcpy(address, end->address.bytes, sizeof end->address.bytes);
-    *port = end->port;
+    return (_Atomic uint64_t *)((uint8_t *)ring->header + DAYTONA_RING_SLOTS_AT) +
+           (position & (ring->slot_count - 1)) * SLOT_WORDS;
 }
 
-/* Bytes of the TCP header that go into the event itself. */
-static void fill_segment(struct daytona_ring_event *slot,
-                         const struct daytona_segment_view *segment)
+/* A word that a reader may see come: words are written one by one, from registers. (A slot put
+ * together in memory and copied costs three times as much.) */
+static void put(_Atomic uint64_t *place, uint64_t word)
 {
+    atomic_store_explicit(place, word, memory_order_release);
+}
+
+static uint64_t load_word(const void *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+    return word;
+}
+
+/* Two members of 32 bits, four of 16, as they lie in memory. */
+static uint64_t pair(uint32_t first, uint32_t second)
+{
+    return LITTLE ? (uint64_t)second << 32 | first : (uint64_t)first << 32 | second;
+}
+
+static uint32_t halves(uint16_t first, uint16_t second)
+{
+    return LITTLE ? (uint32_t)second << 16 | first : (uint32_t)first << 16 | second;
+}
+
+static uint32_t quarters(unsigned a, unsigned b, unsigned c, unsigned d)
+{
+    return LITTLE ? d << 24 | c << 16 | b << 8 | a : a << 24 | b << 16 | c << 8 | d;
+}
+
+static void put_address(_Atomic uint64_t *place, const struct daytona_endpoint *end)
+{
+    put(place, end == NULL ? 0 : load_word(end->address.bytes));
+    put(place + 1, end == NULL ? 0 : load_word(end->address.bytes + 8));
+}
+
+#define WORD_OF(member) (offsetof(struct daytona_ring_event, member) / sizeof(uint64_t))
+_Static_assert(WORD_OF(una) == 3 && WORD_OF(call) == 6 && WORD_OF(local) == 7 &&
+                   WORD_OF(local_port) == 11 && WORD_OF(numbers) == 12,
+               "put_event() and put_segment() know where the members are");
+
+/* What each event has: the first eleven words. */
+static void put_event(struct ring *ring, _Atomic uint64_t *place, const struct daytona_event *event,
+                      unsigned more)
+{
+    put(place, ring->events);
+    put(place + 1, event->at.ns);
+    put(place + 2, pair(event->socket_index, event->socket_generation));
+    put(place + 3, pair(event->una, event->nxt));
+    put(place + 4, pair(event->cwnd_bytes, event->ssthresh_bytes));
+    put(place + 5, pair(event->srtt_us, event->in_flight_bytes));
+    put(place + 6, pair(event->call, quarters((unsigned)event->type, event->state,
+                                              word_number(ring, event->reason), more)));
+    put_address(place + 7, event->local);
+    put_address(place + 9, event->remote);
+}
+
+static uint32_t ports_of(const struct daytona_event *event)
+{
+    return halves(event->local == NULL ? 0 : event->local->port,
+                  event->remote == NULL ? 0 : event->remote->port);
+}
+
+static void put_numbers(_Atomic uint64_t *place, const struct daytona_event *event)
+{
+    put(place + 11, pair(ports_of(event), 0));
+    put(place + 12, event->a);
+    put(place + 13, event->b);
+    put(place + 14, event->c);
+    put(place + 15, event->d);
+}
+
+/* The first 28 bytes of the header behind the ports, and what does not stand in it. */
+static void put_segment(_Atomic uint64_t *place, const struct daytona_event *event)
+{
+    const struct daytona_segment_view *segment = event->segment;
     size_t length = segment->header.length - PORTS_BYTES;
-    slot->header_bytes = (uint8_t)segment->header.length;
-    slot->time_to_live = segment->time_to_live;
-    slot->type_of_service = segment->type_of_service;
-    slot->payload_bytes = (uint16_t)segment->payload_bytes;
-    slot->segment_bytes = segment->segment_bytes;
-    if (length == HEADER_FIRST) /* the usual one, with timestamps */
-        memcpy(slot->header, segment->header.data + PORTS_BYTES, HEADER_FIRST);
-    else
-        memcpy(slot->header, segment->header.data + PORTS_BYTES,
-               length < HEADER_FIRST ? length : HEADER_FIRST);
-    slot->more = length > HEADER_FIRST;
+    const uint8_t *header = segment->header.data + PORTS_BYTES;
+    uint8_t room[HEADER_FIRST] = {0};
+    uint32_t first;
+    if (length < HEADER_FIRST) {
+        memcpy(room, header, length);
+        header = room;
+    }
+    memcpy(&first, header, sizeof first);
+    put(place + 11,
+        pair(ports_of(event), quarters((unsigned)segment->header.length & 0xff,
+                                       segment->time_to_live, segment->type_of_service, 0)));
+    put(place + 12, pair(halves((uint16_t)segment->payload_bytes, segment->segment_bytes), first));
+    put(place + 13, load_word(header + 4));
+    put(place + 14, load_word(header + 12));
+    put(place + 15, load_word(header + 20));
 }
 
-static void write_rest(const struct ring *ring, const struct daytona_event *event)
+static void put_rest(_Atomic uint64_t *place, const struct ring *ring,
+                     const struct daytona_segment_view *segment)
 {
     const size_t done = PORTS_BYTES + HEADER_FIRST;
-    union slot slot = {.rest = {.number = ring->events, .more = UINT8_MAX}};
-    memcpy(slot.rest.header, event->segment->header.data + done,
-           event->segment->header.length - done);
-    store_slot(ring, ring->head + 1, &slot);
+    union {
+        struct daytona_ring_rest rest;
+        uint64_t words[SLOT_WORDS];
+    } slot = {.rest = {.number = ring->events, .more = UINT8_MAX}};
+    memcpy(slot.rest.header, segment->header.data + done, segment->header.length - done);
+    for (size_t i = 0; i < SLOT_WORDS; i++)
+        put(place + i, slot.words[i]);
 }
 
 void ring_write(struct ring *ring, const struct daytona_event *event)
 {
     if (ring->header == NULL)
         return;
-    union slot slot = {.event = {
-                           .number = ++ring->events,
-                           .at_ns = event->at.ns,
-                           .socket_index = event->socket_index,
-                           .socket_generation = event->socket_generation,
-                           .una = event->una,
-                           .nxt = event->nxt,
-                           .cwnd_bytes = event->cwnd_bytes,
-                           .ssthresh_bytes = event->ssthresh_bytes,
-                           .srtt_us = event->srtt_us,
-                           .in_flight_bytes = event->in_flight_bytes,
-                           .call = event->call,
-                           .type = (uint8_t)event->type,
-                           .state = event->state,
-                           .reason = word_number(ring, event->reason),
-                           .numbers = {event->a, event->b, event->c, event->d},
-                       }};
-    fill_end(event->local, slot.event.local, &slot.event.local_port);
-    fill_end(event->remote, slot.event.remote, &slot.event.remote_port);
-    if (event->segment != NULL)
-        fill_segment(&slot.event, event->segment);
-    uint64_t count = 1u + slot.event.more;
-    reserve(ring, count);
-    store_slot(ring, ring->head, &slot);
-    if (count > 1)
-        write_rest(ring, event);
-    publish(ring, count);
+    bool more =
+        event->segment != NULL && event->segment->header.length > PORTS_BYTES + HEADER_FIRST;
+    _Atomic uint64_t *place = slot_at(ring, ring->head);
+    ring->events++;
+    reserve(ring, 1u + more);
+    put_event(ring, place, event, more);
+    if (event->segment == NULL)
+        put_numbers(place, event);
+    else
+        put_segment(place, event);
+    if (more)
+        put_rest(slot_at(ring, ring->head + 1), ring, event->segment);
+    publish(ring, 1u + more);
 }

@@ -4,17 +4,39 @@
 #include "stack/tcp/tcp_request.h"
 #include "stack/wire/bytes.h"
 
-static void deliver(struct tcp *tcp, struct daytona_event *event)
+/* Events are filled member by member: to clear a whole one first would cost as much as all else. */
+
+/* What does not depend on whose event it is. */
+static void begin(struct daytona_event *event, struct tcp *tcp, enum daytona_event_type type,
+                  const struct event_numbers *numbers, const char *reason)
 {
     event->number = ++tcp->event_number;
     event->at = tcp->now;
-    tcp->observer.event(tcp->observer.context, event);
+    event->type = type;
+    event->a = numbers->a;
+    event->b = numbers->b;
+    event->c = numbers->c;
+    event->d = numbers->d;
+    event->reason = reason;
+    event->segment = NULL;
 }
 
-static void fill_ends(struct daytona_event *event, const struct demux_entry *entry)
+static void fill_who(struct daytona_event *event, struct daytona_socket_id id, uint8_t state,
+                     uint32_t call, const struct demux_entry *entry)
 {
-    event->local = &entry->local;
-    event->remote = &entry->remote;
+    event->socket_index = id.index;
+    event->socket_generation = id.generation;
+    event->state = state;
+    event->call = call;
+    event->local = entry == NULL ? NULL : &entry->local;
+    event->remote = entry == NULL ? NULL : &entry->remote;
+}
+
+static void fill_numbers(struct daytona_event *event, uint32_t una, uint32_t nxt)
+{
+    event->una = una;
+    event->nxt = nxt;
+    event->cwnd_bytes = event->ssthresh_bytes = event->srtt_us = event->in_flight_bytes = 0;
 }
 
 static void fill_connection(struct daytona_event *event, const struct connection *connection)
@@ -27,26 +49,25 @@ static void fill_connection(struct daytona_event *event, const struct connection
     event->in_flight_bytes = tcp_pipe(connection);
 }
 
-static void fill_socket(struct daytona_event *event, const struct socket *socket)
+/* NULL: nobody's, between the ends of `tuple`, which may be NULL too. */
+static void fill_socket(struct daytona_event *event, const struct socket *socket,
+                        const struct demux_entry *tuple)
 {
-    event->socket_index = socket->id.index;
-    event->socket_generation = socket->id.generation;
-    event->state = (uint8_t)socket->state;
-    event->call = socket->call;
-    fill_ends(event, &socket->entry);
-    if (socket->connection != NULL)
+    if (socket == NULL)
+        fill_who(event, (struct daytona_socket_id){0, 0}, 0, 0, tuple);
+    else
+        fill_who(event, socket->id, (uint8_t)socket->state, socket->call, &socket->entry);
+    if (socket == NULL || socket->connection == NULL)
+        fill_numbers(event, 0, 0);
+    else
         fill_connection(event, socket->connection);
 }
 
 static void fill_request(struct daytona_event *event, const struct request *request)
 {
     struct seq iss = request->handshake.iss;
-    event->socket_index = request->id.index;
-    event->socket_generation = request->id.generation;
-    event->state = DAYTONA_TCP_SYN_RECEIVED;
-    event->una = iss.value;
-    event->nxt = seq_add(iss, 1).value;
-    fill_ends(event, &request->entry);
+    fill_who(event, request->id, DAYTONA_TCP_SYN_RECEIVED, 0, &request->entry);
+    fill_numbers(event, iss.value, seq_add(iss, 1).value);
 }
 
 /* Whether the observer wants this type of the socket (NULL: of none). */
@@ -57,19 +78,19 @@ static bool wanted_of(const struct tcp *tcp, const struct socket *socket,
     return (mask & DAYTONA_EVENT_BIT(type)) != 0;
 }
 
+static void deliver(const struct tcp *tcp, const struct daytona_event *event)
+{
+    tcp->observer.event(tcp->observer.context, event);
+}
+
 void observe_event(struct tcp *tcp, const struct socket *socket, enum daytona_event_type type,
                    const struct event_numbers *numbers, const char *reason)
 {
+    struct daytona_event event;
     if (!wanted_of(tcp, socket, type))
         return;
-    struct daytona_event event = {.type = type,
-                                  .a = numbers->a,
-                                  .b = numbers->b,
-                                  .c = numbers->c,
-                                  .d = numbers->d,
-                                  .reason = reason};
-    if (socket != NULL)
-        fill_socket(&event, socket);
+    begin(&event, tcp, type, numbers, reason);
+    fill_socket(&event, socket, NULL);
     deliver(tcp, &event);
 }
 
@@ -77,14 +98,10 @@ void observe_request_more(const struct request *request, enum daytona_event_type
                           struct event_numbers numbers, const char *reason)
 {
     struct tcp *tcp = request->listener->tcp;
+    struct daytona_event event;
     if (!observe_wanted(tcp, type) || !wanted_of(tcp, request->listener, type))
         return;
-    struct daytona_event event = {.type = type,
-                                  .a = numbers.a,
-                                  .b = numbers.b,
-                                  .c = numbers.c,
-                                  .d = numbers.d,
-                                  .reason = reason};
+    begin(&event, tcp, type, &numbers, reason);
     fill_request(&event, request);
     deliver(tcp, &event);
 }
@@ -98,8 +115,10 @@ void observe_request(const struct request *request, enum daytona_event_type type
 /* ------------------------------------------------------------------ segments */
 
 /* About whoever has the tuple; without one there are still the ends. */
-static void deliver_segment(struct tcp *tcp, const struct demux_entry *tuple,
-                            const struct demux_entry *owner, struct daytona_event *event)
+static void deliver_segment(struct tcp *tcp, enum daytona_event_type type,
+                            const struct demux_entry *tuple, const struct demux_entry *owner,
+                            const struct event_numbers *numbers,
+                            const struct daytona_segment_view *view)
 {
     const struct request *request = owner != NULL && owner->owner == DEMUX_REQUEST
                                         ? OWNER_OF(owner, struct request, entry)
@@ -107,80 +126,72 @@ static void deliver_segment(struct tcp *tcp, const struct demux_entry *tuple,
     const struct socket *socket = request != NULL ? request->listener
                                   : owner != NULL ? OWNER_OF(owner, struct socket, entry)
                                                   : NULL;
-    if (!wanted_of(tcp, socket, event->type))
+    struct daytona_event event;
+    if (!wanted_of(tcp, socket, type))
         return;
+    begin(&event, tcp, type, numbers, NULL);
+    event.segment = view;
     if (request != NULL)
-        fill_request(event, request);
-    else if (socket != NULL)
-        fill_socket(event, socket);
+        fill_request(&event, request);
     else
-        fill_ends(event, tuple);
-    deliver(tcp, event);
+        fill_socket(&event, socket, tuple);
+    deliver(tcp, &event);
 }
 
 void observe_segment_in(struct tcp *tcp, const struct demux_entry *tuple,
                         const struct demux_entry *owner, const struct segment *segment)
 {
+    const struct tcp_header *header = &segment->header;
     const struct daytona_segment_view view = {
         .header = {segment->bytes.data, segment->bytes.length - segment->payload.length},
         .payload_bytes = (uint32_t)segment->payload.length,
         .time_to_live = segment->hops,
         .type_of_service = (uint8_t)segment->ecn,
     };
-    struct daytona_event event = {
-        .type = DAYTONA_EVENT_SEGMENT_IN,
-        .a = segment->header.seq.value,
-        .b = segment->payload.length,
-        .c = segment->header.ack.value,
-        .d = segment->header.flags,
-        .segment = &view,
-    };
-    deliver_segment(tcp, tuple, owner, &event);
+    const struct event_numbers numbers = {header->seq.value, segment->payload.length,
+                                          header->ack.value, header->flags};
+    deliver_segment(tcp, DAYTONA_EVENT_SEGMENT_IN, tuple, owner, &numbers, &view);
 }
 
-/* The fields of the header that was written, RFC 9293 section 3.1. */
-static struct daytona_event segment_out_event(const struct daytona_packet_out *out,
-                                              struct daytona_segment_view *view)
+static struct daytona_segment_view view_of(const struct daytona_packet_out *out)
 {
-    const uint8_t *tcp_bytes = out->header + out->transport_offset;
-    *view = (struct daytona_segment_view){
-        .header = {tcp_bytes, (size_t)(out->header_length - out->transport_offset)},
+    return (struct daytona_segment_view){
+        .header = {out->header + out->transport_offset,
+                   (size_t)(out->header_length - out->transport_offset)},
         .payload_bytes = out->payload_length,
         .segment_bytes = out->segment_bytes,
         .type_of_service = out->header[1],
         .time_to_live = out->header[8],
     };
-    return (struct daytona_event){
-        .type = DAYTONA_EVENT_SEGMENT_OUT,
-        .a = load_32(tcp_bytes + 4),
-        .b = out->payload_length,
-        .c = load_32(tcp_bytes + 8),
-        .d = tcp_bytes[13],
-        .segment = view,
-    };
+}
+
+/* The fields of a header that was written, RFC 9293 section 3.1. */
+static struct event_numbers numbers_of(const struct daytona_segment_view *view)
+{
+    const uint8_t *header = view->header.data;
+    return (struct event_numbers){load_32(header + 4), view->payload_bytes, load_32(header + 8),
+                                  header[13]};
 }
 
 void observe_segment_out(struct tcp *tcp, const struct socket *socket,
                          const struct daytona_packet_out *out)
 {
-    if (!wanted_of(tcp, socket, DAYTONA_EVENT_SEGMENT_OUT))
-        return;
-    struct daytona_segment_view view;
-    struct daytona_event event = segment_out_event(out, &view);
-    fill_socket(&event, socket);
-    deliver(tcp, &event);
+    const struct daytona_segment_view view = view_of(out);
+    const struct event_numbers numbers = numbers_of(&view);
+    deliver_segment(tcp, DAYTONA_EVENT_SEGMENT_OUT, &socket->entry, &socket->entry, &numbers,
+                    &view);
 }
 
 void observe_bare_out(struct tcp *tcp, const struct daytona_packet_out *out)
 {
-    struct daytona_segment_view view;
-    struct daytona_event event = segment_out_event(out, &view);
+    const struct daytona_segment_view view = view_of(out);
+    const struct event_numbers numbers = numbers_of(&view);
     const struct demux_entry tuple = {
         .local = {out->source, load_16(view.header.data)},
         .remote = {out->destination, load_16(view.header.data + 2)},
     };
     const struct demux_entry *owner = demux_find_tuple(&tcp->demux, &tuple.local, &tuple.remote);
-    deliver_segment(tcp, &tuple, owner, &event);
+    deliver_segment(tcp, DAYTONA_EVENT_SEGMENT_OUT, &tuple, owner, &numbers, &view);
 }
 
 /* ------------------------------------------------------------------ the rest */
@@ -207,15 +218,11 @@ void tcp_observe_call(const struct socket *socket, enum daytona_event_type type,
     if (!observe_wanted(tcp, type) || !wanted_of(tcp, socket, type))
         return;
     bool over = type == DAYTONA_EVENT_CALL;
-    struct daytona_event event = {
-        .type = type,
-        .a = call->asked,
-        .b = over ? (uint64_t)result : done,
-        .c = call->sequence,
-        .d = over ? tcp->now.ns - call->began.ns : 0,
-        .reason = daytona_call_name(call->kind),
-    };
-    fill_socket(&event, socket);
+    const struct event_numbers numbers = {call->asked, over ? (uint64_t)result : done,
+                                          call->sequence, over ? tcp->now.ns - call->began.ns : 0};
+    struct daytona_event event;
+    begin(&event, tcp, type, &numbers, daytona_call_name(call->kind));
+    fill_socket(&event, socket, NULL);
     event.call = call->number;
     deliver(tcp, &event);
 }

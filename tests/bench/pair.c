@@ -9,8 +9,6 @@
 
 #define REGION_BYTES ((size_t)64 << 20)
 
-static void *regions[2];
-
 void bench_demand(bool holds, const char *what)
 {
     if (holds)
@@ -34,19 +32,19 @@ void bench_pair_prepare(struct bench_pair *pair, const struct bench_way *way)
                                               .super_segment_bytes_max = way->super ? 65000 : 0,
                                               .receive_buffer_bytes = 1 << 20,
                                               .time_wait_us = 1};
-        regions[i] =
+        pair->regions[i] =
             mmap(NULL, REGION_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        bench_demand(regions[i] != MAP_FAILED, "memory");
-        bench_demand(daytona_stack_init((struct daytona_room){regions[i], REGION_BYTES}, &config,
-                                        NULL, &pair->stacks[i]) == 0,
+        bench_demand(pair->regions[i] != MAP_FAILED, "memory");
+        bench_demand(daytona_stack_init((struct daytona_room){pair->regions[i], REGION_BYTES},
+                                        &config, way->observer, &pair->stacks[i]) == 0,
                      "a stack");
     }
 }
 
 void bench_pair_release(struct bench_pair *pair)
 {
-    munmap(regions[0], REGION_BYTES);
-    munmap(regions[1], REGION_BYTES);
+    munmap(pair->regions[0], REGION_BYTES);
+    munmap(pair->regions[1], REGION_BYTES);
     free(pair->batch);
 }
 

@@ -14,7 +14,8 @@ struct bench_way {
     unsigned batch; /**< packets that one stack sends before the other gets them and may
                          answer; at most BENCH_BATCH_MAX. 2: an ACK for every two segments */
     bool super;     /**< packets may be of many segments, which a kernel or a card would split */
-    uint32_t lose_every; /**< 0: none; n: every nth packet with data */
+    uint32_t lose_every;                     /**< 0: none; n: every nth packet with data */
+    const struct daytona_observer *observer; /**< of both stacks; NULL: nobody */
 };
 
 struct bench_packet {
@@ -24,6 +25,7 @@ struct bench_packet {
 
 struct bench_pair {
     struct daytona_instant now;
+    void *regions[2];
     struct daytona_stack *stacks[2]; /**< 10.0.0.1 and 10.0.0.2, each in a region of 64 MB */
     struct bench_packet *batch;      /**< room for BENCH_BATCH_MAX */
     uint64_t packets, segments;      /**< carried; `segments` with data, as they are on the wire */

@@ -2,17 +2,24 @@
  * daytona-bench-stack - what the bare stack costs: two of them in one thread hand each other
  * packets in memory, without a kernel and without a clock.
  *
- *     daytona-bench-stack [SECONDS]     processor time for each measurement, 2 by default
+ *     daytona-bench-stack [--events] [SECONDS]     processor time for each measurement, 2 by
+ * default
  *
  * Times are processor time of the thread, both stacks together, less the bench's own work (the
  * copy that stands for a network card), which the samples of the profile tell. A segment's
  * nanoseconds are thus those of sending it, of receiving it, and of its share of acknowledgments.
+ *
+ * With --events it tells what events cost: three pairs of stacks do the same by turns, many times,
+ * so that what else the machine does hits all alike. Nobody observes the first; the second has an
+ * observer that wants nothing; all events of the third go into a ring (preload/ring.h).
  */
+#include "preload/ring.h"
 #include "tests/bench/pair.h"
 #include "tests/bench/profile.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum { CHUNK_BYTES = 45 * 1448 }; /* full segments, under 64 KB */
@@ -166,14 +173,83 @@ static void measure_turns(const char *name, void (*turn)(struct work *), const c
     bench_pair_release(&work.pair);
 }
 
+/* ---------------------------------------------------------------- what events cost */
+
+enum { WATCHED = 3, SLOTS = 32768, TURNS_AT_ONCE = 64 };
+
+static struct ring ring;
+
+static void write_event(void *context, const struct daytona_event *event)
+{
+    (void)context;
+    ring_write(&ring, event);
+}
+
+/* One slice of each, the order changing: what a slice leaves in the caches is the next one's. */
+static void take_turns(struct work *works, double *seconds, unsigned round)
+{
+    for (unsigned i = 0; i < WATCHED; i++) {
+        unsigned which = (i + round) % WATCHED;
+        double start = processor_seconds();
+        for (unsigned turn = 0; turn < TURNS_AT_ONCE; turn++)
+            works[which].turn(&works[which]);
+        seconds[which] += processor_seconds() - start;
+    }
+}
+
+static void measure_events(const char *name, void (*turn)(struct work *), unsigned batch)
+{
+    static const struct daytona_observer observer = {.event = write_event};
+    static struct work works[WATCHED];
+    double seconds[WATCHED] = {0};
+    uint64_t before = ring.events, packets;
+    for (unsigned i = 0; i < WATCHED; i++) {
+        works[i] = (struct work){.turn = turn};
+        prepare(&works[i],
+                &(struct bench_way){.batch = batch, .observer = i == 0 ? NULL : &observer});
+        if (i == 1) {
+            daytona_stack_observe(works[i].pair.stacks[0], 0);
+            daytona_stack_observe(works[i].pair.stacks[1], 0);
+        }
+    }
+    packets = works[2].pair.packets;
+    before = ring.events;
+    for (unsigned round = 0; seconds[0] < seconds_wanted; round++)
+        take_turns(works, seconds, round);
+    printf("%-26s events off %+5.1f %%, all on %+6.1f %%; %.1f events and %.0f ns a packet\n", name,
+           (seconds[1] / seconds[0] - 1) * 100, (seconds[2] / seconds[0] - 1) * 100,
+           (double)(ring.events - before) / (double)(works[2].pair.packets - packets),
+           (seconds[2] - seconds[0]) * 1e9 / (double)(works[2].pair.packets - packets));
+    for (unsigned i = 0; i < WATCHED; i++)
+        bench_pair_release(&works[i].pair);
+}
+
+static int measure_all_events(void)
+{
+    void *memory = aligned_alloc(4096, (ring_bytes(SLOTS) + 4095) / 4096 * 4096);
+    bench_demand(memory != NULL, "memory");
+    memset(memory, 0, ring_bytes(SLOTS));
+    ring_init(&ring, memory, SLOTS);
+    measure_events("bulk, one by one", turn_bulk, 2);
+    measure_events("bulk, in batches", turn_bulk, 64);
+    measure_events("one byte there and back", turn_echo, 1);
+    measure_events("open and close", turn_open, 1);
+    free(memory);
+    return 0;
+}
+
 int main(int count, char **arguments)
 {
-    if (count > 1)
-        seconds_wanted = strtod(arguments[1], NULL);
-    if (count > 2 || seconds_wanted <= 0) {
-        fprintf(stderr, "usage: daytona-bench-stack [SECONDS]\n");
+    bool events = count > 1 && strcmp(arguments[1], "--events") == 0;
+    int numbers = events ? 2 : 1;
+    if (count > numbers)
+        seconds_wanted = strtod(arguments[numbers], NULL);
+    if (count > numbers + 1 || seconds_wanted <= 0) {
+        fprintf(stderr, "usage: daytona-bench-stack [--events] [SECONDS]\n");
         return 2;
     }
+    if (events)
+        return measure_all_events();
     measure_bulk("bulk, one by one", (struct bench_way){.batch = 2});
     measure_bulk("bulk, in batches", (struct bench_way){.batch = 64});
     measure_bulk("bulk, super-segments", (struct bench_way){.batch = 2, .super = true});
