@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIN 1u
 #define SYN 2u
+#define ACK 16u
 
 static bool seq_after(uint32_t a, uint32_t b)
 {
@@ -112,7 +112,7 @@ static void segment_in(struct flow *flow, const struct seen *seen)
 {
     uint32_t ack = (uint32_t)seen->numbers[2], length = seen->payload_bytes;
     uint32_t end = (uint32_t)seen->numbers[0] + length;
-    if ((seen->numbers[3] & SYN) == 0 && seq_after(ack, flow->una) && !seq_after(ack, flow->nxt))
+    if ((seen->numbers[3] & ACK) != 0 && seq_after(ack, flow->una) && !seq_after(ack, flow->nxt))
         acknowledged(flow, seen, ack);
     if (length == 0)
         return;
@@ -236,7 +236,8 @@ static void note_call(struct flow *flow, const struct seen *seen)
     struct request_told *request = flow_request(flow);
     if (result <= 0 || (!sends && !receives))
         return;
-    if (sends && flow->request != NO_REQUEST && (!flow->answered || flow->server))
+    /* What it waited for before a write, or a read of what had come before, it waited for itself. */
+    if (receives || (flow->request != NO_REQUEST && (!flow->answered || flow->server)))
         flow_settle_idle(flow, CAUSE_APPLICATION);
     if (sends && (request == NULL || (flow->answered && !flow->server))) {
         data_moves(flow, seen, true);
@@ -265,6 +266,16 @@ static void note_state(struct flow *flow, const struct seen *seen)
     flow->server = false;
     if (flow->request == NO_REQUEST)
         request_begin(flow, seen);
+}
+
+/* What comes behind the first segment that is beyond a gap does not make the gap larger. */
+static void note_gap(struct flow *flow, const struct seen *seen)
+{
+    uint32_t expected = (uint32_t)seen->numbers[2];
+    if (flow->gap_bytes == 0 || flow->gap_at != expected)
+        flow->gap_bytes = (uint32_t)seen->numbers[0] - expected;
+    flow->gap_at = expected;
+    flow->gap = true;
 }
 
 static void note_window(struct flow *flow, const struct seen *seen)
@@ -314,8 +325,7 @@ static void apply(struct flow *flow, const struct seen *seen)
         flow->limit = (enum daytona_limit)seen->numbers[1];
         break;
     case DAYTONA_EVENT_OUT_OF_ORDER:
-        flow->gap = true;
-        flow->gap_bytes = (uint32_t)(seen->numbers[0] - seen->numbers[2]);
+        note_gap(flow, seen);
         break;
     case DAYTONA_EVENT_ZERO_WINDOW:
         note_window(flow, seen);

@@ -52,8 +52,8 @@ struct flow {
     uint64_t pending_ns[WAIT_COUNT];
     uint32_t pending_call;
     struct repair loss, icmp;
-    bool gap, ours_closed; /**< data beyond a gap came; our window is closed */
-    uint32_t gap_bytes;
+    bool gap, ours_closed;        /**< data beyond a gap came; our window is closed */
+    uint32_t gap_at, gap_bytes;   /**< where it begins, and how long it is */
     bool probed;                  /**< a tail loss probe repeats what is in flight */
     uint32_t again_echo;          /**< timestamp of the last segment sent again */
     uint32_t resent;              /**< segments, in the repair that goes on */
