@@ -8,6 +8,7 @@
 #   tests/sim/*.c                                     one program, $(B)/daytona-sim
 #   tests/fuzz/NAME_target.c                          one libFuzzer program each, $(B)/tests/fuzz/NAME_target
 #   tests/conformance/*.c                             one program, $(B)/daytona-conformance
+#   tests/differential/*.c                            one program, $(B)/daytona-differential
 #   tests/bench/*.c                                   one program, $(B)/daytona-bench-stack
 #   tests/examples/NAME.c, tests/interop/NAME.c       one program each
 #
@@ -71,11 +72,12 @@ SIM           := $(sort $(wildcard tests/sim/*.c))
 FUZZ_MAINS    := $(sort $(wildcard tests/fuzz/*_target.c))
 FUZZ_SHARED   := $(filter-out $(FUZZ_MAINS),$(wildcard tests/fuzz/*.c))
 CONFORMANCE   := $(sort $(wildcard tests/conformance/*.c))
+DIFFERENTIAL  := $(sort $(wildcard tests/differential/*.c))
 BENCH         := $(sort $(wildcard tests/bench/*.c))
 EXAMPLE_MAINS := $(sort $(wildcard tests/examples/*.c))
 INTEROP_MAINS := $(sort $(wildcard tests/interop/*.c))
 ALL_SOURCES   := $(LIBRARY) $(TOOL_MAINS) $(TOOL_SHARED) $(UNIT_MAINS) $(UNIT_SHARED) $(SIM) \
-                 $(FUZZ_MAINS) $(FUZZ_SHARED) $(CONFORMANCE) $(BENCH) $(EXAMPLE_MAINS) $(INTEROP_MAINS)
+                 $(FUZZ_MAINS) $(FUZZ_SHARED) $(CONFORMANCE) $(DIFFERENTIAL) $(BENCH) $(EXAMPLE_MAINS) $(INTEROP_MAINS)
 
 objects   = $(patsubst %.c,$(B)/%.o,$(1))
 
@@ -87,6 +89,7 @@ SHARED   := $(if $(PRELOAD),$(B)/libdaytona.so)
 STATIC   := $(if $(STACK),$(B)/libdaytona.a)
 SIMULATOR := $(if $(SIM),$(B)/daytona-sim)
 CONFORMER := $(if $(CONFORMANCE),$(B)/daytona-conformance)
+DIFFERER  := $(if $(DIFFERENTIAL),$(B)/daytona-differential)
 BENCHER   := $(if $(BENCH),$(B)/daytona-bench-stack)
 FUZZERS   := $(patsubst %.c,$(B)/%,$(FUZZ_MAINS))
 
@@ -98,7 +101,7 @@ library: $(SHARED) $(STATIC) ## libdaytona.so and libdaytona.a
 
 tools: $(TOOLS) ## daytona-run, daytona-rules, daytona-check
 
-test-programs: $(UNITS) $(SIMULATOR) $(CONFORMER) $(BENCHER) $(EXAMPLES) \
+test-programs: $(UNITS) $(SIMULATOR) $(CONFORMER) $(DIFFERER) $(BENCHER) $(EXAMPLES) \
                $(call objects,$(FUZZ_MAINS) $(FUZZ_SHARED))
 
 fuzz-programs: $(FUZZERS)
@@ -131,7 +134,7 @@ test: library test-programs ## unit tests and some simulation seeds: no root, se
 check: packages-check ## everything CI runs: root, about a quarter of an hour on two cores
 	-$(MAKE) --no-print-directory -k all interop-programs
 	SEEDS=$(SEEDS) $(RUN) -j 2 tests/checks/sanitize.sh $(STATIC_CHECKS:%=tests/checks/%.sh) \
-	    tests/checks/unit.sh tests/checks/sim.sh -- tests/checks/startup.sh tests/checks/conformance.sh $(quick_cases)
+	    tests/checks/unit.sh tests/checks/sim.sh -- tests/checks/startup.sh tests/checks/conformance.sh tests/checks/differential.sh $(quick_cases)
 
 check-long: packages-check ## check with full sizes: longer transfers, 100,000 seeds, ten minutes of fuzzing, all of interop-matrix; two hours
 	LONG=1 SEEDS=100000 SANITIZE_TIME=600 $(MAKE) --no-print-directory check
@@ -161,6 +164,9 @@ fuzz: ## libFuzzer's targets under the sanitizers, two at a time: TIME=seconds i
 
 conformance: $(CONFORMER) ## packet scripts on the stack and on the kernel's TCP: root
 	$(RUN) tests/checks/conformance.sh
+
+differential: library $(DIFFERER) ## small programs and random walks on the kernel's TCP and on Daytona in each mode: root, a minute
+	$(RUN) tests/checks/differential.sh
 
 bench-stack: $(BENCHER) ## two stacks back to back in memory: Gbit/s, ns, profile by activity; TIME=seconds each
 	$(BENCHER) $(if $(filter command line,$(origin TIME)),$(TIME))
@@ -254,6 +260,9 @@ $(B)/daytona-bench-stack: $(call objects,$(BENCH) $(STACK) preload/ring.c)
 # These need clang, and the stack's objects instrumented: tests/checks/fuzz.sh says how.
 $(FUZZERS): $(B)/%: $(B)/%.o $(call objects,$(FUZZ_SHARED) $(STACK) $(filter-out tests/sim/main.c,$(SIM)))
 	$(CC) $(LINK) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^
+
+$(B)/daytona-differential: $(call objects,$(DIFFERENTIAL)) $(B)/tests/everything.a
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LINK_EVERYTHING)
 
 $(B)/daytona-conformance: $(call objects,$(CONFORMANCE)) $(B)/tests/everything.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LINK_EVERYTHING)

@@ -246,6 +246,12 @@ static int make_thread(struct engine_birth *birth)
     pthread_attr_setstacksize(&attributes, (size_t)256 << 10);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int status = pthread_create(&thread, &attributes, engine_thread_main, birth);
+    if (status == EINVAL) { /* the program's thread-local variables alone take more */
+        pthread_attr_destroy(&attributes);
+        pthread_attr_init(&attributes);
+        pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+        status = pthread_create(&thread, &attributes, engine_thread_main, birth);
+    }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
     return -status;

@@ -197,6 +197,14 @@ static bool is_established(const struct file *file)
            info.state != DAYTONA_TCP_CLOSED;
 }
 
+/* An attempt that failed, and of which connect() has told, leaves a socket as if there had been
+ * none: the stack says so once, too, and forgets. */
+static void forget_attempt(struct file *file)
+{
+    static const struct daytona_endpoint nobody;
+    daytona_stack_connect(engine.stack, engine_now(), file->id, NULL, &nobody);
+}
+
 /* When SO_ERROR has told it before, Linux says ECONNABORTED here. */
 int file_outcome(struct file *file)
 {
@@ -209,6 +217,8 @@ int file_outcome(struct file *file)
     }
     file->connecting = false;
     file->connected = error == 0 && is_established(file);
+    if (!file->connected && !bridge_is_up(file))
+        forget_attempt(file);
     return error > 0 ? -error : file->connected ? 0 : -ECONNABORTED;
 }
 

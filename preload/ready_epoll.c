@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 
 static void watcher_less(struct file *file)
 {
@@ -133,6 +134,18 @@ static int merge(struct epoll_event *events, int ours, int all)
     return kept;
 }
 
+static int correct(uint32_t identity, struct epoll_event *events, int count)
+{
+    bool errors = false;
+    for (int i = 0; i < count; i++)
+        errors |= (events[i].events & EPOLLERR) != 0;
+    if (errors && identity != 0 && engine_enter() == 0) {
+        sets_correct(identity, events, count);
+        engine_leave();
+    }
+    return count;
+}
+
 /* One wait as the pump's runner. Events, 0 when there were none after all, -EAGAIN at the deadline,
  * -EINTR, or -EBUSY: another thread runs the pump. */
 static int serve(int epoll, uint32_t identity, struct epoll_event *events, int count,
@@ -161,6 +174,8 @@ static int serve(int epoll, uint32_t identity, struct epoll_event *events, int c
     int others = ours < count ? real.epoll_wait(epoll, events + ours, count - ours, 0) : 0;
     if (others < 0 && ours == 0)
         return -errno;
+    if (others > 0)
+        correct(identity, events + ours, others);
     if (others > 0)
         ours = merge(events, ours, ours + others);
     return ours == 0 ? status == -EAGAIN ? -EAGAIN : 0 : ours;
@@ -193,5 +208,5 @@ int ready_epoll_wait(int epoll, struct epoll_event *events, int count,
             return result == -EAGAIN ? 0 : result;
     }
     wait_natively();
-    return wait_in_kernel(epoll, events, count, timeout, mask);
+    return correct(identity, events, wait_in_kernel(epoll, events, count, timeout, mask));
 }

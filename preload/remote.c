@@ -100,8 +100,10 @@ static bool ask(int fd, struct remote_request *request, struct remote_answer *an
     socklen_t length;
     int before = errno, ignored;
     bool answered = false;
-    if (!twin_identify(fd, &request->connection, &engine_name, &length))
+    if (!twin_identify(fd, &request->connection, &engine_name, &length)) {
+        errno = before;
         return false;
+    }
     int through = remote_reach(&engine_name, length);
     if (through >= 0)
         answered = remote_call(through, request, fd, answer, &ignored) == 0;

@@ -2,7 +2,6 @@
 
 #include "preload/engine.h"
 #include "preload/file_record.h"
-#include "preload/real.h"
 
 #include <stdatomic.h>
 
@@ -79,8 +78,10 @@ uint32_t sets_identity(int set)
 void sets_add(struct file *file, int set, int fd, const struct epoll_event *event)
 {
     int index = find(set);
-    if (index < 0 || file->member.set != 0) {
-        sets_remove(file); /* in two sets, or twice in one */
+    bool oneshot = (event->events & EPOLLONESHOT) != 0;
+    if (index < 0 || file->member.set != 0 || oneshot) {
+        sets_remove(
+            file); /* in two sets, or twice in one; or only the kernel knows what is armed */
         return;
     }
     file->member =
@@ -93,6 +94,8 @@ void sets_change(struct file *file, int set, const struct epoll_event *event)
     int index = find(set);
     if (index < 0 || file->member.set != atomic_load(&sets[index].identity))
         return;
+    if ((event->events & EPOLLONESHOT) != 0)
+        sets_remove(file);
     file->member.events = event->events;
     file->member.data = event->data;
 }
@@ -192,16 +195,6 @@ bool sets_have_events(void *identity)
     return false;
 }
 
-/* EPOLLONESHOT: the kernel's set has to be told too. */
-static void disarm(struct file *file)
-{
-    struct epoll_event nothing = {.events = EPOLLONESHOT, .data = file->member.data};
-    for (size_t i = 0; i < SETS_MAX; i++)
-        if (atomic_load(&sets[i].identity) == file->member.set)
-            real.epoll_ctl(sets_number(i), EPOLL_CTL_MOD, file->member.descriptor, &nothing);
-    file->member.events = 0;
-}
-
 /* Level-triggered sockets stay on offer, behind the others, until what was told holds no more. */
 int sets_collect(uint32_t identity, struct epoll_event *events, int max)
 {
@@ -217,12 +210,36 @@ int sets_collect(uint32_t identity, struct epoll_event *events, int max)
         }
         events[count++] = (struct epoll_event){.events = now, .data = file->member.data};
         file->edges = 0;
-        if ((file->member.events & EPOLLONESHOT) != 0)
-            disarm(file);
-        if ((file->member.events & EPOLLET) != 0 || file->member.events == 0)
+        if ((file->member.events & EPOLLET) != 0)
             file_put(file);
         else
             put_last(file);
     }
     return count;
+}
+
+static struct file *member_with(uint32_t identity, epoll_data_t data)
+{
+    for (int fd = 0; fd <= file_highest_descriptor(); fd++) {
+        struct file *file = file_get(fd);
+        if (file != NULL && file->member.set == identity && file->member.data.u64 == data.u64)
+            return file;
+        file_put(file);
+    }
+    return NULL;
+}
+
+void sets_correct(uint32_t identity, struct epoll_event *events, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct file *file = (events[i].events & EPOLLERR) != 0 && identity != 0
+                                ? member_with(identity, events[i].data)
+                                : NULL;
+        if (file == NULL)
+            continue;
+        uint32_t holds = epoll_events(daytona_stack_readiness(engine.stack, file->id));
+        if (!file->closed && !bridge_is_up(file) && (holds & EPOLLERR) == 0)
+            events[i].events = (holds & file->member.events) | (holds & EPOLLHUP);
+        file_put(file);
+    }
 }

@@ -8,7 +8,8 @@
  * makes the events itself and leaves the twins as they are. When nobody has served the set for a
  * while, what is still offered goes the long way.
  *
- * Served are sockets that are in that one set only and watched by nothing else.
+ * Served are sockets that are in that one set only and watched by nothing else. Those with
+ * EPOLLONESHOT are not: whether they are armed the kernel's set alone knows.
  */
 #ifndef DAYTONA_PRELOAD_SETS_H
 #define DAYTONA_PRELOAD_SETS_H
@@ -25,7 +26,7 @@ struct file;
 /** What a socket is watched for, as epoll_ctl() was told last. */
 struct set_member {
     uint32_t set;      /**< identity, 0 none */
-    uint32_t events;   /**< 0: disarmed by EPOLLONESHOT */
+    uint32_t events;   /**< EPOLL* */
     epoll_data_t data; /**< as given */
     int descriptor;    /**< it was added by */
 };
@@ -64,5 +65,9 @@ bool sets_have_events(void *identity);
 
 /** Makes at most `max` events of what is offered. */
 int sets_collect(uint32_t identity, struct epoll_event *events, int max);
+
+/** Takes out of events that the kernel has made of the set the errors that the program has been
+ * told of since: a twin that has shown one goes on showing it. */
+void sets_correct(uint32_t identity, struct epoll_event *events, int count);
 
 #endif

@@ -45,7 +45,9 @@ static uint8_t recovery_state(const struct daytona_connection_info *info)
 
 static void write_state(const struct daytona_connection_info *info, struct tcp_info *out)
 {
-    out->tcpi_state = (uint8_t)info->state;
+    /* Linux takes the socket away from a connection that only waits. */
+    bool only_waits = info->state == DAYTONA_TCP_TIME_WAIT;
+    out->tcpi_state = (uint8_t)(only_waits ? DAYTONA_TCP_CLOSED : info->state);
     out->tcpi_ca_state = recovery_state(info);
     out->tcpi_retransmits = info->retransmit_tries;
     out->tcpi_probes = info->probes;

@@ -1,0 +1,165 @@
+#include "tests/differential/programs.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/** Where they go. */
+struct list {
+    struct program *programs;
+    size_t count, max;
+};
+
+__attribute__((format(printf, 2, 3))) static struct program *begin(struct list *list,
+                                                                   const char *format, ...)
+{
+    va_list words;
+    if (list->count == list->max)
+        abort();
+    struct program *program = &list->programs[list->count++];
+    memset(program, 0, sizeof *program);
+    va_start(words, format);
+    vsnprintf(program->name, sizeof program->name, format, words);
+    va_end(words);
+    return program;
+}
+
+/* Slot a listens, b has connected, c was accepted. */
+static void connect_two(struct program *p, char class, const char *type)
+{
+    program_add(p, "0 socket a block");
+    program_add(p, "0 bind a %c0", class);
+    program_add(p, "0 listen a 5");
+    program_add(p, "0 socket b block");
+    program_add(p, "0 connect b %c0", class);
+    program_add(p, "0 accept c a %s", type);
+    if (strcmp(type, "nonblock") == 0)
+        program_add(p, "0 nonblock b 1");
+}
+
+/* ------------------------------------------------------------------ readiness */
+
+static const char *const waits[] = {"lt",     "et",   "oneshot", "exclusive",
+                                    "nested", "poll", "select",  "uring"};
+static const char *const happenings[] = {"data", "fin",  "rst",    "urgent",
+                                         "both", "full", "rdshut", "wrshut"};
+
+/* Slot e is the set, or what contains it. */
+static void watch(struct program *p, const char *wait, const char *slot)
+{
+    const char *extra = strcmp(wait, "et") == 0          ? "|et"
+                        : strcmp(wait, "oneshot") == 0   ? "|oneshot"
+                        : strcmp(wait, "exclusive") == 0 ? "|exclusive"
+                                                         : "";
+    if (strcmp(wait, "poll") == 0 || strcmp(wait, "select") == 0 || strcmp(wait, "uring") == 0)
+        return;
+    program_add(p, "0 epoll d");
+    program_add(p, "0 epoll_ctl d add %s in|out%s%s", slot,
+                *extra == '|' && extra[1] == 'e' && extra[2] == 'x' ? "" : "|pri|rdhup", extra);
+    if (strcmp(wait, "nested") == 0) {
+        program_add(p, "0 epoll e");
+        program_add(p, "0 epoll_ctl e add d in");
+    }
+}
+
+static void ask(struct program *p, const char *wait, const char *slot)
+{
+    if (strcmp(wait, "poll") == 0) {
+        program_add(p, "0 poll %s in|pri|rdhup 0", slot);
+        program_add(p, "0 poll %s out 0", slot);
+        program_add(p, "0 poll %s none 0", slot);
+    } else if (strcmp(wait, "select") == 0) {
+        program_add(p, "0 select %s in|out|pri 0", slot);
+    } else if (strcmp(wait, "uring") == 0) {
+        program_add(p, "0 uring %s poll 0x4", slot);
+    } else {
+        if (strcmp(wait, "nested") == 0)
+            program_add(p, "0 epoll_wait e 0");
+        program_add(p, "0 epoll_wait d 0");
+        program_add(p, "0 epoll_wait d 0");
+    }
+}
+
+static void happen(struct program *p, const char *what)
+{
+    if (strcmp(what, "data") == 0)
+        program_add(p, "0 write b 5");
+    if (strcmp(what, "fin") == 0)
+        program_add(p, "0 shutdown b wr");
+    if (strcmp(what, "rst") == 0) {
+        program_add(p, "0 linger b 1 0");
+        program_add(p, "0 close b");
+    }
+    if (strcmp(what, "urgent") == 0)
+        program_add(p, "0 send b 3 oob");
+    if (strcmp(what, "both") == 0) {
+        program_add(p, "0 write b 5");
+        program_add(p, "0 close b");
+    }
+    if (strcmp(what, "full") == 0)
+        program_add(p, "0 fill c");
+    if (strcmp(what, "rdshut") == 0)
+        program_add(p, "0 shutdown c rd");
+    if (strcmp(what, "wrshut") == 0) {
+        program_add(p, "0 set b TCP_QUICKACK 1 4"); /* what is acknowledged late is an edge late */
+        program_add(p, "0 shutdown c wr");
+    }
+}
+
+static void readiness(struct list *list, const char *type, const char *wait, const char *what)
+{
+    struct program *p = begin(list, "ready-%s-%s-%s", type, wait, what);
+    connect_two(p, 'A', type);
+    watch(p, wait, "c");
+    ask(p, wait, "c");
+    happen(p, what);
+    ask(p, wait, "c");
+    if (strcmp(type, "nonblock") == 0 || strcmp(what, "full") != 0)
+        program_add(p, "0 read c 3");
+    ask(p, wait, "c");
+    program_add(p, "0 read c 30");
+    ask(p, wait, "c");
+    if (strcmp(what, "full") != 0)
+        program_add(p, "0 write c 4");
+    else
+        program_add(p, "0 drain b");
+    ask(p, wait, "c");
+    program_add(p, "0 get c SO_ERROR 4");
+    program_add(p, "0 close c");
+}
+
+/* What becomes of an attempt to connect. */
+static void attempt(struct list *list, const char *type, const char *wait, bool refused)
+{
+    struct program *p = begin(list, "connect-%s-%s-%s", type, wait, refused ? "refused" : "good");
+    program_add(p, "0 socket a block");
+    program_add(p, "0 bind a A0");
+    program_add(p, "0 listen a 5");
+    program_add(p, "0 socket b %s", type);
+    watch(p, wait, "b");
+    ask(p, wait, "b");
+    program_add(p, "0 connect b A%d", refused ? 3 : 0);
+    ask(p, wait, "b");
+    program_add(p, "0 get b SO_ERROR 4");
+    ask(p, wait, "b");
+    program_add(p, "0 connect b A%d", refused ? 3 : 0);
+    program_add(p, "0 read b 4");
+    program_add(p, "0 write b 4");
+    program_add(p, "0 connect b A0");
+    program_add(p, "0 accept c a nonblock");
+    ask(p, wait, "b");
+}
+
+size_t programs_make(struct program *programs, size_t max)
+{
+    struct list list = {programs, 0, max};
+    for (int type = 0; type < 2; type++) {
+        for (size_t wait = 0; wait < sizeof waits / sizeof waits[0]; wait++) {
+            for (size_t what = 0; what < sizeof happenings / sizeof happenings[0]; what++)
+                readiness(&list, type == 0 ? "block" : "nonblock", waits[wait], happenings[what]);
+            attempt(&list, type == 0 ? "block" : "nonblock", waits[wait], false);
+            attempt(&list, type == 0 ? "block" : "nonblock", waits[wait], true);
+        }
+    }
+    return list.count;
+}

@@ -1,0 +1,23 @@
+/*
+ * walk.h - the random walk: programs that come from a seed and, step by step, from what the
+ * kernel's TCP made of the steps before.
+ */
+#ifndef TESTS_DIFFERENTIAL_WALK_H
+#define TESTS_DIFFERENTIAL_WALK_H
+
+#include "tests/differential/stage.h"
+
+struct walk {
+    uint64_t random;
+    unsigned steps_left;
+    unsigned opening; /**< step of the opening that is next */
+    int place;        /**< of the opening */
+};
+
+/** The walk of a seed, and the name of its program. */
+void walk_begin(struct walk *walk, uint64_t seed, struct program *program);
+
+/** The next step; a stage_next whose context is the walk. */
+bool walk_next(void *walk, const struct stage *stage, struct operation *operation);
+
+#endif
