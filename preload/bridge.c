@@ -272,6 +272,13 @@ static void take_spent(struct file *file)
     }
 }
 
+void bridge_release_end(struct file *file)
+{
+    file->bridge.narrow = true;
+    if (file->engine_end >= 0)
+        take_spent(file);
+}
+
 static bool was_reset(const struct file *file)
 {
     int error = 0;

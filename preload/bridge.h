@@ -83,6 +83,9 @@ void bridge_fit_buffer(struct file *file, int fd);
 /** The engine's thread, once, when it has the engine's end. */
 void bridge_prepare_end(struct file *file);
 
+/** The engine's thread: its end is going to be closed, and that shall be no reset. */
+void bridge_release_end(struct file *file);
+
 /** The engine's thread: carries what can be carried, both ways. */
 void bridge_carry(struct file *file);
 

@@ -92,6 +92,7 @@ static void unguard(struct file *holder)
 
 static void release(struct file *file)
 {
+    bridge_release_end(file);
     close_number(&file->engine_end);
     if (file->reservation >= 0 && file->guarded > 1 && file->domain == AF_INET6)
         shield_raise(file->reservation); /* nobody accepts any more, by IPv6 either */

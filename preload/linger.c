@@ -109,6 +109,7 @@ static _Noreturn void child(void)
 
 void linger_here(void)
 {
+    atomic_store(&engine.exit_wanted, false); /* whoever asks is answered */
     finish_connections();
     summary_write_all();
     real._exit(0);

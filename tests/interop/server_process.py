@@ -3,6 +3,7 @@
     server_process.py serve PORT              echoes in a child for each connection; says how each ends
     server_process.py ask ADDRESS PORT BYTES  has them echoed, and says "same"
     server_process.py hold ADDRESS PORT       connects, says "ready", and then how it ends
+    server_process.py slow PORT               reads what was sent to it when the connection is over
     server_process.py inherited ADDRESS PORT  the same, and a program without the library reads
     server_process.py bind PORT               says what it gets for it
     server_process.py leave PORT              to each client 300,000 bytes, and is killed; the second
@@ -14,20 +15,30 @@ import ctypes
 import errno
 import os
 import re
+import select
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import time
 
 REMOTE_SET_OPTION, REMOTE_LOCAL, REMOTE_LISTEN, REMOTE_CLOSED = 3, 4, 8, 12
 VERSION = b"0.1.0/1"
 SO_DETACH_FILTER, SO_LOCK_FILTER = 27, 44
+CLOSE_WAIT, LAST_ACK = 8, 9
 BYTES = 300000
 
 
 def name_of(error):
     return errno.errorcode[error.errno]
+
+
+def state_of(connection):
+    try:
+        return connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+    except OSError:
+        return 0
 
 
 def how_it_ends(connection):
@@ -85,6 +96,26 @@ def inherited(address, port):
     print("ready", flush=True)
     reader = "import os, sys\ntry: print(os.read(0, 1))\nexcept OSError as e: print(e.strerror)"
     subprocess.run([sys.executable, "-c", reader], stdin=connection, env={}, check=False)
+
+
+def slow(port):
+    """Both ends have closed before the last one to do so reads."""
+    data = os.urandom(20000)
+    with socket.create_server(("", port)) as listener:
+        connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+        other, _ = listener.accept()
+    other.sendall(data)
+    other.close()
+    watched = select.poll()
+    watched.register(connection, select.POLLRDHUP)
+    watched.poll(20000)
+    connection.shutdown(socket.SHUT_WR)
+    until = time.monotonic() + 20
+    while state_of(connection) in (CLOSE_WAIT, LAST_ACK) and time.monotonic() < until:
+        watched.poll(1)
+    events = watched.poll(0)[0][1]
+    back = b"".join(iter(lambda: connection.recv(65536), b""))
+    print("reset" if events & select.POLLERR else "no reset", "same" if back == data else len(back))
 
 
 def bind(port):

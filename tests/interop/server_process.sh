@@ -19,7 +19,7 @@ as() {
 # of_server USER COMMAND...: a program of the running server, by an ordinary user.
 of_server() {
     # shellcheck disable=SC2046 # words
-    in_ns "$SERVER" timeout 60 $(as "$1") "$B/daytona-run" --engine process --socket "$WORK/socket" \
+    in_ns "$SERVER" timeout 180 $(as "$1") "$B/daytona-run" --engine process --socket "$WORK/socket" \
         --listen 7000-7099 --connect 7000-7099 -- "$python" "$programs" "${@:2}" 2>&1
 }
 begin_of_server() { # log, user, words: in the background
@@ -79,6 +79,7 @@ check 'a user listens' wait_until 20 says serve ready || note "$(cat "$WORK/serv
 equal 'another one connects' "$(of_server 1002 ask "$SERVER_IP" 7000 1000000)" same
 equal 'and by 127.0.0.1' "$(of_server 1002 ask 127.0.0.1 7000 1000000)" same
 equal 'and one from outside' "$(ask_from_outside 7000 1000000)" same
+equal 'an end is no reset, however late it is read' "$(of_server 1002 slow 7003)" 'no reset same'
 equal 'the port cannot be had twice' "$(of_server 1002 bind 7000)" EADDRINUSE
 equal 'nor a privileged one at all' "$(of_server 1002 bind 81)" EACCES
 equal 'other ports are freed at once' "$(of_server 1002 bind 7001)$(of_server 1003 bind 7001)" boundbound
