@@ -29,19 +29,20 @@ enum socket_option_shape {
     SHAPE_LINGER,       /**< struct linger */
 
     /* Something else. */
-    SHAPE_RATE,           /**< SO_MAX_PACING_RATE: 32 or 64 bits, all of them set: no bound */
-    SHAPE_TIMEOUT,        /**< struct timeval, kept by the file */
-    SHAPE_CONTROLLER,     /**< TCP_CONGESTION: a name */
-    SHAPE_FASTOPEN_KEY,   /**< TCP_FASTOPEN_KEY: one or two keys of 16 bytes */
-    SHAPE_SIGNATURE_KEY,  /**< TCP_MD5SIG: struct tcp_md5sig; never told */
-    SHAPE_AUTHENTICATION, /**< TCP_AO_ADD_KEY and its kin: authentication.h */
-    SHAPE_INFO,           /**< TCP_INFO */
-    SHAPE_ERROR,          /**< SO_ERROR */
-    SHAPE_LISTENER,       /**< SO_ACCEPTCONN */
-    SHAPE_DOMAIN,         /**< SO_DOMAIN */
-    SHAPE_PATH_MTU,       /**< IP_MTU */
-    SHAPE_NO_EFFECT,      /**< Linux's TCP keeps it and does nothing with it: so does the twin */
-    SHAPE_CLOCK,          /**< TCP_TIMESTAMP: the timestamp of a segment sent now */
+    SHAPE_RATE,             /**< SO_MAX_PACING_RATE: 32 or 64 bits, all of them set: no bound */
+    SHAPE_TIMEOUT,          /**< struct timeval, kept by the file */
+    SHAPE_CONTROLLER,       /**< TCP_CONGESTION: a name */
+    SHAPE_FASTOPEN_KEY,     /**< TCP_FASTOPEN_KEY: one or two keys of 16 bytes */
+    SHAPE_SIGNATURE_KEY,    /**< TCP_MD5SIG: struct tcp_md5sig; never told */
+    SHAPE_AUTHENTICATION,   /**< TCP_AO_ADD_KEY and its kin: authentication.h */
+    SHAPE_INFO,             /**< TCP_INFO */
+    SHAPE_CONTROLLER_STATE, /**< TCP_CC_INFO: cannot be set */
+    SHAPE_ERROR,            /**< SO_ERROR */
+    SHAPE_LISTENER,         /**< SO_ACCEPTCONN */
+    SHAPE_DOMAIN,           /**< SO_DOMAIN */
+    SHAPE_PATH_MTU,         /**< IP_MTU */
+    SHAPE_NO_EFFECT,        /**< Linux's TCP keeps it and does nothing with it: so does the twin */
+    SHAPE_CLOCK,            /**< TCP_TIMESTAMP: the timestamp of a segment sent now */
     SHAPE_REFUSED,  /**< to set it is refused with -value, to get it with -maximum, or tells 0 */
     SHAPE_EMPTY,    /**< to set it is refused with -value; there is nothing to tell */
     SHAPE_IGNORED,  /**< Linux's TCP takes 0 and 1 and forgets it */

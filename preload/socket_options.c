@@ -173,7 +173,7 @@ int socket_options_set(struct file *file, int fd, int level, int name, const voi
         return authentication_set(file, name, value, length);
     if (row->shape == SHAPE_FASTOPEN_KEY)
         return set_fastopen_key(file, value, length);
-    if (row->shape == SHAPE_EMPTY)
+    if (row->shape == SHAPE_EMPTY || row->shape == SHAPE_CONTROLLER_STATE)
         return length < 1 ? -EINVAL : -row->value;
     return set_int(file, row, value, length);
 }
@@ -257,6 +257,16 @@ static int get_info(struct file *file, void *value, socklen_t *length)
     if (result < 0)
         return result;
     return tell(bytes, tcp_info_write(&info, bytes), value, length);
+}
+
+static int get_controller_state(struct file *file, void *value, socklen_t *length)
+{
+    struct daytona_connection_info info;
+    uint8_t bytes[TCP_CONTROLLER_BYTES_MAX];
+    int result = file_info(file, &info);
+    if (result < 0)
+        return result;
+    return tell(bytes, tcp_controller_write(&info, bytes), value, length);
 }
 
 static int get_path_mtu(struct file *file)
@@ -346,6 +356,8 @@ static int get_found(struct file *file, int fd, const struct socket_option_row *
         return get_fastopen_key(file, value, length);
     if (row->shape == SHAPE_INFO)
         return get_info(file, value, length);
+    if (row->shape == SHAPE_CONTROLLER_STATE)
+        return get_controller_state(file, value, length);
     if (row->shape == SHAPE_EMPTY)
         return tell("", 0, value, length);
     return get_int(file, row, value, length);

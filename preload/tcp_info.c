@@ -1,6 +1,7 @@
 #include "preload/tcp_info.h"
 
 #include <assert.h>
+#include <linux/inet_diag.h>
 #include <linux/tcp.h>
 #include <stddef.h>
 #include <string.h>
@@ -105,7 +106,7 @@ static void write_counts(const struct daytona_connection_info *info, struct tcp_
 {
     out->tcpi_total_retrans = info->segments_retransmitted;
     out->tcpi_pacing_rate = info->pacing_rate != 0 ? info->pacing_rate : UINT64_MAX;
-    out->tcpi_max_pacing_rate = UINT64_MAX;
+    out->tcpi_max_pacing_rate = info->pacing_rate_max != 0 ? info->pacing_rate_max : UINT64_MAX;
     out->tcpi_bytes_acked = info->bytes_acked;
     out->tcpi_bytes_received = info->bytes_received;
     out->tcpi_bytes_sent = info->bytes_sent;
@@ -129,6 +130,10 @@ static struct later_info later_info(const struct daytona_connection_info *info)
     return (struct later_info){
         .rcv_wnd = info->receive_window,
         .total_rto = (uint16_t)(info->timeouts > UINT16_MAX ? UINT16_MAX : info->timeouts),
+        .total_rto_recoveries =
+            (uint16_t)(info->timeout_recoveries > UINT16_MAX ? UINT16_MAX
+                                                             : info->timeout_recoveries),
+        .total_rto_time = milliseconds(info->timeout_us),
         .received_ce = info->ce_received,
         .delivered_e1_bytes = info->delivered_ecn_bytes[WITH_ECT_1],
         .delivered_e0_bytes = info->delivered_ecn_bytes[WITH_ECT_0],
@@ -152,4 +157,40 @@ size_t tcp_info_write(const struct daytona_connection_info *info, uint8_t *out)
     memcpy(out, &layout, LATER_AT);
     memcpy(out + LATER_AT, &later, sizeof later);
     return LATER_AT + sizeof later;
+}
+
+size_t tcp_controller_write(const struct daytona_connection_info *info, uint8_t *out)
+{
+    union tcp_cc_info layout;
+    const struct daytona_congestion_told *told = &info->controller;
+    memset(&layout, 0, sizeof layout);
+    switch (told->kind) {
+    case DAYTONA_CONGESTION_TELLS_NOTHING:
+        return 0;
+    case DAYTONA_CONGESTION_TELLS_DELAYS:
+        layout.vegas.tcpv_enabled = told->measured;
+        layout.vegas.tcpv_rttcnt = told->round_trips;
+        layout.vegas.tcpv_rtt = told->rtt_base_us;
+        layout.vegas.tcpv_minrtt = told->rtt_round_us;
+        memcpy(out, &layout, sizeof layout.vegas);
+        return sizeof layout.vegas;
+    case DAYTONA_CONGESTION_TELLS_MARKS:
+        if (info->ecn != DAYTONA_ECN_MODE_NONE) { /* else it is Reno, and Linux tells zeros */
+            layout.dctcp.dctcp_enabled = 1;
+            layout.dctcp.dctcp_alpha = told->alpha_1024;
+            layout.dctcp.dctcp_ab_ecn = told->marked_bytes;
+            layout.dctcp.dctcp_ab_tot = told->acked_bytes;
+        }
+        memcpy(out, &layout, sizeof layout.dctcp);
+        return sizeof layout.dctcp;
+    case DAYTONA_CONGESTION_TELLS_RATE:
+        layout.bbr.bbr_bw_lo = (uint32_t)told->bytes_per_second;
+        layout.bbr.bbr_bw_hi = (uint32_t)(told->bytes_per_second >> 32);
+        layout.bbr.bbr_min_rtt = told->rtt_base_us;
+        layout.bbr.bbr_pacing_gain = told->pacing_percent * 256 / 100;
+        layout.bbr.bbr_cwnd_gain = told->cwnd_percent * 256 / 100;
+        memcpy(out, &layout, sizeof layout.bbr);
+        return sizeof layout.bbr;
+    }
+    return 0;
 }

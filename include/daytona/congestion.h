@@ -59,6 +59,27 @@ struct daytona_congestion_sample {
     bool without_sack;  /**< the peer does not say what arrived: a round trip shows one loss */
 };
 
+/** What a controller tells of itself, as far as Linux has words for it (TCP_CC_INFO). */
+struct daytona_congestion_told {
+    enum daytona_congestion_kind {
+        DAYTONA_CONGESTION_TELLS_NOTHING,
+        DAYTONA_CONGESTION_TELLS_DELAYS, /**< Vegas */
+        DAYTONA_CONGESTION_TELLS_MARKS,  /**< DCTCP */
+        DAYTONA_CONGESTION_TELLS_RATE,   /**< BBR */
+    } kind;
+    /* of delays */
+    bool measured;         /**< delays decided this round trip */
+    uint32_t round_trips;  /**< measured in it */
+    uint32_t rtt_base_us;  /**< the shortest ever; also RATE's shortest of late */
+    uint32_t rtt_round_us; /**< the shortest of this round trip */
+    /* of marks */
+    uint32_t alpha_1024;                /**< the share that is marked, in 1/1024 */
+    uint32_t marked_bytes, acked_bytes; /**< since it was taken last */
+    /* of the rate */
+    uint64_t bytes_per_second; /**< of the bottleneck */
+    uint32_t pacing_percent, cwnd_percent;
+};
+
 struct daytona_congestion {
     uint32_t version;   /**< DAYTONA_CONGESTION_VERSION */
     const char *name;   /**< as in TCP_CONGESTION, at most 15 characters */
@@ -104,6 +125,8 @@ struct daytona_congestion {
     /** Sending starts again after `idle_us` longer than one RTO (RFC 5681 section 4.1). */
     void (*restart)(struct daytona_congestion_state *, struct daytona_congestion_controls *,
                     const struct daytona_congestion_sample *, uint64_t idle_us);
+    /** Fills what it knows; the rest is zero. NULL: nothing. */
+    void (*tell)(struct daytona_congestion_state *, struct daytona_congestion_told *out);
 };
 
 #endif

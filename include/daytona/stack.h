@@ -21,6 +21,7 @@
 #ifndef DAYTONA_STACK_H
 #define DAYTONA_STACK_H
 
+#include <daytona/congestion.h>
 #include <daytona/events.h>
 #include <daytona/types.h>
 
@@ -492,8 +493,9 @@ struct daytona_connection_info {
     struct daytona_endpoint local, remote;
     enum daytona_tcp_state state;
     const char *congestion; /**< borrowed, static */
-    bool in_recovery;       /**< fast recovery */
-    bool in_loss;           /**< after a retransmission timeout */
+    struct daytona_congestion_told controller;
+    bool in_recovery; /**< fast recovery */
+    bool in_loss;     /**< after a retransmission timeout */
     bool timestamps_on, sack_on, window_scaling_on;
     enum daytona_ecn_mode ecn;
     bool ecn_seen; /**< data that could be marked, or were, have come */
@@ -525,6 +527,9 @@ struct daytona_connection_info {
     uint64_t delivery_rate;                     /**< bytes a second, last valid sample; 0 none */
     bool delivery_rate_app_limited; /**< taken while the sender had too little to send */
     uint64_t pacing_rate;           /**< bytes a second; 0: not paced */
+    uint64_t pacing_rate_max;       /**< SO_MAX_PACING_RATE; 0: no bound */
+    uint32_t timeout_recoveries;    /**< repairs that a timeout began, and that are over */
+    uint64_t timeout_us;            /**< that they took together */
     uint64_t busy_us;               /**< while something was not acknowledged */
     uint32_t out_of_order_in, checksum_errors;
     uint32_t ce_received;  /**< segments that came marked CE */

@@ -447,6 +447,17 @@ static void bbr_restart(struct daytona_congestion_state *state,
         check_probe_rtt_done(bbr, controls, sample);
 }
 
+static void bbr_tell(struct daytona_congestion_state *state, struct daytona_congestion_told *out)
+{
+    const struct bbr *bbr = bbr_of(state);
+    bool high = bbr->state == BBR_STARTUP || bbr->state == BBR_DRAIN;
+    out->kind = DAYTONA_CONGESTION_TELLS_RATE;
+    out->bytes_per_second = bbr->best[0].rate;
+    out->rtt_base_us = bbr->min_rtt_us;
+    out->pacing_percent = pacing_gain(bbr);
+    out->cwnd_percent = high ? HIGH_GAIN : bbr->state == BBR_PROBE_RTT ? 100 : CWND_GAIN;
+}
+
 const struct daytona_congestion congestion_bbr = {
     .version = DAYTONA_CONGESTION_VERSION,
     .name = "bbr",
@@ -460,4 +471,5 @@ const struct daytona_congestion congestion_bbr = {
     .timeout = bbr_timeout,
     .undone = bbr_undone,
     .restart = bbr_restart,
+    .tell = bbr_tell,
 };

@@ -269,6 +269,16 @@ static void bbr3_restart(struct daytona_congestion_state *state,
         bbr3_check_probe_rtt_done(bbr, controls, sample);
 }
 
+static void bbr3_tell(struct daytona_congestion_state *state, struct daytona_congestion_told *out)
+{
+    const struct bbr3 *bbr = bbr3_of(state);
+    out->kind = DAYTONA_CONGESTION_TELLS_RATE;
+    out->bytes_per_second = bbr3_bw(bbr);
+    out->rtt_base_us = bbr->min_rtt_us;
+    out->pacing_percent = gains[bbr->state].pacing;
+    out->cwnd_percent = gains[bbr->state].cwnd;
+}
+
 const struct daytona_congestion congestion_bbr3 = {
     .version = DAYTONA_CONGESTION_VERSION,
     .name = "bbr3",
@@ -282,4 +292,5 @@ const struct daytona_congestion congestion_bbr3 = {
     .timeout = bbr3_timeout,
     .undone = bbr3_undone,
     .restart = bbr3_restart,
+    .tell = bbr3_tell,
 };

@@ -108,6 +108,15 @@ static void dctcp_restart(struct daytona_congestion_state *state,
     window_restart(controls, sample);
 }
 
+static void dctcp_tell(struct daytona_congestion_state *state, struct daytona_congestion_told *out)
+{
+    const struct dctcp *dctcp = dctcp_of(state);
+    out->kind = DAYTONA_CONGESTION_TELLS_MARKS;
+    out->alpha_1024 = dctcp->alpha / (ALPHA_ONE / 1024);
+    out->marked_bytes = (uint32_t)dctcp->bytes_marked;
+    out->acked_bytes = (uint32_t)dctcp->bytes_acked;
+}
+
 const struct daytona_congestion congestion_dctcp = {
     .version = DAYTONA_CONGESTION_VERSION,
     .name = "dctcp",
@@ -120,4 +129,5 @@ const struct daytona_congestion congestion_dctcp = {
     .recovered = dctcp_recovered,
     .timeout = dctcp_timeout,
     .restart = dctcp_restart,
+    .tell = dctcp_tell,
 };

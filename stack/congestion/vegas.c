@@ -157,6 +157,16 @@ static void vegas_restart(struct daytona_congestion_state *state,
     window_restart(controls, sample);
 }
 
+static void vegas_tell(struct daytona_congestion_state *state, struct daytona_congestion_told *out)
+{
+    const struct vegas *vegas = vegas_of(state);
+    out->kind = DAYTONA_CONGESTION_TELLS_DELAYS;
+    out->measured = vegas->measured;
+    out->round_trips = vegas->samples;
+    out->rtt_base_us = vegas->base_rtt_us;
+    out->rtt_round_us = vegas->round_min_us;
+}
+
 const struct daytona_congestion congestion_vegas = {
     .version = DAYTONA_CONGESTION_VERSION,
     .name = "vegas",
@@ -167,4 +177,5 @@ const struct daytona_congestion congestion_vegas = {
     .recovered = vegas_recovered,
     .timeout = vegas_timeout,
     .restart = vegas_restart,
+    .tell = vegas_tell,
 };

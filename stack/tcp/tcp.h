@@ -388,6 +388,9 @@ struct tally {
     uint32_t segments_retransmitted, timeouts, fast_retransmits, duplicate_acks_in;
     uint32_t out_of_order_in, checksum_errors;
     uint32_t tail_probes, dsacks_in, undos, reorderings;
+    uint32_t timeout_recoveries;
+    uint64_t timeout_us;                  /**< in them */
+    struct daytona_instant timeout_began; /**< 0: none is going on */
     uint64_t busy_us; /**< while something was not acknowledged, until busy_since */
     struct daytona_instant busy_since; /**< 0: nothing is */
 };

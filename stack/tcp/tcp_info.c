@@ -73,6 +73,13 @@ static void path_info(const struct connection *connection, struct daytona_connec
     out->delivery_rate = send->rate.bytes_per_second;
     out->delivery_rate_app_limited = send->rate.app_limited;
     out->pacing_rate = tcp_pacing_rate(connection);
+    out->pacing_rate_max =
+        (uint64_t)connection->socket->options[DAYTONA_OPTION_MAXIMUM_PACING_RATE];
+    out->timeout_recoveries = tally->timeout_recoveries;
+    out->timeout_us = tally->timeout_us;
+    struct daytona_congestion_state state = connection->congestion;
+    if (connection->socket->congestion->tell != NULL)
+        connection->socket->congestion->tell(&state, &out->controller);
     out->busy_us = tally->busy_us;
     if (tally->busy_since.ns != 0)
         out->busy_us += daytona_instant_since_us(connection->tcp->now, tally->busy_since);

@@ -307,6 +307,9 @@ void tcp_rto_new_data(struct connection *connection);
 /** Sets the retransmission timer to what is left of its time: another one has stood in for it. */
 void tcp_rto_resume(struct connection *connection);
 
+/** A recovery is over; if a timeout began it, that is counted. */
+void tcp_rto_recovered(struct connection *connection);
+
 /** The peer seems to have thrown away what it SACKed: the retransmission timer is to fire after
  * half a round trip, unless an ACK comes until then that knows better. */
 void tcp_rto_hasten(struct connection *connection);

@@ -77,6 +77,7 @@ static void recovery_exit(struct connection *connection)
 {
     struct sender *send = &connection->send;
     bool fast = send->recovery == RECOVERY_FAST;
+    tcp_rto_recovered(connection);
     send->recovery = RECOVERY_NONE;
     send->frto = FRTO_OFF;
     send->inflation = 0;

@@ -195,6 +195,16 @@ static void handshake_fired(struct connection *connection)
     tcp_output_want(connection);
 }
 
+void tcp_rto_recovered(struct connection *connection)
+{
+    struct tally *tally = &connection->tally;
+    if (tally->timeout_began.ns == 0)
+        return;
+    tally->timeout_recoveries++;
+    tally->timeout_us += daytona_instant_since_us(connection->tcp->now, tally->timeout_began);
+    tally->timeout_began.ns = 0;
+}
+
 /* RFC 5681 section 3.1; with RACK what was sent only just now is not thought lost (RFC 8985 section
  * 6.3). */
 static void loss_recovery_enter(struct connection *connection)
@@ -257,6 +267,8 @@ void tcp_retransmit_fired(struct connection *connection)
     observe_timeout(connection, send->tries + 1u, "data");
     if (send->tries < UINT8_MAX)
         send->tries++;
+    if (connection->tally.timeout_began.ns == 0)
+        connection->tally.timeout_began = connection->tcp->now;
     tcp_plpmtud_timed_out(connection);
     loss_recovery_enter(connection);
     back_off(connection);

@@ -96,6 +96,7 @@ static void undo_reduction(struct connection *connection, const char *reason)
         controls->ssthresh_bytes = undo->ssthresh_bytes;
     nothing_is_lost(connection);
     send->undo = (struct undo){.possible = false};
+    tcp_rto_recovered(connection);
     send->recovery = RECOVERY_NONE;
     send->frto = FRTO_OFF;
     send->retransmit_due = false;
