@@ -69,6 +69,7 @@ static void apply_key(void *context, const struct signature_setting *setting)
 static void apply_options(struct file *file, const struct candidate *candidate)
 {
     const struct carried_options *options = &candidate->options;
+    tuning_apply(&settings.tune, engine.stack, engine_now(), file->id);
     for (size_t i = 0; i < options->count; i++)
         daytona_stack_set_option(engine.stack, engine_now(), file->id, options->options[i].option,
                                  options->options[i].value);

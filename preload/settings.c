@@ -198,6 +198,11 @@ static int read_CONTROLLER(const char *value, char (*out)[SETTINGS_NAME_MAX],
     return fail(fault, 0, controllers_expected());
 }
 
+static int read_TUNING(const char *value, struct tuning *out, struct value_fault *fault)
+{
+    return tuning_read(value, out, fault);
+}
+
 /* In the order of the option LOSS_DETECTION. */
 static int read_RECOVERY(const char *value, uint8_t *out, struct value_fault *fault)
 {

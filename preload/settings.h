@@ -6,6 +6,7 @@
 
 #include "preload/log.h"
 #include "preload/ports.h"
+#include "preload/tuning.h"
 #include <daytona/rawtx.h>
 #include <daytona/stack.h>
 
@@ -35,6 +36,7 @@ struct settings {
     struct daytona_port_span port_range;
     struct settings_names interfaces; /**< count 0: all */
     char congestion[SETTINGS_NAME_MAX];
+    struct tuning tune;
     uint8_t loss_detection; /**< value of DAYTONA_OPTION_LOSS_DETECTION */
     char ecn[SETTINGS_NAME_MAX];
     uint64_t receive_buffer_bytes, send_buffer_bytes; /**< payload, as the stack counts */

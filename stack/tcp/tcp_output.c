@@ -187,11 +187,28 @@ static bool new_data(struct connection *connection, struct outgoing *what)
     return remembered;
 }
 
+/* What was lost of several small writes fits one segment now (RFC 1122 section 4.2.2.15 allows it;
+ * Linux tcp_retrans_try_collapse()). What may still be on its way stays as it is. */
+static void collapse(struct connection *connection, struct sent *record)
+{
+    struct sent_queue *sent = &connection->send.sent;
+    if (!option_on(connection->socket, DAYTONA_OPTION_COLLAPSE) || record->fate != SENT_LOST)
+        return;
+    for (;;) {
+        const struct sent *next = sent_next(sent, record);
+        if (next == NULL || next->fate != SENT_LOST ||
+            record->length + next->length > connection->send.mss)
+            return;
+        sent_join(sent, &connection->tcp->sent, record);
+    }
+}
+
 /* The record goes out again, as much of it as a segment takes. */
 static void send_again(struct connection *connection, struct sent *record, struct outgoing *what)
 {
     struct sender *send = &connection->send;
     tcp_cut_to_segment(connection, record);
+    collapse(connection, record);
     uint64_t start = record->start, end = sent_end(record);
     uint64_t data_end = offset_earlier(end, send->pages.end);
     uint32_t length = offset_span(start, data_end);

@@ -292,6 +292,11 @@ struct connection *tcp_request_input(struct request *request, const struct segme
     }
     if (tcp_listen_overflows(listener)) {
         *verdict = DAYTONA_VERDICT_BACKLOG_FULL;
+        if (option_on(listener, DAYTONA_OPTION_ABORT_ON_OVERFLOW)) {
+            *verdict = tcp_reset_unknown(listener->tcp, &request->entry, &segment->header,
+                                         segment_length(segment));
+            request_drop(request, "accept queue full");
+        }
         return NULL;
     }
     *verdict = DAYTONA_VERDICT_NO_MEMORY;

@@ -22,6 +22,7 @@ static const int64_t option_defaults[DAYTONA_OPTION_COUNT] = {
     [DAYTONA_OPTION_FIN_WAIT_2_US] = 60000000,
     [DAYTONA_OPTION_PATH_DISCOVERY] = 1,
     [DAYTONA_OPTION_WINDOW_VALIDATION] = 1,
+    [DAYTONA_OPTION_COLLAPSE] = 1,
 };
 
 void settings_init(struct tcp *tcp)

@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#define CHOSEN_COUNT 2u
 #define REGION_BYTES ((size_t)64 << 20)
 #define SOCKETS_MAX  64
 #define IDLE_MAX     10000 /* outputs in a row that bring no packet and no later deadline */
@@ -36,6 +37,7 @@ struct laboratory {
     int count;
     enum daytona_verdict verdict; /* on the last packet */
     uint32_t mtu;
+    int64_t chosen[CHOSEN_COUNT];
     struct daytona_stack_config config; /* it keeps the names that the settings give */
 };
 
@@ -295,6 +297,16 @@ static int shut(struct laboratory *laboratory, struct daytona_socket_id id, int 
     return daytona_stack_shutdown(laboratory->stack, laboratory->now, id, hows[how]);
 }
 
+/* What a script sets for the whole machine, as Linux does, and Daytona for each socket. */
+static const struct {
+    enum setting setting;
+    enum daytona_option option;
+} chosen[] = {
+    {SETTING_OVERFLOW, DAYTONA_OPTION_ABORT_ON_OVERFLOW},
+    {SETTING_COLLAPSE, DAYTONA_OPTION_COLLAPSE},
+};
+_Static_assert(sizeof chosen / sizeof chosen[0] == CHOSEN_COUNT, "each has its place");
+
 static int dispatch(struct laboratory *laboratory, struct call *call)
 {
     struct daytona_stack *stack = laboratory->stack;
@@ -306,6 +318,8 @@ static int dispatch(struct laboratory *laboratory, struct call *call)
     switch (call->type) {
     case CALL_OPEN:
         result = daytona_stack_open(stack, &made);
+        for (size_t i = 0; i < sizeof chosen / sizeof chosen[0]; i++)
+            daytona_stack_set_option(stack, now, made, chosen[i].option, laboratory->chosen[i]);
         return keep(laboratory, result, made);
     case CALL_ACCEPT:
         result = daytona_stack_accept(stack, id, &made);
@@ -378,6 +392,8 @@ struct subject *subject_daytona(const struct settings *settings, const char **wh
     laboratory.first_waiting = laboratory.end_waiting = 0;
     laboratory.now.ns = 1000000000;
     laboratory.mtu = number(settings, SETTING_MTU);
+    for (size_t i = 0; i < CHOSEN_COUNT; i++)
+        laboratory.chosen[i] = number(settings, chosen[i].setting);
     laboratory.config = (struct daytona_stack_config){
         .secret = "packet scripts",
         .path = tell_path,

@@ -47,7 +47,6 @@ static const struct {
     {"ipv4/tcp_dsack", "1"},
     {"ipv4/tcp_rfc1337", "0"},
     {"ipv4/tcp_tw_reuse", "1"},
-    {"ipv4/tcp_abort_on_overflow", "0"},
     {"ipv4/tcp_slow_start_after_idle", "1"},
     {"ipv4/tcp_adv_win_scale", "1"},
     {"ipv4/tcp_challenge_ack_limit", "2147483647"},
@@ -67,6 +66,8 @@ static const char *const chosen[SETTING_COUNT] = {
     [SETTING_FASTOPEN] = "ipv4/tcp_fastopen",
     [SETTING_COOKIES] = "ipv4/tcp_syncookies",
     [SETTING_PROBING] = "ipv4/tcp_mtu_probing",
+    [SETTING_OVERFLOW] = "ipv4/tcp_abort_on_overflow",
+    [SETTING_COLLAPSE] = "ipv4/tcp_retrans_collapse",
     [SETTING_FRTO] = "ipv4/tcp_frto",
 };
 

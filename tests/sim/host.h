@@ -37,7 +37,8 @@ struct sim_host {
     struct sim_watch *watches; /**< SIM_SOCKETS_WATCHED, owned */
     struct sim_side **open;    /**< sides with a socket that they have not closed, owned */
     unsigned open_count, open_capacity;
-    bool narrowed; /**< packets that it thinks fit may be too large for a link */
+    uint64_t rests; /**< times that it had nothing to do */
+    bool narrowed;  /**< packets that it thinks fit may be too large for a link */
 };
 
 /** The address of a host. */

@@ -212,6 +212,25 @@ static void unknown_controller_is_refused_with_a_list_of_those_there_are(void **
         assert_non_null(strstr(messages.messages[0].line, name));
 }
 
+static void tuning_names_options_that_programs_cannot_set(void **state)
+{
+    static const char *const bad[] = {"DAYTONA_TUNE=collapse", "DAYTONA_TUNE=collapse=2",
+                                      "DAYTONA_TUNE=collapse=0,", "DAYTONA_TUNE=no_delay=1",
+                                      "DAYTONA_TUNE=collapse=0 "};
+    (void)state;
+    read_one("DAYTONA_TUNE=window_validation=0,user_timeout_tell=1");
+    assert_false(read.fault);
+    assert_int_equal(read.tune.count, 2);
+    assert_int_equal(read.tune.entries[0].option, DAYTONA_OPTION_WINDOW_VALIDATION);
+    assert_int_equal(read.tune.entries[0].value, 0);
+    assert_int_equal(read.tune.entries[1].option, DAYTONA_OPTION_USER_TIMEOUT_TELL);
+    assert_int_equal(read.tune.entries[1].value, 1);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        read_one(bad[i]);
+        assert_true(read.fault);
+    }
+}
+
 static void sizes_have_units_and_bounds(void **state)
 {
     static const char *const bad[] = {"DAYTONA_MEMORY=1T",    "DAYTONA_MEMORY=K",
@@ -295,6 +314,7 @@ int main(void)
         cmocka_unit_test(unreadable_fallback_counts_as_fail),
         cmocka_unit_test(every_controller_is_accepted_and_told_of),
         cmocka_unit_test(unknown_controller_is_refused_with_a_list_of_those_there_are),
+        cmocka_unit_test(tuning_names_options_that_programs_cannot_set),
         cmocka_unit_test(sizes_have_units_and_bounds),
         cmocka_unit_test(long_value_is_shown_around_its_fault),
         cmocka_unit_test(ipv6_rule_is_read_and_warned_of),
