@@ -126,7 +126,11 @@ SLOW_CASES    := black_hole matrix recovery
 APPS          := $(filter-out tests/apps/lib.sh,$(sort $(wildcard tests/apps/*.sh)))
 APP           ?= $(patsubst tests/apps/%.sh,%,$(APPS))
 apps           = $(patsubst %,tests/apps/%.sh,$(APP))
-quick_cases    = $(patsubst %,tests/interop/%.sh,$(filter-out $(if $(LONG),,$(SLOW_CASES)),$(CASE)))
+quick_cases    = $(filter-out $(if $(LONG),,$(SLOW_CASES)),$(CASE))
+# Those that wait more than they work have a lane of their own.
+WAITING_CASES := $(SLOW_CASES) dual_stack ecn fastopen impaired inherit kill killed signatures sockets urgent
+waiting        = $(patsubst %,tests/interop/%.sh,$(filter $(WAITING_CASES),$(quick_cases)))
+working        = $(patsubst %,tests/interop/%.sh,$(filter-out $(WAITING_CASES),$(quick_cases)))
 
 test: library test-programs ## unit tests and some simulation seeds: no root, seconds
 	SEEDS=100 $(RUN) -j 2 tests/checks/unit.sh tests/checks/sim.sh
@@ -134,7 +138,8 @@ test: library test-programs ## unit tests and some simulation seeds: no root, se
 check: packages-check ## everything CI runs: root, about a quarter of an hour on two cores
 	-$(MAKE) --no-print-directory -k all interop-programs
 	SEEDS=$(SEEDS) $(RUN) -j 2 tests/checks/sanitize.sh $(STATIC_CHECKS:%=tests/checks/%.sh) \
-	    tests/checks/unit.sh tests/checks/sim.sh -- tests/checks/startup.sh tests/checks/conformance.sh tests/checks/differential.sh $(quick_cases)
+	    tests/checks/unit.sh tests/checks/sim.sh \
+	    -- tests/checks/startup.sh tests/checks/conformance.sh tests/checks/differential.sh $(working) -- $(waiting)
 
 check-long: packages-check ## check with full sizes: longer transfers, 100,000 seeds, ten minutes of fuzzing, all of interop-matrix; two hours
 	LONG=1 SEEDS=100000 SANITIZE_TIME=600 $(MAKE) --no-print-directory check
