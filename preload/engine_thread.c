@@ -1,5 +1,6 @@
 #include "preload/engine_thread.h"
 
+#include "preload/control.h"
 #include "preload/engine.h"
 #include "preload/engine_table.h"
 #include "preload/file_record.h"
@@ -8,6 +9,7 @@
 #include "preload/port_claims.h"
 #include "preload/pump.h"
 #include "preload/real.h"
+#include "preload/record.h"
 #include "preload/remote.h"
 #include "preload/server.h"
 #include "preload/settings.h"
@@ -32,10 +34,11 @@
 #define TICK_US  ((uint64_t)2 * 1000)
 #define TRUST_US ((uint64_t)10 * 1000)
 
-static int control = -1; /* the engine's end */
-static int service = -1; /* where other processes ask, see remote.h */
-static int front = -1;   /* where they ask for sockets, see server.h */
-static int ends = -1;    /* epoll: the engine's ends of twins, for the application's last close */
+static int control = -1;  /* the engine's end */
+static int service = -1;  /* where other processes ask, see remote.h */
+static int front = -1;    /* where they ask for sockets, see server.h */
+static int steering = -1; /* where they do who look on, see control.h */
+static int ends = -1;     /* epoll: the engine's ends of twins, for the application's last close */
 
 void engine_thread_say(enum log_level level, const char *line)
 {
@@ -308,6 +311,18 @@ static struct daytona_instant settle_down(void)
     return engine.sleeps_until;
 }
 
+static struct daytona_instant earlier(struct daytona_instant a, struct daytona_instant b)
+{
+    return daytona_instant_before(a, b) ? a : b;
+}
+
+static void write_record(void)
+{
+    struct daytona_instant now = engine_now();
+    if (!daytona_instant_before(now, record_deadline()))
+        record_write(now);
+}
+
 static void rest(struct daytona_instant until)
 {
     struct daytona_instant now = engine_now();
@@ -321,15 +336,18 @@ static void rest(struct daytona_instant until)
         {.fd = receives ? engine.capture_descriptor : -1, .events = POLLIN},
         {.fd = service, .events = POLLIN},
         {.fd = front, .events = POLLIN},
+        {.fd = steering, .events = POLLIN},
     };
     engine_thread_unlock();
-    real.ppoll(entries, 6, until.ns == DAYTONA_NEVER.ns ? NULL : &timeout, NULL);
+    real.ppoll(entries, 7, until.ns == DAYTONA_NEVER.ns ? NULL : &timeout, NULL);
     engine_thread_lock();
     engine.rest = ENGINE_REST_NONE;
     if (entries[4].revents != 0)
         remote_serve(service);
     if (entries[5].revents != 0)
         remote_serve(front);
+    if (entries[6].revents != 0)
+        control_serve();
     if (entries[0].revents != 0) {
         uint64_t count;
         ssize_t got = real.read(engine.thread_wake, &count, sizeof count);
@@ -343,8 +361,9 @@ void engine_thread_linger(struct daytona_instant until)
     notice_ends();
     pump();
     engine_thread_work();
+    write_record();
     engine.rest = ENGINE_REST_CAPTURE;
-    rest(engine.work != NULL ? engine_now() : until);
+    rest(engine.work != NULL ? engine_now() : earlier(until, record_deadline()));
 }
 
 static void report_drops(void)
@@ -382,7 +401,8 @@ static void loop(void)
             looked = engine_now();
             report_drops();
         }
-        rest(until);
+        write_record();
+        rest(earlier(until, record_deadline()));
     }
 }
 
@@ -441,6 +461,8 @@ static int begin(const struct engine_birth *birth, int *shared, size_t *count,
     if (status == 0) {
         ends = epoll_create1(EPOLL_CLOEXEC);
         service = engine.server == NULL ? remote_open() : -1;
+        record_begin();
+        steering = control_open();
         summary_begin();
     }
     return status;

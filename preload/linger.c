@@ -4,6 +4,7 @@
 #include "preload/engine_thread.h"
 #include "preload/file_record.h"
 #include "preload/real.h"
+#include "preload/record.h"
 #include "preload/settings.h"
 #include "preload/summary.h"
 #include "preload/twin.h"
@@ -104,6 +105,7 @@ static _Noreturn void child(void)
     sigaddset(&end, SIGTERM);
     sigprocmask(SIG_UNBLOCK, &end, NULL);
     engine_go_on();
+    record_go_on();
     linger_here();
 }
 
@@ -112,6 +114,7 @@ void linger_here(void)
     atomic_store(&engine.exit_wanted, false); /* whoever asks is answered */
     finish_connections();
     summary_write_all();
+    record_end();
     real._exit(0);
     __builtin_unreachable();
 }
@@ -124,8 +127,10 @@ void linger_fork(void)
                   (found.time_wait && settings.rules == SETTINGS_RULES_ON);
     if (needed && _Fork() == 0)
         child();
-    if (!needed)
+    if (!needed) {
         summary_write_all();
+        record_end();
+    }
     atomic_store(&engine.exit_done, 1);
     syscall(SYS_futex, &engine.exit_done, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
     for (;;) /* with the engine locked: two must not drive the same connections */

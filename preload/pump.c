@@ -4,6 +4,7 @@
 #include "preload/file_record.h"
 #include "preload/ledger.h"
 #include "preload/log.h"
+#include "preload/record.h"
 
 #include <errno.h>
 
@@ -36,6 +37,7 @@ static void report_ready(void)
 {
     struct daytona_ready ready;
     ledger_update();
+    record_touch();
     while (daytona_stack_take_ready(engine.stack, &ready))
         if (ready.user != NULL)
             file_changed(ready.user, ready.now, ready.edges);

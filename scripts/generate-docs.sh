@@ -5,6 +5,7 @@
 #   README.md              the table of settings      from preload/settings.def
 #   intercepted-calls.md   every call of a descriptor from preload/calls.table
 #   socket-options.md      every socket option        from preload/socket_option_table.c
+#   variables.md           every variable             from include/daytona/variables.def
 #   rfc-map.md             clause, code, tests        from the comments that cite an RFC
 #
 # `make docs` writes the table over the one in the repository, and the pages into build/docs.
@@ -99,6 +100,29 @@ TEXT
         $4 == "EMPTY" { what = "is empty; setting it is refused with " $5 }
         { printf "| %s | `%s` | %s |\n", $1, $2, what }'
 } >"$pages/socket-options.md"
+
+# One row a line, "group | member | name | kind | unit | text | source".
+variables() {
+    expand_table <<'TABLE' | tr -d '"'
+#define VARIABLE(group, member, name, kind, unit, text, source) group | member | name | kind | unit | text | source@
+#include "include/daytona/variables.def"
+TABLE
+}
+
+{
+    cat <<'TEXT'
+# Variables
+
+Made by `make docs` from `include/daytona/variables.def`: what is known of a connection or a listener. The first name is the
+member of `struct daytona_variables`, the field of `daytona stat --json` and, after `daytona_`, the metric of
+`daytona export`; the second is that of RFC 4898 (without tcpEStats and the group), or Daytona's own. Both name a column.
+In JSON, `null` is not known or without meaning for this socket.
+
+TEXT
+    variables | awk -F ' *[|] *' '
+        $1 != group { group = $1; printf "\n## %s\n\n| variable | name | kind | unit | meaning | source |\n|---|---|---|---|---|---|\n", group }
+        { printf "| `%s` | %s | %s | %s | %s | %s |\n", $2, $3, tolower($4), $5, $6, $7 }'
+} >"$pages/variables.md"
 
 # One line "RFC section file" for each citation, with comments that wrap put together.
 citations() {

@@ -114,9 +114,8 @@ static enum daytona_verdict transport_input(struct tcp *tcp, const struct ipv4_h
                                             struct daytona_span payload)
 {
     if (header->protocol == IP_PROTOCOL_TCP)
-        return tcp_input(tcp, &header->source, &header->destination,
-                         (enum ip_ecn)(header->type_of_service & IP_ECN_MASK), header->time_to_live,
-                         payload);
+        return tcp_input(tcp, &header->source, &header->destination, header->type_of_service,
+                         header->time_to_live, payload);
     struct icmp_error error;
     int result = icmp_parse(payload, &error);
     error.router = header->source;

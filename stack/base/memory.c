@@ -12,8 +12,8 @@
 #define CLASS_MAX   ((size_t)16384)
 #define CLASS_COUNT (sizeof class_bytes / sizeof class_bytes[0])
 
-static const uint16_t class_bytes[] = {32,  48,   64,   96,   128,  192,  256,  384,      512,
-                                       768, 1024, 1280, 1536, 2048, 4096, 8192, CLASS_MAX};
+static const uint16_t class_bytes[] = {32,  48,   64,   96,   128,  192,  256,  352,  384,      512,
+                                       768, 1024, 1280, 1536, 1600, 2048, 4096, 8192, CLASS_MAX};
 
 enum slab_kind {
     SLAB_FREE,     /* on the free list */

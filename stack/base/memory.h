@@ -1,7 +1,8 @@
 /*
  * memory.h - blocks out of the donated region. The region is cut into slabs of 32 KB; a slab
- * serves one size class (powers of two, and three quarters of them up to 1,536 bytes), an
- * emptied slab can serve another class. Blocks above 16 KB take whole neighbouring slabs.
+ * serves one size class (powers of two, three quarters of them up to 1,536 bytes, and the sizes of
+ * a socket and of a connection), an emptied slab can serve another class. Blocks above 16 KB take
+ * whole neighbouring slabs.
  *
  * Blocks up to 16 KB cost constant time and no bytes beside their own. Larger ones (hash
  * tables, whole datagrams) search the slabs. Under AddressSanitizer free blocks are poisoned.

@@ -31,6 +31,7 @@ int daytona_stack_accept(struct daytona_stack *stack, struct daytona_socket_id l
         return -EAGAIN;
     struct socket *child = OWNER_OF(node, struct socket, sibling);
     tcp_listen_forget(child);
+    socket->listener.accepted++;
     child->owned = true;
     socket_changed(child, socket_readiness(child));
     *out = child->id;

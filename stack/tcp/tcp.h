@@ -3,8 +3,9 @@
  * `struct socket` is the name and the settings of an end, from open to the last report; a
  * `struct connection` is the RFC's transmission control block, there from SYN to CLOSED.
  *
- * What the records cost (asserted below the structures): a socket 384 bytes, a connection 1,536
- * bytes more; an idle established connection holds no buffer page, so it costs 1,920 bytes. A
+ * What the records cost (asserted below the structures): a socket 352 bytes, a connection 1,600
+ * bytes more; an idle established connection holds no buffer page, so it costs 1,952 bytes, and
+ * 128 more once it had trouble (tcp_statistics.h). A
  * connection in TIME-WAIT that the application has closed is a socket alone.
  */
 #ifndef STACK_TCP_TCP_H
@@ -21,6 +22,7 @@
 #include "stack/tcp/offset.h"
 #include "stack/tcp/sent.h"
 #include "stack/tcp/tcp_ecn.h"
+#include "stack/tcp/tcp_statistics.h"
 #include "stack/wire/tcp_header.h"
 #include <daytona/congestion.h>
 #include <daytona/stack.h>
@@ -119,7 +121,9 @@ struct listener {
     struct list embryos;  /**< SYN-RECEIVED with a connection, on the way to ESTABLISHED */
     struct list queue;    /**< established, oldest first */
     uint32_t request_count, queue_count, backlog;
-    uint32_t early_count;             /**< in the queue by Fast Open, not yet established */
+    uint32_t early_count; /**< in the queue by Fast Open, not yet established */
+    uint32_t syns, kept;  /**< SYNs that came, those of which something was kept */
+    uint32_t established, accepted, overflows;
     struct daytona_instant cookie_at; /**< when the last cookie was sent */
 };
 
@@ -293,15 +297,16 @@ struct sender {
     bool probe_again;                /**< the probe at probe_end was a retransmission */
     uint8_t frto;                    /**< enum frto */
     bool timeout_told;               /**< the user timeout, by the option of RFC 5482 */
+    uint32_t adopted_timeout_s;      /**< user timeout that the peer has told, 0 none */
     uint64_t recovery_point;         /**< RFC 6675: recovery ends when una reaches it */
     uint64_t limited_to;             /**< nxt when cwnd was last filled */
     uint64_t lost_to;                /**< RFC 6675: IsLost() was asked of all before it */
     uint32_t inflation;              /**< RFC 6582: cwnd's inflation, for peers without SACK */
     uint32_t prr_delivered, prr_out; /**< RFC 6937: bytes since recovery began */
     uint32_t prr_flight, prr_cwnd;   /**< RFC 6937: RecoverFS; and the window in recovery */
+    uint32_t flight_max;             /**< the most there ever was between una and nxt */
     uint64_t small_end;              /**< end of the last partial segment sent (Minshall) */
     uint64_t pushed;                 /**< end of the last write */
-    uint32_t adopted_timeout_s;      /**< user timeout that the peer has told, 0 none */
     struct daytona_instant timed_at; /**< when it was sent */
     struct daytona_instant path_lowered_at; /**< path_mtu, by the network's word; 0: not */
     struct daytona_instant timeout_from;    /**< the retransmission timer counts from then */
@@ -349,6 +354,7 @@ struct receiver {
     uint32_t mss;              /**< estimate of what the peer sends */
     uint32_t advertised_mss;   /**< in our SYN */
     uint32_t timestamp_recent; /**< RFC 7323 TS.Recent */
+    uint32_t queued_max;       /**< the most that ever waited to be read */
     uint8_t window_scale;      /**< of the windows we send */
     uint8_t quick;             /**< ACKs still to be sent at once */
     uint8_t acks_owed;         /**< pure ACKs to be sent now */
@@ -405,6 +411,7 @@ struct connection {
     struct daytona_congestion_controls controls;
     struct daytona_congestion_state congestion;
     struct tally tally;
+    struct statistics statistics;
     struct daytona_instant since;
     struct daytona_instant limit_since;
     uint32_t timestamp_offset;
@@ -420,8 +427,8 @@ struct connection {
     bool ended; /**< CLOSED, what was received may be read; or TIME-WAIT goes on without it */
 };
 
-_Static_assert(sizeof(struct socket) <= 384, "a socket is one block of 384 bytes");
-_Static_assert(sizeof(struct connection) <= 1536, "a connection is one block of 1,536 bytes");
+_Static_assert(sizeof(struct socket) <= 352, "a socket is one block of 352 bytes");
+_Static_assert(sizeof(struct connection) <= 1600, "a connection is one block of 1,600 bytes");
 
 /** A received segment, its numbers unwrapped next to the connection's own. */
 struct segment {
@@ -434,6 +441,7 @@ struct segment {
     enum ip_ecn ecn; /**< of the packet that it came in */
     uint8_t hops;    /**< the packet's TTL */
     bool repeated;   /**< its text is here already; only its header counts */
+    uint8_t type_of_service;
 };
 
 /** Offsets that the segment covers: payload and, one each, SYN and FIN. */

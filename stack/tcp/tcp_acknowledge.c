@@ -16,6 +16,8 @@ void tcp_window_take(struct connection *connection, const struct segment *segmen
     send->wl2 = segment->ack;
     if (send->wnd > send->wnd_max)
         send->wnd_max = send->wnd;
+    if (!was_closed && send->wnd == 0)
+        trouble_count(connection, TROUBLE_ZERO_WINDOWS_RECEIVED);
     if (was_closed != (send->wnd == 0))
         observe(connection->tcp, connection->socket, DAYTONA_EVENT_ZERO_WINDOW, was_closed ? 2 : 1,
                 0, was_closed ? "peer opened" : "peer closed");
@@ -59,6 +61,8 @@ void tcp_congestion_call(struct connection *connection, enum congestion_call cal
     struct daytona_congestion_controls *controls = &connection->controls;
     uint32_t old = controls->cwnd_bytes, old_ssthresh = controls->ssthresh_bytes;
     const char *reason = NULL;
+    if (call == CONGESTION_LOSS || call == CONGESTION_MARKED || call == CONGESTION_TIMEOUT)
+        statistics_signal(connection);
     switch (call) {
     case CONGESTION_INIT:
         table->init(&connection->congestion, controls, sample);
@@ -99,6 +103,12 @@ void tcp_congestion_call(struct connection *connection, enum congestion_call cal
     tcp_rate_losses_told(connection);
     if (controls->cwnd_bytes < connection->send.mss)
         controls->cwnd_bytes = connection->send.mss;
+    if (call == CONGESTION_ACKED)
+        statistics_acked(connection, old, old_ssthresh);
+    else if (controls->ssthresh_bytes != old_ssthresh)
+        statistics_reduced(connection);
+    if (call == CONGESTION_RESTART && controls->cwnd_bytes < old)
+        trouble_count(connection, TROUBLE_OTHER_REDUCTIONS);
     if (controls->cwnd_bytes != old)
         observe(connection->tcp, connection->socket, DAYTONA_EVENT_CWND, old, controls->cwnd_bytes,
                 reason);
@@ -191,6 +201,7 @@ static void una_advance(struct connection *connection, struct ack_report *report
     uint64_t ack = report->segment->ack;
     connection->tally.bytes_acked += drop_acknowledged(connection, ack);
     report->acked = offset_span(send->una, ack);
+    statistics_una_moves(connection, report->acked);
     send->una = ack;
     tcp_scoreboard_advance(connection, report);
     send->lost_to = offset_later(send->lost_to, send->una);
@@ -302,6 +313,8 @@ static bool window_is_news(const struct sender *send, const struct segment *segm
 static void count_duplicate(struct connection *connection)
 {
     connection->tally.duplicate_acks_in++;
+    if (connection->send.duplicate_acks == 0)
+        trouble_count(connection, TROUBLE_DUPLICATE_EPISODES);
     if (connection->send.duplicate_acks < UINT8_MAX)
         connection->send.duplicate_acks++;
 }
@@ -317,6 +330,8 @@ bool tcp_step_acknowledge(struct connection *connection, struct segment *segment
         !acknowledge_syn(connection, segment, verdict))
         return false;
     if (!acknowledgment_plausible(connection, segment->ack)) {
+        statistics_soft_error(connection, segment->ack > send->nxt ? SOFT_ERROR_ABOVE_ACK
+                                                                   : SOFT_ERROR_BELOW_ACK);
         tcp_ack_challenge(connection);
         return false;
     }
@@ -324,8 +339,11 @@ bool tcp_step_acknowledge(struct connection *connection, struct segment *segment
     bool window_news = segment->ack >= send->una && window_is_news(send, segment);
     struct ack_report report = report_begin(connection, segment);
     report.duplicate = !connection->sack && duplicate_without_sack(connection, segment);
-    if (connection->sack && segment->header.sack_count > 0)
+    if (connection->sack && segment->header.sack_count > 0) {
+        trouble_count(connection, TROUBLE_SACKS);
+        trouble_add(connection, TROUBLE_SACK_BLOCKS, segment->header.sack_count);
         tcp_sacks_take(connection, &report);
+    }
     if (segment->ack > send->una) {
         una_advance(connection, &report);
     } else if (report.sacked) {

@@ -133,6 +133,8 @@ void tcp_ack_sent(struct connection *connection, bool with_data)
         receive->interactive = true;
     if (receive->acks_owed > 0)
         receive->acks_owed--;
+    if (!with_data && receive->acked == receive->nxt && receive->ranges.count > 0)
+        trouble_count(connection, TROUBLE_DUPLICATES_SENT);
     if (with_data)
         receive->acks_owed = 0;
     receive->acked = receive->nxt;

@@ -30,6 +30,7 @@ struct socket *socket_find(const struct tcp *tcp, struct daytona_socket_id id);
 struct request;
 const struct request *request_find(const struct tcp *tcp, struct daytona_socket_id id);
 void tcp_request_info(const struct request *request, struct daytona_connection_info *out);
+void tcp_request_variables(const struct request *request, struct daytona_variables *out);
 
 /** The id of the first socket or request at or after slot `index`; false past the last. */
 bool tcp_next_id(const struct tcp *tcp, uint32_t index, struct daytona_socket_id *id);
@@ -105,10 +106,10 @@ void tcp_orphaned(struct connection *connection);
 
 /* ------------------------------------------------------------------ packets */
 
-/** A TCP segment (the IP payload) from `source` to `destination`, in a packet with `ecn` and a TTL
- * of `hops`. */
+/** A TCP segment (the IP payload) from `source` to `destination`, in a packet with
+ * `type_of_service` and a TTL of `hops`. */
 enum daytona_verdict tcp_input(struct tcp *tcp, const struct daytona_address *source,
-                               const struct daytona_address *destination, enum ip_ecn ecn,
+                               const struct daytona_address *destination, uint8_t type_of_service,
                                uint8_t hops, struct daytona_span bytes);
 
 /** An ICMP error about a segment of ours. */
@@ -143,5 +144,8 @@ bool tcp_time_wait_reusable(const struct socket *socket);
 
 /** Fills what is known of a socket and of its connection, if it has one. */
 void tcp_info(const struct socket *socket, struct daytona_connection_info *out);
+
+/** The same in full. */
+void tcp_variables(const struct socket *socket, struct daytona_variables *out);
 
 #endif

@@ -235,8 +235,10 @@ enum ip_ecn tcp_ecn_write(struct connection *connection, const struct outgoing *
         return IP_ECN_NOT_ECT;
     if ((header->flags & TCP_SYN) != 0)
         tcp_ecn_syn_ack((enum daytona_ecn_mode)ecn->mode, (enum ip_ecn)ecn->syn_ecn, header);
-    else if (ecn->mode == DAYTONA_ECN_MODE_CLASSIC && ecn->echo)
+    else if (ecn->mode == DAYTONA_ECN_MODE_CLASSIC && ecn->echo) {
         header->flags |= TCP_ECE;
+        trouble_count(connection, TROUBLE_ECE_SENT);
+    }
     if (ecn->mode == DAYTONA_ECN_MODE_ACCURATE)
         tcp_accecn_write(connection, what, option_room, header);
     if (!is_new_data(ecn, what) || ecn->incapable)

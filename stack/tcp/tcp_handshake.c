@@ -123,6 +123,8 @@ static void handshake_time(struct connection *connection, const struct request *
     tally->segments_out += request->repeated;
     tally->segments_retransmitted = request->repeated;
     tally->timeouts = request->tries;
+    if (request->tries > 1)
+        trouble_add(connection, TROUBLE_TIMEOUTS_REPEATED, request->tries - 1u);
 }
 
 /* The listener's settings and the segment's ends; nothing in a table yet. */
@@ -160,6 +162,7 @@ struct connection *handshake_child(struct socket *listener, const struct demux_e
     struct connection *connection = child->connection;
     connection_catch_up(connection, handshake);
     if (request == NULL) {
+        listener->listener.kept++;
         tcp_state_set(child, DAYTONA_TCP_SYN_RECEIVED, cause);
     } else {
         handshake_time(connection, request);

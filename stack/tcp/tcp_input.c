@@ -61,6 +61,7 @@ static bool step_timestamp(struct connection *connection, struct segment *segmen
     int32_t ahead = timestamp_ahead(connection, segment);
     if (ahead < -TICKS_LOST_MAX && (segment->flags & TCP_RST) == 0 &&
         !is_overtaken_ack(connection, segment, ahead)) {
+        statistics_soft_error(connection, SOFT_ERROR_OLD_TIMESTAMP);
         acknowledge_unacceptable(connection, segment);
         *verdict = DAYTONA_VERDICT_UNACCEPTABLE;
         return false;
@@ -146,6 +147,8 @@ static bool step_sequence(struct connection *connection, struct segment *segment
         return true;
     }
     *verdict = DAYTONA_VERDICT_UNACCEPTABLE;
+    statistics_soft_error(connection, segment->seq < receive->nxt ? SOFT_ERROR_BELOW_DATA
+                                                                  : SOFT_ERROR_ABOVE_DATA);
     if ((segment->flags & TCP_RST) != 0)
         return false;
     if (connection->socket->state == DAYTONA_TCP_SYN_RECEIVED && (segment->flags & TCP_SYN) != 0 &&
@@ -258,6 +261,8 @@ static enum daytona_verdict connection_input(struct connection *connection, stru
 {
     segment_place(connection, segment);
     connection->tally.segments_in++;
+    connection->statistics.hops_in = segment->hops;
+    connection->statistics.type_of_service_in = segment->type_of_service;
     if (connection->socket->state == DAYTONA_TCP_SYN_SENT)
         return tcp_syn_sent_input(connection, segment);
     return tcp_arrival(connection, segment);
@@ -350,16 +355,20 @@ static enum daytona_verdict damaged(struct tcp *tcp, const struct demux_entry *t
                                         : OWNER_OF(entry, struct socket, entry)->connection;
     if (connection != NULL) {
         connection->tally.checksum_errors++;
+        statistics_soft_error(connection, SOFT_ERROR_CHECKSUM);
         observe(tcp, connection->socket, DAYTONA_EVENT_BAD_CHECKSUM, length, 0, NULL);
     }
     return DAYTONA_VERDICT_BAD_CHECKSUM;
 }
 
 enum daytona_verdict tcp_input(struct tcp *tcp, const struct daytona_address *source,
-                               const struct daytona_address *destination, enum ip_ecn ecn,
+                               const struct daytona_address *destination, uint8_t type_of_service,
                                uint8_t hops, struct daytona_span bytes)
 {
-    struct segment segment = {.bytes = bytes, .ecn = ecn, .hops = hops};
+    struct segment segment = {.bytes = bytes,
+                              .ecn = (enum ip_ecn)(type_of_service & IP_ECN_MASK),
+                              .type_of_service = type_of_service,
+                              .hops = hops};
     if (tcp_header_parse(bytes, &segment.header, &segment.payload) < 0)
         return DAYTONA_VERDICT_BAD_TCP_HEADER;
     struct demux_entry tuple = {

@@ -39,8 +39,6 @@ static enum daytona_limit limit_now(const struct connection *connection, uint32_
 void tcp_limit_note(struct connection *connection)
 {
     struct tcp *tcp = connection->tcp;
-    if (!observe_wanted(tcp, DAYTONA_EVENT_LIMITED))
-        return;
     uint32_t pending = offset_span(connection->send.nxt, connection->send.pages.end);
     enum daytona_limit limit = limit_now(connection, pending);
     if (limit == connection->limit)
@@ -48,6 +46,7 @@ void tcp_limit_note(struct connection *connection)
     uint64_t lasted_us = connection->limit_since.ns == 0
                              ? 0
                              : daytona_instant_since_us(tcp->now, connection->limit_since);
+    statistics_limit(connection, limit, lasted_us);
     observe_more(tcp, connection->socket, DAYTONA_EVENT_LIMITED,
                  (struct event_numbers){connection->limit, limit, lasted_us, pending}, NULL);
     connection->limit = (uint8_t)limit;

@@ -14,6 +14,7 @@ bool tcp_listen_overflows(struct socket *listener)
     if (queues->queue_count <= queues->backlog)
         return false;
     tcp->counters.listen_overflows++;
+    listener->listener.overflows++;
     observe(tcp, listener, DAYTONA_EVENT_LISTEN_OVERFLOW, 2, queues->queue_count, "accept queue");
     return true;
 }
@@ -71,6 +72,7 @@ static enum daytona_verdict answer_with_cookie(struct socket *listener,
     if (tcp->config.syn_cookies != DAYTONA_SYN_COOKIES_OFF)
         return tcp_cookie_send(listener, tuple, handshake);
     tcp->counters.listen_overflows++;
+    listener->listener.overflows++;
     observe(tcp, listener, DAYTONA_EVENT_LISTEN_OVERFLOW, 1, listener->listener.request_count,
             "SYN queue");
     return DAYTONA_VERDICT_BACKLOG_FULL;
@@ -89,6 +91,7 @@ static enum daytona_verdict passive_open(struct socket *listener, const struct d
                                          const struct segment *syn, const struct seq *isn)
 {
     struct tcp *tcp = listener->tcp;
+    listener->listener.syns++;
     if (tcp_listen_overflows(listener))
         return DAYTONA_VERDICT_BACKLOG_FULL;
     /* One whose four-tuple was in TIME-WAIT has an ISN that no cookie could have. */
@@ -144,6 +147,7 @@ void tcp_listen_established(struct socket *child)
     list_remove(&child->sibling);
     list_append(&queues->queue, &child->sibling);
     queues->queue_count++;
+    queues->established++;
     child->queued = true;
     socket_changed(child->parent, DAYTONA_READY_IN);
 }

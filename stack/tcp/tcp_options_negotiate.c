@@ -63,6 +63,8 @@ void tcp_options_agree(struct connection *connection, const struct segment *syn)
         connection->receive.timestamp_at = connection->tcp->now;
     }
     tcp_user_timeout_take(connection, header);
+    connection->statistics.mss_min = connection->statistics.mss_max =
+        0; /* nothing was sent by it */
     connection->send.peer_mss = header->mss != 0 ? header->mss : MSS_DEFAULT;
     if (connection->send.peer_mss < MSS_MIN)
         connection->send.peer_mss = MSS_MIN;
@@ -85,6 +87,7 @@ void tcp_mss_update(struct connection *connection)
     if (mss != send->mss)
         observe(connection->tcp, connection->socket, DAYTONA_EVENT_MSS, send->mss, mss, NULL);
     send->mss = mss;
+    statistics_mss(connection);
     /* A window that is smaller than a segment would let none out. */
     if (connection->controls.cwnd_bytes < mss)
         connection->controls.cwnd_bytes = mss;

@@ -142,7 +142,10 @@ static bool sent_new(struct connection *connection, const struct outgoing *what)
     send->push_due = send->cork_over = false;
     tcp_rto_new_data(connection);
     tcp_space_report(connection); /* less waits to be sent */
-    if (tcp_pipe(connection) + send->mss > tcp_cwnd_now(connection))
+    uint32_t pipe = tcp_pipe(connection);
+    statistics_raise(&connection->statistics.pipe_max, pipe);
+    statistics_raise(&send->flight_max, offset_span(send->una, send->nxt));
+    if (pipe + send->mss > tcp_cwnd_now(connection))
         send->limited_to = send->nxt;
     return true;
 }
@@ -224,6 +227,7 @@ static void send_again(struct connection *connection, struct sent *record, struc
     tcp_rate_sent(connection, record, false);
     tcp_pacing_sent(connection, what->length);
     tcp_undo_repeated(connection, record->length);
+    statistics_raise(&connection->statistics.pipe_max, tcp_pipe(connection));
     connection->tally.segments_retransmitted++;
     connection->tally.bytes_retransmitted += what->length;
     send->prr_out += what->length;

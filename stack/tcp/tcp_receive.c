@@ -125,6 +125,7 @@ static void take_beyond_gap(struct connection *connection, const struct segment 
         tcp->counters.duplicates++;
     tcp->counters.out_of_order++;
     connection->tally.out_of_order_in++;
+    trouble_raise(connection, TROUBLE_REASSEMBLY_MAX, (uint32_t)receive->ranges.bytes);
     observe_more(tcp, connection->socket, DAYTONA_EVENT_OUT_OF_ORDER,
                  (struct event_numbers){offset_seq(segment->seq).value, segment->payload.length,
                                         offset_seq(receive->nxt).value, receive->ranges.count},
@@ -148,6 +149,7 @@ static void take_in_order(struct connection *connection, const struct segment *s
         ranges_drop_before(&receive->ranges, tcp->memory, receive->nxt);
     }
     connection->tally.bytes_received += receive->nxt - before;
+    statistics_raise(&receive->queued_max, receive_queued(receive));
     receive->pushed = receive->pushed || (segment->flags & TCP_PSH) != 0;
     tcp_ack_schedule(connection, (uint32_t)segment->payload.length, filled);
     if (receive->nxt == before)
@@ -191,6 +193,7 @@ bool tcp_step_text(struct connection *connection, struct segment *segment,
         return false;
     size_t length = segment->payload.length;
     connection->tally.data_segments_in += length > 0;
+    connection->statistics.bytes_in += length;
     if (length > 0 && segment->seq < receive->nxt) {
         tcp_sack_duplicate(connection, segment->seq,
                            offset_earlier(segment->seq + length, receive->nxt));

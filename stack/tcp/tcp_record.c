@@ -395,6 +395,7 @@ static void release_ended(struct tcp *tcp)
         ranges_release(&connection->receive.ranges, tcp->memory);
         if (connection->socket != NULL)
             continue;
+        troubles_release(connection);
         pages_release(&connection->receive.pages, tcp->memory);
         memory_return(tcp->memory, connection);
     }

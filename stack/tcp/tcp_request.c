@@ -38,6 +38,7 @@ int request_new(struct socket *listener, const struct demux_entry *tuple,
     }
     list_append(&listener->listener.requests, &request->sibling);
     listener->listener.request_count++;
+    listener->listener.kept++;
     observe_request(request, DAYTONA_EVENT_STATE, DAYTONA_TCP_CLOSED, DAYTONA_TCP_SYN_RECEIVED,
                     "SYN received");
     syn_ack_want(request);

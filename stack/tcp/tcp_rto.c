@@ -36,6 +36,7 @@ void tcp_rtt_sample(struct connection *connection, uint32_t rtt_us)
         slack = connection->tcp->config.rto_min_us;
     uint64_t rto = send->srtt_us + slack;
     send->rto_us = rto > RTO_MAX_US ? RTO_MAX_US : (uint32_t)rto;
+    statistics_round_trip(connection, rtt);
     observe_more(connection->tcp, connection->socket, DAYTONA_EVENT_RTT_SAMPLE,
                  (struct event_numbers){rtt, send->rto_us, send->rttvar_us, 0}, NULL);
 }
@@ -166,6 +167,8 @@ static void observe_timeout(struct connection *connection, uint32_t in_a_row, co
 {
     connection->tcp->counters.timeouts++;
     connection->tally.timeouts++;
+    if (in_a_row > 1)
+        trouble_count(connection, TROUBLE_TIMEOUTS_REPEATED);
     uint64_t fired_us = timeout_us(connection);
     uint64_t next_us = fired_us * 2 > RTO_MAX_US ? RTO_MAX_US : fired_us * 2;
     observe_more(connection->tcp, connection->socket, DAYTONA_EVENT_TIMEOUT,
@@ -264,6 +267,9 @@ void tcp_retransmit_fired(struct connection *connection)
         timed_out(connection, "retransmission timeout");
         return;
     }
+    if (send->recovery == RECOVERY_NONE && send->duplicate_acks == 0 &&
+        send->sent.sacked_bytes == 0)
+        trouble_count(connection, TROUBLE_TIMEOUTS_ABRUPT);
     observe_timeout(connection, send->tries + 1u, "data");
     if (send->tries < UINT8_MAX)
         send->tries++;

@@ -95,6 +95,8 @@ static void undo_reduction(struct connection *connection, const char *reason)
     if (controls->ssthresh_bytes < undo->ssthresh_bytes)
         controls->ssthresh_bytes = undo->ssthresh_bytes;
     nothing_is_lost(connection);
+    if (send->recovery == RECOVERY_LOSS)
+        trouble_count(connection, TROUBLE_TIMEOUTS_SPURIOUS);
     send->undo = (struct undo){.possible = false};
     tcp_rto_recovered(connection);
     send->recovery = RECOVERY_NONE;

@@ -50,6 +50,8 @@ int tcp_open_active(struct socket *socket, bool fast)
 void tcp_send_queued(struct connection *connection, bool more, bool urgent)
 {
     struct sender *send = &connection->send;
+    statistics_raise(&connection->statistics.write_queue_max,
+                     offset_span(offset_later(send->nxt, send->pages.start), send->pages.end));
     if (connection->fastopen == FASTOPEN_DEFERRED) {
         connection->fastopen = FASTOPEN_ASKING;
         send->syn_due = true;

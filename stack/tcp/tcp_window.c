@@ -49,6 +49,8 @@ static void window_observe(struct connection *connection, bool closed)
     if (receive->window_closed == closed)
         return;
     receive->window_closed = closed;
+    if (closed)
+        trouble_count(connection, TROUBLE_ZERO_WINDOWS_SENT);
     observe(connection->tcp, connection->socket, DAYTONA_EVENT_ZERO_WINDOW, closed ? 3 : 4, 0,
             closed ? "ours closed" : "ours opened");
 }
@@ -69,6 +71,7 @@ uint16_t tcp_window_field(struct connection *connection, bool syn)
     if (field > UINT16_MAX)
         field = UINT16_MAX;
     receive->edge = offset_later(receive->edge, receive->nxt + (field << scale));
+    statistics_raise(&connection->statistics.receive_window_max, (uint32_t)(field << scale));
     window_observe(connection, field == 0);
     return (uint16_t)field;
 }
