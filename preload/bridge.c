@@ -71,13 +71,20 @@ static void plant(struct file *file, int fd)
         file->bridge.spent = 1;
 }
 
-/* As many as it takes to make the twin not writable. */
+static bool is_writable(int fd)
+{
+    struct pollfd entry = {.fd = fd, .events = POLLOUT};
+    return real.poll(&entry, 1, 0) > 0 && (entry.revents & POLLOUT) != 0;
+}
+
+/* As many as it takes to make the twin not writable; and so many that one more is refused, where
+ * SIGIO shall tell that it is writable again. */
 static void block(struct file *file, int fd)
 {
     static const char junk[BLOCK_BYTES];
-    struct pollfd entry = {.fd = fd, .events = POLLOUT};
+    bool async = (real.fcntl(fd, F_GETFL) & O_ASYNC) != 0;
     ssize_t sent = 1;
-    while (sent > 0 && real.poll(&entry, 1, 0) > 0 && (entry.revents & POLLOUT) != 0) {
+    while (sent > 0 && (async || is_writable(fd))) {
         sent = real.send(fd, junk, sizeof junk, MSG_DONTWAIT | MSG_NOSIGNAL);
         file->bridge.spent += sent > 0 ? (size_t)sent : 0;
     }

@@ -48,17 +48,6 @@ int daytona_dup3(int descriptor, int target, int flags)
     return (int)result_give(descriptors_dup3(descriptor, target, flags, false), before);
 }
 
-/* The twin keeps the flags; the file must know of one of them. */
-static int set_flags(struct file *file, int descriptor, int flags)
-{
-    if ((flags & O_ASYNC) != 0) /* SIGIO would come with the twin's readiness */
-        return -EOPNOTSUPP;
-    if (real.fcntl(descriptor, F_SETFL, flags) != 0)
-        return -errno;
-    file_set_nonblocking(file, (flags & O_NONBLOCK) != 0);
-    return 0;
-}
-
 int daytona_fcntl(int descriptor, int command, ...)
 {
     va_list list;
@@ -74,5 +63,5 @@ int daytona_fcntl(int descriptor, int command, ...)
     struct file *file = command == F_SETFL ? file_get(descriptor) : NULL;
     if (file == NULL)
         return real.fcntl(descriptor, command, argument);
-    return (int)result_finish(file, set_flags(file, descriptor, number), before);
+    return (int)result_finish(file, file_set_flags(file, descriptor, number), before);
 }

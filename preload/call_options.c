@@ -10,6 +10,7 @@
 #include "preload/socket_options.h"
 #include "preload/wrappers.h"
 
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -122,6 +123,14 @@ static int store(int answer, void *argument)
     return 0;
 }
 
+static int set_flag(struct file *file, int descriptor, int flag, const int *argument)
+{
+    int flags = real.fcntl(descriptor, F_GETFL);
+    if (!memory_can_be_read(argument, sizeof *argument))
+        return -EFAULT;
+    return file_set_flags(file, descriptor, *argument != 0 ? flags | flag : flags & ~flag);
+}
+
 static int ioctl_file(struct file *file, int descriptor, unsigned long request, void *argument)
 {
     switch (request) {
@@ -133,13 +142,10 @@ static int ioctl_file(struct file *file, int descriptor, unsigned long request, 
         return store(file_bytes_unsent(file), argument);
     case SIOCATMARK:
         return store(file_at_mark(file), argument);
-    case FIOASYNC: /* SIGIO would come with the twin's readiness, not with the socket's */
-        return -EOPNOTSUPP;
+    case FIOASYNC:
+        return set_flag(file, descriptor, O_ASYNC, argument);
     case FIONBIO:
-        if (real.ioctl(descriptor, request, argument) != 0)
-            return -errno;
-        file_set_nonblocking(file, *(int *)argument != 0);
-        return 0;
+        return set_flag(file, descriptor, O_NONBLOCK, argument);
     default: {
         int result = real.ioctl(descriptor, request, argument);
         return result < 0 ? -errno : result;

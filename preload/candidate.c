@@ -53,7 +53,6 @@ bool candidate_inspect(int fd, struct candidate *out)
 void candidate_read_flags(struct candidate *candidate)
 {
     candidate->nonblocking = (real.fcntl(candidate->fd, F_GETFL) & O_NONBLOCK) != 0;
-    candidate->close_on_exec = (real.fcntl(candidate->fd, F_GETFD) & FD_CLOEXEC) != 0;
     socket_options_carry(candidate->fd, &candidate->options);
 }
 

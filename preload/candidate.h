@@ -7,18 +7,17 @@
 #define DAYTONA_PRELOAD_CANDIDATE_H
 
 #include "preload/file_record.h"
+#include "preload/places.h"
 #include "preload/socket_options.h"
-#include "preload/watch.h"
 
 /** As the kernel describes it. */
 struct candidate {
     int fd;
     int domain;
-    bool nonblocking, close_on_exec;
+    bool nonblocking;
     struct daytona_endpoint local; /**< port 0: not bound */
     struct carried_options options;
-    struct watch watches[SETS_MAX]; /**< epoll sets it was in */
-    size_t watch_count;
+    struct places places;
 };
 
 /** Whether `fd` is a TCP socket in no connection whose addresses can be IPv4's. */

@@ -68,19 +68,16 @@ static int ask(const struct candidate *candidate, const struct remote_request *r
 
 static int change_places(struct candidate *candidate, int twin)
 {
-    candidate->watch_count = watch_take(candidate->fd, candidate->watches);
-    int status = real.dup3(twin, candidate->fd, candidate->close_on_exec ? O_CLOEXEC : 0);
-    for (size_t i = 0; i < candidate->watch_count; i++)
-        ready_epoll_ctl(candidate->watches[i].set, EPOLL_CTL_ADD, candidate->fd,
-                        &candidate->watches[i].event);
+    places_take(candidate->fd, &candidate->places);
+    int status = places_give(&candidate->places, twin);
+    places_watch(&candidate->places);
     real.close(twin);
-    return status < 0 ? -errno : 0;
+    return status;
 }
 
 static void read_flags(struct candidate *candidate)
 {
     candidate->nonblocking = (real.fcntl(candidate->fd, F_GETFL) & O_NONBLOCK) != 0;
-    candidate->close_on_exec = (real.fcntl(candidate->fd, F_GETFD) & FD_CLOEXEC) != 0;
 }
 
 /* ------------------------------------------------------------------ listening */

@@ -48,29 +48,31 @@ static bool may_decide(void)
 static int change_places(struct candidate *candidate, struct file *file, int twin, int engine_end)
 {
     const int leaving[2] = {candidate->fd, engine_end};
-    candidate->watch_count = watch_take(candidate->fd, candidate->watches);
+    places_take(candidate->fd, &candidate->places);
     int status =
         engine_table_send(engine.control, file_index(file), leaving, engine_end >= 0 ? 2 : 1);
     if (status < 0) {
         file->attached = true; /* nothing is on its way to the engine's thread */
         return status;
     }
-    if (real.dup3(twin, candidate->fd, candidate->close_on_exec ? O_CLOEXEC : 0) < 0)
-        return -errno;
-    status = engine_enter();
+    status = places_give(&candidate->places, twin);
+    if (status == 0)
+        status = engine_enter();
     if (status < 0)
         return status;
-    bool attached = file_attach(file, candidate->fd);
+    bool attached = true;
+    for (size_t i = 0; i < candidate->places.count; i++)
+        attached &= file_attach(file, candidate->places.each[i].fd);
     engine_leave();
     return attached ? 0 : -EMFILE;
 }
 
-/* Sets that watched the kernel socket watch the twin, which by now has something to show. */
-static void watch_twin(struct candidate *candidate)
+/* Who watched the kernel socket watches the twin, which by now has something to show. */
+static void watch_twin(struct candidate *candidate, struct file *file)
 {
-    for (size_t i = 0; i < candidate->watch_count; i++)
-        ready_epoll_ctl(candidate->watches[i].set, EPOLL_CTL_ADD, candidate->fd,
-                        &candidate->watches[i].event);
+    if (candidate->places.async)
+        file_set_flags(file, candidate->fd, real.fcntl(candidate->fd, F_GETFL));
+    places_watch(&candidate->places);
 }
 
 static void discard(struct file *file)
@@ -104,7 +106,7 @@ static int listen_with_daytona(struct candidate *candidate, int backlog)
     }
     if (candidate->options.receive_timeout_us != 0)
         file_set_timeout(file, FILE_RECEIVE, candidate->options.receive_timeout_us);
-    watch_twin(candidate);
+    watch_twin(candidate, file);
     log_line(LOG_LEVEL_INFO, "listening on port %u", (unsigned)candidate->local.port);
     return 0;
 }
@@ -177,7 +179,7 @@ static int begin_with_daytona(struct candidate *candidate, const struct daytona_
     }
     file_hold(*out);
     status = candidate_connect(*out, candidate, remote, fast);
-    watch_twin(candidate);
+    watch_twin(candidate, *out);
     return status;
 }
 

@@ -4,8 +4,10 @@
 #include "preload/engine.h"
 #include "preload/engine_table.h"
 #include "preload/file_record.h"
+#include "preload/places.h"
 #include "preload/pump.h"
 #include "preload/real.h"
+#include "preload/settings.h"
 #include "preload/wait.h"
 
 #include <errno.h>
@@ -106,6 +108,7 @@ int descriptors_close(int fd)
     bool listens = client_has_listener(fd, &listener);
     if (books_are_ours()) {
         sets_forget(fd);
+        places_forget_copy(fd);
         if (file != NULL)
             forget(file, fd);
     }
@@ -127,12 +130,20 @@ static int attach_copy(struct file *file, int fd)
     return fd;
 }
 
+/* Of a socket that may become Daytona's, too. */
+static void note_copy(struct file *file, int fd, int copy)
+{
+    if (file != NULL)
+        attach_copy(file, copy);
+    else if (copy >= 0 && settings.present)
+        places_note_copy(fd, copy);
+}
+
 int descriptors_dup(int fd)
 {
     struct file *file = file_get_any(fd);
     int copy = descriptors_protected(fd) ? -EBADF : result_of(real.dup(fd));
-    if (file != NULL)
-        attach_copy(file, copy);
+    note_copy(file, fd, copy);
     file_put(file);
     return copy;
 }
@@ -141,8 +152,7 @@ int descriptors_dup_above(int fd, int command, int lowest)
 {
     struct file *file = file_get_any(fd);
     int copy = descriptors_protected(fd) ? -EBADF : result_of(real.fcntl(fd, command, lowest));
-    if (file != NULL)
-        attach_copy(file, copy);
+    note_copy(file, fd, copy);
     file_put(file);
     return copy;
 }
@@ -158,8 +168,8 @@ int descriptors_dup3(int old, int new, int flags, bool same_allowed)
     if (replaces && books_are_ours())
         forget(target, new);
     int copy = result_of(same_allowed ? real.dup2(old, new) : real.dup3(old, new, flags));
-    if (source != NULL && old != new)
-        attach_copy(source, copy);
+    if (old != new)
+        note_copy(source, old, copy);
     file_put(source);
     file_put(target);
     return copy;

@@ -107,8 +107,9 @@ bool file_is_listener(const struct file *file);
 
 /* ------------------------------------------------------------------ settings */
 
-/** Notes O_NONBLOCK, after fcntl(F_SETFL) or ioctl(FIONBIO) has set it on the twin. */
-void file_set_nonblocking(struct file *file, bool nonblocking);
+/** fcntl(F_SETFL) on `fd`, the twin: O_NONBLOCK is noted; with O_ASYNC it becomes bridged, for
+ *  SIGIO comes with what happens at the twin. */
+int file_set_flags(struct file *file, int fd, int flags);
 
 enum file_direction { FILE_RECEIVE, FILE_SEND };
 

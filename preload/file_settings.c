@@ -4,12 +4,18 @@
 #include "preload/real.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
-void file_set_nonblocking(struct file *file, bool nonblocking)
+int file_set_flags(struct file *file, int fd, int flags)
 {
-    atomic_store(&file->nonblocking, nonblocking);
+    if (real.fcntl(fd, F_SETFL, flags) != 0)
+        return -errno;
+    if ((flags & O_ASYNC) != 0)
+        bridge_descriptor(fd);
+    atomic_store(&file->nonblocking, (flags & O_NONBLOCK) != 0);
+    return 0;
 }
 
 /* The twin has to know where it is the one that waits: accept() does so, and all calls on a bridged

@@ -63,14 +63,15 @@ static int is_watched(int set, int fd)
     return errno == EEXIST;
 }
 
-size_t watch_take(int fd, struct watch *out)
+size_t watch_take(int fd, struct watch *out, size_t room)
 {
     size_t count = 0;
-    for (size_t i = 0; i < SETS_MAX; i++) {
+    for (size_t i = 0; i < SETS_MAX && count < room; i++) {
         int set = sets_number(i);
         if (set < 0 || !is_watched(set, fd) || !read_record(set, fd, &out[count].event))
             continue;
         real.epoll_ctl(set, EPOLL_CTL_DEL, fd, NULL);
+        out[count].fd = fd;
         out[count++].set = set;
     }
     return count;

@@ -10,10 +10,11 @@
 
 struct watch {
     int set;
+    int fd; /**< it was added by */
     struct epoll_event event;
 };
 
-/** Removes `fd` from all sets known, and tells which they were (at most SETS_MAX). */
-size_t watch_take(int fd, struct watch *out);
+/** Removes `fd` from all sets known, and tells which they were, at most `room`. */
+size_t watch_take(int fd, struct watch *out, size_t room);
 
 #endif
