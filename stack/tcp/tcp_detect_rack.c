@@ -66,6 +66,21 @@ static void reordered(struct connection *connection, const struct sent *record,
     rack->reordering_seen = true;
 }
 
+/* Whichever of its transmissions has arrived, that was after what lies before it was sent, if that
+ * was never sent again: the first ones left in the order of the stream. RFC 8985 section 6.2 step 2
+ * learns nothing here; but then two segments lost at the tail wait for the retransmission timer
+ * whenever the probe is answered a little sooner than the shortest round trip so far. */
+static void learn_from_order(struct connection *connection, const struct sent *record)
+{
+    struct rack *rack = &connection->send.rack;
+    const struct sent *before = sent_previous(&connection->send.sent, record);
+    if (before == NULL || before->fate != SENT_IN_FLIGHT || before->retransmissions > 0 ||
+        sent_after(rack->xmit_at, rack->end, before))
+        return;
+    rack->xmit_at = before->at;
+    rack->end = sent_end(record);
+}
+
 void tcp_rack_delivered(struct connection *connection, const struct sent *record,
                         const struct ack_report *report)
 {
@@ -76,8 +91,10 @@ void tcp_rack_delivered(struct connection *connection, const struct sent *record
     if (end > rack->fack)
         rack->fack = end;
     uint64_t rtt_us = daytona_instant_since_us(connection->tcp->now, record->at);
-    if (rtt_us > UINT32_MAX || ambiguous(connection, record, rtt_us, report->segment))
+    if (rtt_us > UINT32_MAX || ambiguous(connection, record, rtt_us, report->segment)) {
+        learn_from_order(connection, record);
         return;
+    }
     rack->rtt_us = (uint32_t)rtt_us;
     if (!sent_after(rack->xmit_at, rack->end, record)) {
         rack->xmit_at = record->at;

@@ -79,7 +79,9 @@ static int connect_socket(struct sim_side *side)
     if (port < 0)
         return port;
     struct daytona_endpoint local = {mine, (uint16_t)port};
-    int result = daytona_stack_bind(stack, side->id, &local);
+    int result = sim_host_sign(side->host, side->id) ? 0 : -ENOMEM;
+    if (result == 0)
+        result = daytona_stack_bind(stack, side->id, &local);
     if (result == 0)
         result = daytona_stack_connect(stack, side->host->world->now, side->id, &mine, &remote);
     if (result == -EINPROGRESS) {

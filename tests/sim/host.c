@@ -34,6 +34,23 @@ static struct daytona_room take_region(const struct sim_host_plan *plan)
     return (struct daytona_room){region, plan->region_bytes};
 }
 
+bool sim_host_sign(struct sim_host *host, struct daytona_socket_id id)
+{
+    const struct daytona_span key = {(const uint8_t *)"the same for all", 16};
+    unsigned kind = host->world->scenario->signature;
+    struct daytona_ao_key ao = {.remote = sim_host_address(host->number),
+                                .send_id = 1,
+                                .receive_id = 1,
+                                .algorithm = kind == SIM_SIGNATURE_AO_AES ? DAYTONA_AO_AES_128_CMAC
+                                                                          : DAYTONA_AO_HMAC_SHA1,
+                                .key = key};
+    if (kind == SIM_SIGNATURE_NONE)
+        return true;
+    if (kind == SIM_SIGNATURE_MD5)
+        return daytona_stack_set_signature_key(host->stack, id, &ao.remote, 0, key) == 0;
+    return daytona_stack_add_ao_key(host->stack, id, &ao) == 0;
+}
+
 static void start_listening(struct sim_host *host)
 {
     struct daytona_endpoint local = {sim_host_address(host->number), SIM_SERVER_PORT};
@@ -41,6 +58,7 @@ static void start_listening(struct sim_host *host)
         daytona_stack_bind(host->stack, host->listener, &local) != 0 ||
         daytona_stack_set_option(host->stack, host->world->now, host->listener,
                                  DAYTONA_OPTION_URGENT_INLINE, 1) != 0 || /* inherited */
+        !sim_host_sign(host, host->listener) ||
         daytona_stack_listen(host->stack, host->listener, host->plan->backlog) != 0)
         sim_fail(host->world, "host %u cannot listen", host->number);
     host->listening = true;

@@ -47,6 +47,9 @@ struct daytona_address sim_host_address(unsigned number);
 void sim_host_init(struct sim_host *host, struct sim_world *world, unsigned number);
 void sim_host_release(struct sim_host *host);
 
+/** Gives a socket the key of the scenario, if it has one. False: no memory. */
+bool sim_host_sign(struct sim_host *host, struct daytona_socket_id id);
+
 /** Its listener may answer with SYN cookies (RFC 4987 section 3.6): the first text of a client that
  *  comes before its ACK is refused, a late copy of that ACK makes a connection of its own, and the
  *  segment size is only about what the client said. */

@@ -55,10 +55,10 @@ static void print_side(const struct sim_side_plan *side, const char *name)
 
 void sim_scenario_print(const struct sim_scenario *scenario)
 {
-    printf("seed %llu: %u connections%s%s, stripped options %#x\n",
+    printf("seed %llu: %u connections%s%s, stripped options %#x, signed %u\n",
            (unsigned long long)scenario->seed, scenario->connection_count,
            scenario->offload ? ", offloads" : "", scenario->tight ? ", tight memory" : "",
-           scenario->stripped);
+           scenario->stripped, scenario->signature);
     for (unsigned i = 0; i < scenario->link_count; i++)
         print_link(scenario, &scenario->links[i], i);
     for (unsigned i = 0; i < scenario->change_count; i++) {

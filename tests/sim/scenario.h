@@ -87,6 +87,14 @@ struct sim_host_plan {
     uint32_t accept_pause_us; /**< the application lets connections wait this long at most */
 };
 
+/** Keys that all hosts have for all peers. */
+enum sim_signature {
+    SIM_SIGNATURE_NONE,
+    SIM_SIGNATURE_MD5,     /**< RFC 2385 */
+    SIM_SIGNATURE_AO_SHA1, /**< RFC 5925 */
+    SIM_SIGNATURE_AO_AES,
+};
+
 /** A link becomes another one. */
 struct sim_change {
     struct daytona_instant at; /**< after the scenario's origin */
@@ -113,6 +121,7 @@ struct sim_scenario {
                                 section 5): PAWS has to refuse it */
     bool offload;          /**< super-segments and partial checksums everywhere */
     bool tight;            /**< memory may run out: connections may fail, but nothing else */
+    unsigned signature;    /**< enum sim_signature: how all hosts sign */
     unsigned stripped;     /**< enum sim_strip: what a middlebox takes from SYNs */
     uint64_t stillness_us; /**< nothing happens for so long at most when all is well */
 };

@@ -287,6 +287,19 @@ static void draw_reconnects(struct sim_random *random, struct sim_scenario *scen
     }
 }
 
+/* All segments are signed. Not where a middlebox takes options away; nor where a reset is to come
+ * from a port that nobody has a key for. */
+static void draw_signature(struct sim_scenario *scenario, uint64_t seed)
+{
+    struct sim_random random = sim_random_from(seed, 4);
+    for (unsigned i = 0; i < scenario->connection_count; i++)
+        if (scenario->connections[i].refused)
+            return;
+    if (scenario->stripped == 0 && sim_random_once_in(&random, 10))
+        scenario->signature =
+            (unsigned)sim_random_between(&random, SIM_SIGNATURE_MD5, SIM_SIGNATURE_AO_AES);
+}
+
 /* Memory for the stacks that some of the scenario does not fit in. */
 static void draw_memory(struct sim_random *random, struct sim_scenario *scenario)
 {
@@ -470,6 +483,7 @@ void sim_scenario_from_seed(struct sim_scenario *scenario, uint64_t seed)
     if (!scenario->offload && sim_random_once_in(&random, 5))
         scenario->ghosts = (uint32_t)sim_random_skewed(&random, 1000, 100000);
     draw_probing(scenario, seed);
+    draw_signature(scenario, seed);
     if (sim_random_once_in(&random, 10))
         calm_down(scenario);
 }

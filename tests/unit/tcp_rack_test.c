@@ -162,6 +162,42 @@ static void duplicate_of_the_probe_is_no_loss(void **state)
     peer_stop(&peer);
 }
 
+/* The probe's answer may be that of the original, by the measure of the shortest round trip; what
+ * was sent before both is lost all the same. */
+static void two_lost_at_the_tail_need_no_timeout_when_the_probe_is_answered_early(void **state)
+{
+    (void)state;
+    struct peer peer;
+    start_flying(&peer, &offer_all, 7);
+    peer_wait_us(&peer, RTT_US);
+    peer_say(&peer, TCP_ACK, 1, SEGMENT(5), NULL);
+    peer_wait_us(&peer, 2 * RTT_US + 2000);
+    expect_segment(&peer, TCP_ACK | TCP_PSH, SEGMENT(6), 1, MSS);
+    peer_wait_us(&peer, RTT_US - 1000);
+    peer_sacks(&peer, 5, 6, 7);
+    expect_segment(&peer, TCP_ACK, SEGMENT(5), 1, MSS);
+    peer_wait_us(&peer, RTT_US);
+    peer_say(&peer, TCP_ACK, 1, SEGMENT(7), NULL);
+    assert_int_equal(our_info(&peer).timeouts, 0);
+    peer_stop(&peer);
+}
+
+/* What was sent again before the probe may be younger than what has arrived. */
+static void early_answer_to_a_probe_says_nothing_of_what_was_sent_again(void **state)
+{
+    (void)state;
+    struct peer peer;
+    start_flying(&peer, &offer_all, 7);
+    peer_wait_us(&peer, RTT_US);
+    peer_sacks(&peer, 5, 6, 7); /* 5 is lost, and goes again */
+    peer_wait_us(&peer, RTT_US / 4);
+    expect_segment(&peer, TCP_ACK, SEGMENT(5), 1, MSS);
+    peer_wait_us(&peer, RTT_US / 2);
+    peer_sacks(&peer, 5, 6, 7);
+    expect_silence(&peer);
+    peer_stop(&peer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +207,8 @@ int main(void)
         cmocka_unit_test(window_grows_with_a_duplicate_told_in_a_round_trip),
         cmocka_unit_test(lost_tail_is_probed_after_two_round_trips),
         cmocka_unit_test(probe_is_new_data_when_there_are_some),
+        cmocka_unit_test(two_lost_at_the_tail_need_no_timeout_when_the_probe_is_answered_early),
+        cmocka_unit_test(early_answer_to_a_probe_says_nothing_of_what_was_sent_again),
         cmocka_unit_test(second_silence_is_a_timeout),
         cmocka_unit_test(loss_that_a_probe_repaired_reduces_the_window),
         cmocka_unit_test(duplicate_of_the_probe_is_no_loss),
