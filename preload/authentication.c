@@ -230,7 +230,7 @@ static bool is_asked_for(const struct get_layout *asked, const struct get_layout
 }
 
 /* `*length` is the size of one record, `count` of the first says how many there is room for. */
-static int get_keys(struct file *file, void *value, socklen_t *length)
+static int get_keys(struct file *file, void *value, const socklen_t *length)
 {
     struct get_layout asked = {0};
     if (*length < offsetof(struct get_layout, flags))

@@ -114,7 +114,7 @@ static int open_connection(struct candidate *candidate, const struct daytona_end
                            bool fast, const struct remote_asker *asker, int *twin, bool *taken)
 {
     struct file *file = NULL;
-    int pair[2];
+    int pair[2] = {-1, -1};
     if (!has_port(candidate->local.port != 0 ? candidate->local.port : settings.port_range.low))
         return REMOTE_NOT_SERVED;
     int status = candidate_reserve(candidate, remote);

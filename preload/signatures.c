@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <linux/tcp.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -19,6 +20,7 @@ static struct note {
     struct signature_setting setting;
 } notes[NOTES_MAX];
 static size_t next_note;
+static atomic_bool any_note; /* while there is none, no descriptor needs a look */
 static pthread_mutex_t notes_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 static ino_t socket_number(int fd)
@@ -59,6 +61,7 @@ static void keep(const struct note *note)
         log_once(LOG_LEVEL_WARNING, "more keys of TCP signatures than can be kept");
     notes[next_note] = *note;
     next_note = (next_note + 1) % NOTES_MAX;
+    atomic_store(&any_note, true);
     pthread_mutex_unlock(&notes_mutex);
     signals_release();
 }
@@ -101,6 +104,8 @@ bool signatures_kernel_lacks(int fd)
 void signatures_visit(int fd, void (*use)(void *context, const struct signature_setting *setting),
                       void *context)
 {
+    if (!atomic_load(&any_note))
+        return;
     ino_t socket = socket_number(fd);
     signals_hold();
     pthread_mutex_lock(&notes_mutex);

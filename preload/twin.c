@@ -50,8 +50,8 @@ static struct twin_name name_of(const struct file *file)
 
 static socklen_t put_name(struct sockaddr_un *out, struct twin_name name)
 {
-    char *at = out->sun_path;
     *out = (struct sockaddr_un){.sun_family = AF_UNIX};
+    char *at = out->sun_path;
     memcpy(at + 1, PREFIX, PREFIX_LENGTH);
     at += 1 + PREFIX_LENGTH;
     put_digits(at, engine.nonce, NONCE_DIGITS);

@@ -236,7 +236,8 @@ static void note_call(struct flow *flow, const struct seen *seen)
     struct request_told *request = flow_request(flow);
     if (result <= 0 || (!sends && !receives))
         return;
-    /* What it waited for before a write, or a read of what had come before, it waited for itself. */
+    /* What it waited for before a write, or a read of what had come before, it waited for itself.
+     */
     if (receives || (flow->request != NO_REQUEST && (!flow->answered || flow->server)))
         flow_settle_idle(flow, CAUSE_APPLICATION);
     if (sends && (request == NULL || (flow->answered && !flow->server))) {

@@ -92,9 +92,9 @@ _Noreturn static void serve(const struct plan *plan)
 
 _Noreturn static void become_program(const struct keeper *keeper)
 {
-    char *const *program = keeper->plan->program;
-    if (program == NULL)
+    if (keeper->plan->program == NULL)
         serve(keeper->plan);
+    char *const *program = keeper->plan->program;
     sigaction(SIGCHLD, &keeper->signals->child, NULL);
     sigprocmask(SIG_SETMASK, &keeper->signals->mask, NULL);
     execvp(program[0], program);

@@ -211,10 +211,10 @@ int record_rows(struct record *record,
 {
     uint32_t at_once = (uint32_t)(BLOCK_BYTES / record->header.row_bytes);
     uint8_t *memory = malloc(3 * BLOCK_BYTES);
-    struct block block = {memory, memory + BLOCK_BYTES, memory + 2 * BLOCK_BYTES};
     int used = 0;
     if (memory == NULL)
         return -ENOMEM;
+    struct block block = {memory, memory + BLOCK_BYTES, memory + 2 * BLOCK_BYTES};
     for (uint32_t first = 0; first < record->header.row_end; first += at_once) {
         uint32_t left = record->header.row_end - first;
         uint32_t count = left < at_once ? left : at_once;

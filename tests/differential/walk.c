@@ -40,7 +40,7 @@ void walk_begin(struct walk *walk, uint64_t seed, struct program *program)
 
 static int choose_actor(struct walk *walk, const struct stage *stage)
 {
-    int alive[ACTORS_MAX], count = 0;
+    int alive[ACTORS_MAX] = {0}, count = 0;
     for (int i = 0; i < ACTORS_MAX; i++)
         if (stage->book.alive[i] && !stage->actors[i].busy)
             alive[count++] = i;
@@ -51,7 +51,7 @@ static int choose_actor(struct walk *walk, const struct stage *stage)
 static int choose_kind(struct walk *walk, const struct stage *stage, int actor,
                        enum description_kind kind)
 {
-    int found[SLOTS_MAX], count = 0;
+    int found[SLOTS_MAX] = {0}, count = 0;
     for (int i = 0; i < SLOTS_MAX; i++)
         if (stage->slots[i] >= 0 && book_kind(&stage->book, actor, stage->slots[i]) == kind)
             found[count++] = i;

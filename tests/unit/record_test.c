@@ -74,7 +74,7 @@ static void lock_record(const struct fixture *f)
 static void write_row(struct fixture *f, uint32_t index, uint64_t number)
 {
     struct daytona_record_row row;
-    uint64_t words[sizeof row / sizeof(uint64_t)];
+    uint64_t words[sizeof row / sizeof(uint64_t)] = {0};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         words[i] = number << 32 | (uint32_t)number;
     memcpy(&row, words, sizeof row);

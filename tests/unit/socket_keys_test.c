@@ -62,14 +62,16 @@ static void add_key_layout(uint8_t *bytes, uint8_t send_id)
                                         .sin_addr.s_addr = htonl(0x0a000000)};
     memset(bytes, 0, ADD_BYTES);
     memcpy(bytes, &address, sizeof address);
-    memcpy(bytes + 128, "cmac(aes128)", 12);
+    static const char algorithm[] = "cmac(aes128)", key[] = "sixteen bytes of";
+    memcpy(bytes + 128, algorithm, sizeof algorithm);
     bytes[202] = 8;              /* prefix */
     bytes[203] = send_id;        /* sndid */
     bytes[204] = send_id + 100u; /* rcvid */
     bytes[205] = 12;             /* maclen */
     bytes[206] = 2;              /* TCP_AO_KEYF_EXCLUDE_OPT */
     bytes[207] = 16;             /* keylen */
-    memcpy(bytes + 208, "sixteen bytes of", 16);
+    for (size_t i = 0; i < 16; i++)
+        bytes[208 + i] = (uint8_t)key[i];
 }
 
 static int set_ao(int option, const void *value, socklen_t length)
