@@ -3,6 +3,7 @@
  * the connections it gets become bridged first (bridge.h).
  */
 #include "preload/bridge.h"
+#include "preload/heritage.h"
 #include "preload/process.h"
 #include "preload/result.h"
 #include "preload/wrappers.h"
@@ -39,39 +40,45 @@ static int failed(int result, bool left)
 
 int daytona_execve(const char *path, char *const *words, char *const *environment)
 {
+    size_t room = heritage_words(environment);
+    char *const *heirs = heritage_add(environment, __builtin_alloca(room * sizeof(char *)), room);
     bool left = let_become();
-    return failed(real.execve(path, words, environment), left);
+    return failed(real.execve(path, words, heirs), left);
 }
 
 int daytona_execv(const char *path, char *const *words)
 {
-    bool left = let_become();
-    return failed(real.execv(path, words), left);
-}
-
-int daytona_execvp(const char *file, char *const *words)
-{
-    bool left = let_become();
-    return failed(real.execvp(file, words), left);
+    return daytona_execve(path, words, environ);
 }
 
 int daytona_execvpe(const char *file, char *const *words, char *const *environment)
 {
+    size_t room = heritage_words(environment);
+    char *const *heirs = heritage_add(environment, __builtin_alloca(room * sizeof(char *)), room);
     bool left = let_become();
-    return failed(real.execvpe(file, words, environment), left);
+    return failed(real.execvpe(file, words, heirs), left);
+}
+
+int daytona_execvp(const char *file, char *const *words)
+{
+    return daytona_execvpe(file, words, environ);
 }
 
 int daytona_fexecve(int descriptor, char *const *words, char *const *environment)
 {
+    size_t room = heritage_words(environment);
+    char *const *heirs = heritage_add(environment, __builtin_alloca(room * sizeof(char *)), room);
     bool left = let_become();
-    return failed(real.fexecve(descriptor, words, environment), left);
+    return failed(real.fexecve(descriptor, words, heirs), left);
 }
 
 int daytona_execveat(int folder, const char *path, char *const *words, char *const *environment,
                      int flags)
 {
+    size_t room = heritage_words(environment);
+    char *const *heirs = heritage_add(environment, __builtin_alloca(room * sizeof(char *)), room);
     bool left = let_become();
-    return failed(real.execveat(folder, path, words, environment, flags), left);
+    return failed(real.execveat(folder, path, words, heirs, flags), left);
 }
 
 /* ------------------------------------------------------------------ words one by one */
@@ -145,16 +152,20 @@ int daytona_posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_act
                         const posix_spawnattr_t *attributes, char *const *words,
                         char *const *environment)
 {
+    size_t room = heritage_words(environment);
+    char *const *heirs = heritage_add(environment, __builtin_alloca(room * sizeof(char *)), room);
     let_inherit();
-    return real.posix_spawn(pid, path, actions, attributes, words, environment);
+    return real.posix_spawn(pid, path, actions, attributes, words, heirs);
 }
 
 int daytona_posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
                          const posix_spawnattr_t *attributes, char *const *words,
                          char *const *environment)
 {
+    size_t room = heritage_words(environment);
+    char *const *heirs = heritage_add(environment, __builtin_alloca(room * sizeof(char *)), room);
     let_inherit();
-    return real.posix_spawnp(pid, file, actions, attributes, words, environment);
+    return real.posix_spawnp(pid, file, actions, attributes, words, heirs);
 }
 
 /* Also one that is closed on exec goes along by this. */

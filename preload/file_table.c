@@ -209,7 +209,8 @@ bool file_make_native(struct file *file, int fd)
 {
     if (file->epoch == engine.epoch && engine_alive())
         return false;
-    if (!atomic_exchange(&file->bridged, true)) /* of this process's copy of the record */
+    if (!atomic_exchange(&file->bridged, true) && /* of this process's copy of the record */
+        file->kind == FILE_KIND_CONNECTION)
         remote_bridge(fd);
     return true;
 }

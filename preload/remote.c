@@ -120,13 +120,16 @@ bool remote_bridge(int fd)
     return ask(fd, &request, &answer) && answer.result == 0;
 }
 
-/* A child may have given a socket any number; those that programs give lie low. */
 #define NUMBERS_LOOKED_AT 256
+
+int remote_last_looked_at(void)
+{
+    return file_highest_descriptor() + NUMBERS_LOOKED_AT;
+}
 
 void remote_bridge_inheritable(void)
 {
-    int last = file_highest_descriptor() + NUMBERS_LOOKED_AT;
-    for (int fd = 0; fd <= last; fd++) {
+    for (int fd = 0; fd <= remote_last_looked_at(); fd++) {
         int flags = real.fcntl(fd, F_GETFD);
         if (flags >= 0 && (flags & FD_CLOEXEC) == 0)
             remote_bridge(fd);

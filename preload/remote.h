@@ -84,6 +84,10 @@ bool remote_bridge(int fd);
 /** The same for all that an executed program would inherit. */
 void remote_bridge_inheritable(void);
 
+/** The number up to which that looks: a child may have given a socket any number, but those that
+ *  programs give lie low. */
+int remote_last_looked_at(void);
+
 /** accept4(2) on a socket that may be the twin of a listener of another process's engine, as the C
  *  library's, with errno. */
 int remote_accept(int fd, struct sockaddr *address, socklen_t *length, int flags);

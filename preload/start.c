@@ -3,6 +3,7 @@
  * up and the settings read. Nothing else: the engine starts with the first socket it is needed for.
  */
 #include "preload/attributes.h"
+#include "preload/heritage.h"
 #include "preload/real.h"
 #include "preload/settings.h"
 #include "preload/text.h"
@@ -53,6 +54,7 @@ ATTRIBUTE_CONSTRUCTOR static void start(void)
         return;
     log_start(settings.log);
     say_messages(&messages);
+    heritage_keep(environ);
     if (settings.fault && settings.fallback == SETTINGS_FALLBACK_FAIL)
         real._exit(STATUS_NOT_STARTED);
 }

@@ -111,19 +111,31 @@ socklen_t twin_engine_name(struct sockaddr_un *out)
     return twin_name_of_engine(out, engine.nonce);
 }
 
+static bool listens(int fd)
+{
+    int on = 0;
+    socklen_t length = sizeof on;
+    return real.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &length) == 0 && on != 0;
+}
+
 /* A socket without a peer: the application's end of a connection that has failed, which may have a
  * name of its own, or a listener. (An accepted one has its listener's name.) */
 static bool identify_alone(int fd, struct twin_name *out, uint64_t *nonce)
 {
     struct sockaddr_un name = {0};
-    socklen_t name_length = sizeof name, size = sizeof(int);
-    int listens = 0;
+    socklen_t name_length = sizeof name;
     if (real.getsockname(fd, (struct sockaddr *)&name, &name_length) < 0)
         return false;
     if (is_own_name(&name, name_length))
         return parse_name(&name, name_length - 1, out, nonce);
-    return parse_name(&name, name_length, out, nonce) &&
-           real.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0;
+    return parse_name(&name, name_length, out, nonce) && listens(fd);
+}
+
+bool twin_is_listener(int fd)
+{
+    struct twin_name ignored;
+    uint64_t nonce;
+    return identify_alone(fd, &ignored, &nonce) && listens(fd);
 }
 
 bool twin_identify(int fd, struct twin_name *connection, struct sockaddr_un *engine_name,

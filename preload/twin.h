@@ -57,6 +57,9 @@ void twin_name_own_end(int end, const struct file *connection);
 bool twin_identify(int fd, struct twin_name *connection, struct sockaddr_un *engine_name,
                    socklen_t *length);
 
+/** Whether `fd` is a listener's twin, of whichever process's engine. */
+bool twin_is_listener(int fd);
+
 /** What accept() on a socket gave. */
 enum twin_origin {
     TWIN_NONE,      /**< the socket is no listener's twin */

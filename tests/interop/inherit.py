@@ -7,6 +7,7 @@ inherit.py serve PORT STYLE [COUNT]   serves COUNT connections (default 4), then
     spawn      cat, with the connection as its standard input and output
     daemon     the parent listens and ends, its child goes on
     become     the server itself becomes cat
+    heir       the listener itself goes to a program that is executed, with an environment of its own, and serves
     pass       another process gets each connection through SCM_RIGHTS
     names      like fork; the child sends back what the socket says of itself
     unread     like fork; the child closes without reading
@@ -106,6 +107,32 @@ def become(listener, count):
     os.execvp("cat", ["cat"])
 
 
+def check_listener(listener):
+    """It is what it was, in whichever process."""
+    assert listener.getsockname() == ("0.0.0.0", PORT), listener.getsockname()
+    assert listener.family == socket.AF_INET, listener.family
+    assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 0
+    assert listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1
+    listener.listen(32)
+
+
+def leave_to_heir(listener, count):
+    if os.fork() == 0:
+        check_listener(listener)
+        os.set_inheritable(listener.fileno(), True)
+        words = [sys.executable, __file__, "inherit", str(PORT), str(count), str(listener.fileno())]
+        os.execve(sys.executable, words, {"KEPT": "yes"})
+    listener.close()
+    os.wait()
+
+
+def inherit(count, descriptor):
+    assert os.environ["KEPT"] == "yes"
+    listener = socket.socket(fileno=descriptor)
+    check_listener(listener)
+    fork_for_each(listener, count, echo)
+
+
 def daemonise(listener, count):
     if os.fork() > 0:
         os._exit(0)
@@ -138,7 +165,7 @@ def serve(port, style, count):
     listener.bind(("0.0.0.0", port))
     listener.listen(16)
     others = {"prefork": fork_before_and_wait, "orphans": fork_before, "spawn": spawn_for_each, "daemon": daemonise,
-              "become": become, "pass": pass_on}
+              "become": become, "heir": leave_to_heir, "pass": pass_on}
     if style in others:
         others[style](listener, count)
     else:
@@ -246,8 +273,11 @@ def disturb():
 
 
 arguments = sys.argv[2:]
+PORT = int(arguments[0]) if sys.argv[1] in ("serve", "inherit") else None
 if sys.argv[1] == "serve":
-    serve(int(arguments[0]), arguments[1], int((arguments[2:] or [4])[0]))
+    serve(PORT, arguments[1], int((arguments[2:] or [4])[0]))
+elif sys.argv[1] == "inherit":
+    inherit(int(arguments[1]), int(arguments[2]))
 elif sys.argv[1] == "disturb":
     disturb()
 else:
