@@ -7,6 +7,7 @@ inherit.py serve PORT STYLE [COUNT]   serves COUNT connections (default 4), then
     spawn      cat, with the connection as its standard input and output
     daemon     the parent listens and ends, its child goes on
     become     the server itself becomes cat
+    successor  the server itself becomes another program, which has no child that it does not know of
     heir       the listener itself goes to a program that is executed, with an environment of its own, and serves
     pass       another process gets each connection through SCM_RIGHTS
     names      like fork; the child sends back what the socket says of itself
@@ -116,18 +117,31 @@ def check_listener(listener):
     listener.listen(32)
 
 
+def become_successor(listener, count):
+    os.set_inheritable(listener.fileno(), True)
+    words = [sys.executable, __file__, "inherit", str(PORT), str(count), str(listener.fileno())]
+    os.execve(sys.executable, words, {"KEPT": "yes"})
+
+
 def leave_to_heir(listener, count):
     if os.fork() == 0:
         check_listener(listener)
-        os.set_inheritable(listener.fileno(), True)
-        words = [sys.executable, __file__, "inherit", str(PORT), str(count), str(listener.fileno())]
-        os.execve(sys.executable, words, {"KEPT": "yes"})
+        become_successor(listener, count)
     listener.close()
     os.wait()
 
 
+def has_children():
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return False
+    return True
+
+
 def inherit(count, descriptor):
     assert os.environ["KEPT"] == "yes"
+    assert not has_children()
     listener = socket.socket(fileno=descriptor)
     check_listener(listener)
     fork_for_each(listener, count, echo)
@@ -165,7 +179,7 @@ def serve(port, style, count):
     listener.bind(("0.0.0.0", port))
     listener.listen(16)
     others = {"prefork": fork_before_and_wait, "orphans": fork_before, "spawn": spawn_for_each, "daemon": daemonise,
-              "become": become, "heir": leave_to_heir, "pass": pass_on}
+              "become": become, "heir": leave_to_heir, "successor": become_successor, "pass": pass_on}
     if style in others:
         others[style](listener, count)
     else:

@@ -63,7 +63,7 @@ disturb() {
 
 for tcp in $(modes daytona kernel -- "$@"); do
     lab_up
-    for style in fork prefork orphans spawn heir daemon pass names unread wait_reset become; do
+    for style in fork prefork orphans spawn heir successor daemon pass names unread wait_reset become; do
         section "$tcp, $style"
         case $style in
         names) wanted=$(four right) ;;
