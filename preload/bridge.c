@@ -252,13 +252,6 @@ static void end_stream(struct file *file)
     file->bridge.read_ended = true;
 }
 
-/* Who wrote it has gone: nobody is told that the peer did not want it. */
-static void refuse_rest(struct file *file)
-{
-    real.shutdown(file->engine_end, SHUT_RD);
-    file->bridge.read_ended = true;
-}
-
 static bool attempt_is_over(const struct file *file)
 {
     return (daytona_stack_readiness(engine.stack, file->id) &
@@ -284,6 +277,16 @@ void bridge_release_end(struct file *file)
     file->bridge.narrow = true;
     if (file->engine_end >= 0)
         take_spent(file);
+}
+
+/* The peer does not want any more: who writes from now on is told, what was written is thrown away,
+ * for while it lies there the last close cannot be seen. */
+static void refuse(struct file *file, size_t bytes)
+{
+    real.shutdown(file->engine_end, SHUT_RD);
+    file->bridge.read_ended = true;
+    file->bridge.spent += bytes;
+    take_spent(file);
 }
 
 static bool was_reset(const struct file *file)
@@ -322,9 +325,9 @@ static bool carry_piece_out(struct file *file)
         file->bridge.spent += (size_t)sent;
         take_spent(file);
     } else if (sent == -EPIPE) {
-        refuse_rest(file);
+        refuse(file, span.length);
     }
-    return sent > 0;
+    return sent > 0 || sent == -EPIPE;
 }
 
 /* Who waits for a served connection is told before its twin shows anything. */

@@ -12,6 +12,7 @@ inherit.py serve PORT STYLE [COUNT]   serves COUNT connections (default 4), then
     pass       another process gets each connection through SCM_RIGHTS
     names      like fork; the child sends back what the socket says of itself
     unread     like fork; the child closes without reading
+    refused    like fork; the child reads to the end, then writes until it is told that nobody reads
     wait_reset like fork; the child reads until its connection breaks and says how
 inherit.py ask ADDRESS PORT STYLE [COUNT]   prints one line for each connection
 inherit.py disturb   as another user, at the host of the server, by the twins' abstract names: connects to
@@ -48,6 +49,16 @@ def leave_unread(client):
     client.recv(1)
 
 
+def write_until_refused(client):
+    while client.recv(65536):
+        pass
+    try:
+        while True:
+            client.send(b"nobody reads this")
+    except OSError as error:
+        assert error.errno in (errno.EPIPE, errno.ECONNRESET), error
+
+
 def wait_for_reset(client):
     client.sendall(b"ready")
     try:
@@ -59,7 +70,8 @@ def wait_for_reset(client):
     os.write(1, said.encode() + b"\n")  # at once: other children write, too
 
 
-IN_CHILD = {"fork": echo, "names": tell_names, "unread": leave_unread, "wait_reset": wait_for_reset}
+IN_CHILD = {"fork": echo, "names": tell_names, "unread": leave_unread, "refused": write_until_refused,
+            "wait_reset": wait_for_reset}
 
 
 def fork_for_each(listener, count, serve):
@@ -212,6 +224,13 @@ def ask_unread(client):
         return errno.errorcode[error.errno]
 
 
+def ask_and_refuse(client):
+    client.shutdown(socket.SHUT_WR)
+    client.recv(1)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    return "refused"
+
+
 def ask_reset(client):
     client.recv(5, socket.MSG_WAITALL)
     client.sendall(b"some")
@@ -220,7 +239,8 @@ def ask_reset(client):
 
 
 def ask(address, port, style, count):
-    how = {"names": ask_names, "unread": ask_unread, "wait_reset": ask_reset}.get(style, ask_echo)
+    how = {"names": ask_names, "unread": ask_unread, "refused": ask_and_refuse,
+           "wait_reset": ask_reset}.get(style, ask_echo)
     clients = [socket.create_connection((address, port), timeout=30) for _ in range(count)]
     for client in clients:
         with client:

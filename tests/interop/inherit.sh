@@ -63,11 +63,12 @@ disturb() {
 
 for tcp in $(modes daytona kernel -- "$@"); do
     lab_up
-    for style in fork prefork orphans spawn heir successor daemon pass names unread wait_reset become; do
+    for style in fork prefork orphans spawn heir successor daemon pass names unread refused wait_reset become; do
         section "$tcp, $style"
         case $style in
         names) wanted=$(four right) ;;
         unread) wanted=$(four ECONNRESET) ;;
+        refused) wanted=$(four refused) ;;
         wait_reset) wanted=$(four reset) ;;
         become) wanted=same ;;
         *) wanted=$(four same) ;;
