@@ -4,7 +4,6 @@
  */
 #include "preload/address.h"
 #include "preload/decide.h"
-#include "preload/engine.h"
 #include "preload/remote.h"
 #include "preload/result.h"
 #include "preload/settings.h"
@@ -20,8 +19,7 @@ static int listen_by(int descriptor, int backlog, bool always)
     if (file != NULL)
         return (int)result_finish(file, file_listen(file, backlog), before);
     int result;
-    bool others = engine.epoch != 0 || settings.engine == SETTINGS_ENGINE_PROCESS;
-    if (settings.present && others && remote_listen(descriptor, backlog, &result))
+    if (settings.present && remote_listen(descriptor, backlog, &result))
         return (int)result_give(result, before);
     result = decide_listen(descriptor, backlog, always);
     if (result != DECIDE_KERNEL)

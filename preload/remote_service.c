@@ -4,6 +4,7 @@
 #include "preload/real.h"
 #include "preload/remote.h"
 #include "preload/server.h"
+#include "preload/server_listeners.h"
 #include "preload/socket_options.h"
 
 #include <errno.h>
@@ -176,14 +177,21 @@ static int tell_end(struct file *file, bool peer, struct remote_answer *answer)
     return status;
 }
 
+/* listen() makes this process the one that AF_UNIX tells of. */
 static int listen_again(struct file *file, int twin, int backlog)
 {
     int status = file_is_listener(file) ? file_enter(file) : -EINVAL;
     if (status < 0)
         return status;
     status = daytona_stack_listen(engine.stack, file->id, backlog < 0 ? 0 : backlog);
+    if (status == 0 && real.listen(twin, backlog) < 0)
+        status = -errno;
+    if (status == 0)
+        file->maker = getpid();
+    if (status == 0 && file->served)
+        server_listeners_renew(engine.server->listeners, file, backlog);
     engine_leave();
-    return status < 0 ? status : real.listen(twin, backlog) < 0 ? -errno : 0;
+    return status;
 }
 
 /* It says how much may wait in the twin. */

@@ -50,6 +50,16 @@ void server_listeners_add(struct server_listeners *listeners, const struct file 
     publish(row, file_index(file));
 }
 
+void server_listeners_renew(struct server_listeners *listeners, const struct file *file,
+                            int backlog)
+{
+    struct server_listener *row = find(listeners, file_index(file));
+    if (row == NULL)
+        return;
+    row->maker = file->maker;
+    row->backlog = backlog;
+}
+
 void server_listeners_remove(struct server_listeners *listeners, const struct file *file)
 {
     struct server_listener *row = find(listeners, file_index(file));

@@ -30,6 +30,9 @@ struct server_listeners *server_listeners_make(void);
 /** Notes a listener, and forgets it. Engine locked. */
 void server_listeners_add(struct server_listeners *listeners, const struct file *file,
                           const struct candidate *candidate, int backlog);
+/** The same for one that has been listened on once more. */
+void server_listeners_renew(struct server_listeners *listeners, const struct file *file,
+                            int backlog);
 void server_listeners_remove(struct server_listeners *listeners, const struct file *file);
 
 /** With the privileges still there: takes the ports of all that are noted. */
