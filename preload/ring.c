@@ -43,7 +43,7 @@ static uint8_t add_word(struct ring *ring, struct ring_word *place, const char *
     size_t length = strlen(text);
     if (length >= DAYTONA_RING_WORD_BYTES)
         length = DAYTONA_RING_WORD_BYTES - 1;
-    memcpy(room, text, length);
+    memcpy(room, text, length); /* NOLINT(bugprone-not-null-terminated-result): zeros follow */
     *place = (struct ring_word){text, (uint8_t)ring->word_count};
     return (uint8_t)ring->word_count++;
 }

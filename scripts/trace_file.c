@@ -69,7 +69,7 @@ int trace_writer_begin(struct trace_writer *writer, int file, const struct trace
     uint8_t *names = out + MAGIC_BYTES + 8 + FIXED_BYTES, *end = names;
     for (unsigned type = 0; type < DAYTONA_EVENT_COUNT; type++)
         end = (uint8_t *)stpcpy((char *)end, daytona_event_name((enum daytona_event_type)type)) + 1;
-    memcpy(out, MAGIC, MAGIC_BYTES);
+    memcpy(out, MAGIC, MAGIC_BYTES); /* NOLINT(bugprone-not-null-terminated-result): no string */
     put(out + 8, TRACE_VERSION, 4);
     put(out + 12, (uint64_t)(end - out) - MAGIC_BYTES - 8, 4);
     put(out + 16, about->pid, 4);
