@@ -8,17 +8,19 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ENVIRONMENT_MAX ((size_t)1 << 20)
 #define VARIABLES_MAX   4096
+#define SPACES_KEPT     8 /* network namespaces */
 
 /* A process that is being looked at. */
 struct process {
     pid_t pid;
     char program[32];
     struct settings settings;
-    unsigned long *sockets; /* inodes of its descriptors, sorted */
+    unsigned long *sockets; /* inodes of its descriptors */
     size_t socket_count, socket_max;
     uint16_t *listeners; /* ports on which the kernel listens in its namespace */
     size_t listener_count, listener_max;
@@ -76,12 +78,6 @@ static bool grow(void **array, size_t count, size_t *max, size_t bytes)
     return true;
 }
 
-static int by_number(const void *a, const void *b)
-{
-    unsigned long first = *(const unsigned long *)a, second = *(const unsigned long *)b;
-    return first < second ? -1 : first > second;
-}
-
 static void read_descriptors(struct process *process)
 {
     char path[64], link[64];
@@ -99,7 +95,6 @@ static void read_descriptors(struct process *process)
             process->sockets[process->socket_count++] = inode;
     }
     closedir(listing);
-    qsort(process->sockets, process->socket_count, sizeof *process->sockets, by_number);
 }
 
 /* ------------------------------------------------------------------ why */
@@ -173,6 +168,21 @@ static void explain(const struct process *process, struct elsewhere *socket)
 
 /* ------------------------------------------------------------------ the kernel's tables */
 
+/* A socket of a network namespace, from /proc/net. */
+struct row {
+    unsigned long inode;
+    struct daytona_endpoint local, remote;
+    unsigned state;
+    const char *protocol;
+};
+
+/* All of a namespace, by inode. Reading them is what costs most, so it is done once. */
+struct tables {
+    ino_t space;
+    struct row *rows;
+    size_t count, max;
+};
+
 /* An address of /proc/net/tcp: words in the host's order, in hexadecimal. */
 static bool read_address(const char *text, struct daytona_address *out)
 {
@@ -192,50 +202,107 @@ static bool read_address(const char *text, struct daytona_address *out)
     return digits == 8 || digits == 32;
 }
 
-static bool parse_row(const char *row, struct elsewhere *out, unsigned long *inode)
+static bool parse_row(const char *text, struct row *out)
 {
     char local[33], remote[33];
     unsigned local_port, remote_port;
-    return sscanf(row, " %*u: %32[0-9A-F]:%4x %32[0-9A-F]:%4x %2x %*s %*s %*s %*u %*u %lu", local,
-                  &local_port, remote, &remote_port, &out->state, inode) == 6 &&
-           read_address(local, &out->local.address) && read_address(remote, &out->remote.address) &&
-           (out->local.port = (uint16_t)local_port, out->remote.port = (uint16_t)remote_port, true);
+    if (sscanf(text, " %*u: %32[0-9A-F]:%4x %32[0-9A-F]:%4x %2x %*s %*s %*s %*u %*u %lu", local,
+               &local_port, remote, &remote_port, &out->state, &out->inode) != 6)
+        return false;
+    out->local.port = (uint16_t)local_port;
+    out->remote.port = (uint16_t)remote_port;
+    return read_address(local, &out->local.address) && read_address(remote, &out->remote.address);
 }
 
-static void each_row(struct process *process, const char *table, const char *protocol,
-                     void (*take)(struct process *process, struct elsewhere *socket,
-                                  unsigned long inode))
+static void read_table(struct tables *tables, pid_t pid, const char *name, const char *protocol)
 {
-    char path[64], row[512];
-    unsigned long inode;
-    snprintf(path, sizeof path, "/proc/%d/net/%s", (int)process->pid, table);
+    char path[64], text[512];
+    struct row row = {.protocol = protocol};
+    snprintf(path, sizeof path, "/proc/%d/net/%s", (int)pid, name);
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return;
-    while (fgets(row, sizeof row, file) != NULL) {
-        struct elsewhere socket = {.pid = process->pid, .protocol = protocol};
-        if (parse_row(row, &socket, &inode))
-            take(process, &socket, inode);
-    }
+    while (fgets(text, sizeof text, file) != NULL)
+        if (parse_row(text, &row) &&
+            grow((void **)&tables->rows, tables->count, &tables->max, sizeof row))
+            tables->rows[tables->count++] = row;
     fclose(file);
 }
 
-static void note_listener(struct process *process, struct elsewhere *socket, unsigned long inode)
+/* Inodes come first in both, and are unsigned long. */
+static int by_number(const void *a, const void *b)
 {
-    if (socket->state == DAYTONA_TCP_LISTEN &&
-        bsearch(&inode, process->sockets, process->socket_count, sizeof inode, by_number) != NULL &&
-        grow((void **)&process->listeners, process->listener_count, &process->listener_max,
-             sizeof *process->listeners))
-        process->listeners[process->listener_count++] = socket->local.port;
+    unsigned long first = *(const unsigned long *)a, second = *(const unsigned long *)b;
+    return first < second ? -1 : first > second;
 }
 
-static void report(struct process *process, struct elsewhere *socket, unsigned long inode)
+static void read_tables(struct tables *tables, pid_t pid)
 {
-    if (bsearch(&inode, process->sockets, process->socket_count, sizeof inode, by_number) == NULL)
-        return;
-    memcpy(socket->program, process->program, sizeof socket->program);
-    explain(process, socket);
-    process->each(process->context, socket);
+    tables->count = 0;
+    read_table(tables, pid, "tcp", "tcp");
+    read_table(tables, pid, "tcp6", "tcp");
+    read_table(tables, pid, "udp", "udp");
+    read_table(tables, pid, "udp6", "udp");
+    if (tables->count > 0)
+        qsort(tables->rows, tables->count, sizeof *tables->rows, by_number);
+}
+
+/* Those of the process's namespace. The last ones are kept: processes of one come together. */
+static const struct tables *tables_of(pid_t pid)
+{
+    static struct tables kept[SPACES_KEPT];
+    static size_t next;
+    char path[64];
+    struct stat space;
+    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)pid);
+    if (stat(path, &space) < 0)
+        return NULL;
+    for (size_t i = 0; i < SPACES_KEPT; i++)
+        if (kept[i].space == space.st_ino)
+            return &kept[i];
+    struct tables *tables = &kept[next++ % SPACES_KEPT];
+    tables->space = space.st_ino;
+    read_tables(tables, pid);
+    return tables;
+}
+
+static const struct row *row_of(const struct tables *tables, unsigned long inode)
+{
+    return tables->count == 0
+               ? NULL
+               : bsearch(&inode, tables->rows, tables->count, sizeof *tables->rows, by_number);
+}
+
+/* ------------------------------------------------------------------ all processes */
+
+static void note_listener(struct process *process, const struct row *row)
+{
+    if (row->state == DAYTONA_TCP_LISTEN && strcmp(row->protocol, "tcp") == 0 &&
+        grow((void **)&process->listeners, process->listener_count, &process->listener_max,
+             sizeof *process->listeners))
+        process->listeners[process->listener_count++] = row->local.port;
+}
+
+static void report(struct process *process, const struct row *row)
+{
+    struct elsewhere socket = {.pid = process->pid,
+                               .protocol = row->protocol,
+                               .local = row->local,
+                               .remote = row->remote,
+                               .state = row->state};
+    memcpy(socket.program, process->program, sizeof socket.program);
+    explain(process, &socket);
+    process->each(process->context, &socket);
+}
+
+static void each_row(struct process *process, const struct tables *tables,
+                     void (*take)(struct process *process, const struct row *row))
+{
+    for (size_t i = 0; i < process->socket_count; i++) {
+        const struct row *row = row_of(tables, process->sockets[i]);
+        if (row != NULL)
+            take(process, row);
+    }
 }
 
 static void look_at(struct process *process)
@@ -243,13 +310,10 @@ static void look_at(struct process *process)
     read_file(process->pid, "comm", process->program, sizeof process->program);
     process->program[strcspn(process->program, "\n")] = '\0';
     read_descriptors(process);
-    if (process->socket_count > 0) {
-        each_row(process, "tcp", "tcp", note_listener);
-        each_row(process, "tcp6", "tcp", note_listener);
-        each_row(process, "tcp", "tcp", report);
-        each_row(process, "tcp6", "tcp", report);
-        each_row(process, "udp", "udp", report);
-        each_row(process, "udp6", "udp", report);
+    const struct tables *tables = process->socket_count > 0 ? tables_of(process->pid) : NULL;
+    if (tables != NULL) {
+        each_row(process, tables, note_listener);
+        each_row(process, tables, report);
     }
     free(process->sockets);
     free(process->listeners);

@@ -54,6 +54,19 @@ struct daytona_congestion_sample tcp_congestion_sample(const struct connection *
     return sample;
 }
 
+void tcp_congestion_bound(struct connection *connection)
+{
+    struct daytona_congestion_controls *controls = &connection->controls;
+    uint32_t cwnd = (uint32_t)connection->socket->options[DAYTONA_OPTION_CWND_MAXIMUM];
+    uint32_t threshold = (uint32_t)connection->socket->options[DAYTONA_OPTION_SSTHRESH_MAXIMUM];
+    if (cwnd != 0 && controls->cwnd_bytes > cwnd)
+        controls->cwnd_bytes = cwnd;
+    if (threshold != 0 && controls->ssthresh_bytes > threshold)
+        controls->ssthresh_bytes = threshold;
+    if (controls->cwnd_bytes < connection->send.mss)
+        controls->cwnd_bytes = connection->send.mss;
+}
+
 void tcp_congestion_call(struct connection *connection, enum congestion_call call,
                          const struct daytona_congestion_sample *sample)
 {
@@ -101,8 +114,7 @@ void tcp_congestion_call(struct connection *connection, enum congestion_call cal
         break;
     }
     tcp_rate_losses_told(connection);
-    if (controls->cwnd_bytes < connection->send.mss)
-        controls->cwnd_bytes = connection->send.mss;
+    tcp_congestion_bound(connection);
     if (call == CONGESTION_ACKED)
         statistics_acked(connection, old, old_ssthresh);
     else if (controls->ssthresh_bytes != old_ssthresh)

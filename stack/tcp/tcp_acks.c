@@ -118,7 +118,7 @@ void tcp_ack_schedule(struct connection *connection, uint32_t bytes, bool filled
     if (filled || second_full || quick) {
         tcp_ack_now(connection);
     } else {
-        tcp_ack_later(connection, DELAYED_ACK_US);
+        tcp_ack_later(connection, tcp_delayed_ack_us(connection));
     }
 }
 
@@ -129,7 +129,7 @@ void tcp_ack_sent(struct connection *connection, bool with_data)
     if (receive->quick > 0)
         receive->quick--;
     if (with_data && receive->last_data.ns != 0 &&
-        daytona_instant_since_us(tcp->now, receive->last_data) < DELAYED_ACK_US)
+        daytona_instant_since_us(tcp->now, receive->last_data) < tcp_delayed_ack_us(connection))
         receive->interactive = true;
     if (receive->acks_owed > 0)
         receive->acks_owed--;

@@ -98,7 +98,7 @@ static void connection_info(const struct connection *connection,
     out->sack_on = connection->sack;
     out->window_scaling_on = connection->window_scaling;
     out->receive_window_scale = receive->window_scale;
-    out->delayed_ack_us = DELAYED_ACK_US;
+    out->delayed_ack_us = tcp_delayed_ack_us(connection);
     out->receive_mss = receive->mss;
     out->receive_round_trip_us = receive->round_trip_us;
     out->receive_space = receive->measured_bytes;

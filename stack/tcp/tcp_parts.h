@@ -252,7 +252,10 @@ enum congestion_call {
     CONGESTION_RESTART, /**< idle since send.last_sent */
 };
 
-/** Calls the controller, keeps cwnd at one MSS at least, tells the observer. */
+/** Keeps cwnd at one MSS at least, and cwnd and ssthresh within the bounds that are set. */
+void tcp_congestion_bound(struct connection *connection);
+
+/** Calls the controller, keeps its controls within their bounds, tells the observer. */
 void tcp_congestion_call(struct connection *connection, enum congestion_call call,
                          const struct daytona_congestion_sample *sample);
 
@@ -391,6 +394,12 @@ bool tcp_challenge_allowed(struct tcp *tcp, const struct socket *socket,
 void tcp_ack_sent(struct connection *connection, bool with_data);
 
 void tcp_delayed_ack_fired(struct connection *connection);
+
+/** The longest that an ACK waits. */
+static inline uint32_t tcp_delayed_ack_us(const struct connection *connection)
+{
+    return (uint32_t)connection->socket->options[DAYTONA_OPTION_DELAYED_ACK_US];
+}
 
 #define DELAYED_ACK_US 40000u /* Linux TCP_DELACK_MIN; RFC 9293 section 3.8.6.3: below 500 ms */
 

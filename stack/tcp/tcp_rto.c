@@ -17,6 +17,12 @@
 #define RENOUNCED_MIN_US    10000u  /* Linux tcp_check_sack_reneging() */
 #define RTO_MIN_LINUX_US    200000u /* the retries are counted in doublings of this */
 
+static uint32_t at_most_the_largest(const struct connection *connection, uint64_t us)
+{
+    uint64_t largest = (uint64_t)connection->socket->options[DAYTONA_OPTION_RTO_MAXIMUM_US];
+    return (uint32_t)(us > largest ? largest : us);
+}
+
 void tcp_rtt_sample(struct connection *connection, uint32_t rtt_us)
 {
     struct sender *send = &connection->send;
@@ -32,10 +38,11 @@ void tcp_rtt_sample(struct connection *connection, uint32_t rtt_us)
     if (send->rtt_min_us == 0 || rtt < send->rtt_min_us)
         send->rtt_min_us = rtt;
     uint64_t slack = UINT64_C(4) * send->rttvar_us;
-    if (slack < connection->tcp->config.rto_min_us)
-        slack = connection->tcp->config.rto_min_us;
+    uint64_t least = (uint64_t)connection->socket->options[DAYTONA_OPTION_RTO_MINIMUM_US];
+    if (slack < least)
+        slack = least;
     uint64_t rto = send->srtt_us + slack;
-    send->rto_us = rto > RTO_MAX_US ? RTO_MAX_US : (uint32_t)rto;
+    send->rto_us = at_most_the_largest(connection, rto);
     statistics_round_trip(connection, rtt);
     observe_more(connection->tcp, connection->socket, DAYTONA_EVENT_RTT_SAMPLE,
                  (struct event_numbers){rtt, send->rto_us, send->rttvar_us, 0}, NULL);
@@ -57,7 +64,7 @@ static uint32_t timeout_us(const struct connection *connection)
     uint64_t us = connection->send.rto_us;
     for (uint32_t i = 0; i < connection->send.backoff && us < RTO_MAX_US; i++)
         us *= 2;
-    return us > RTO_MAX_US ? RTO_MAX_US : (uint32_t)us;
+    return at_most_the_largest(connection, us);
 }
 
 static void sender_timer_set(struct connection *connection, enum timer_kind kind, uint32_t us)
@@ -170,7 +177,7 @@ static void observe_timeout(struct connection *connection, uint32_t in_a_row, co
     if (in_a_row > 1)
         trouble_count(connection, TROUBLE_TIMEOUTS_REPEATED);
     uint64_t fired_us = timeout_us(connection);
-    uint64_t next_us = fired_us * 2 > RTO_MAX_US ? RTO_MAX_US : fired_us * 2;
+    uint64_t next_us = at_most_the_largest(connection, fired_us * 2);
     observe_more(connection->tcp, connection->socket, DAYTONA_EVENT_TIMEOUT,
                  (struct event_numbers){fired_us, in_a_row, next_us, 0}, what);
 }

@@ -21,6 +21,8 @@ static const int64_t option_defaults[DAYTONA_OPTION_COUNT] = {
     [DAYTONA_OPTION_QUICK_ACK] = 1,
     [DAYTONA_OPTION_FIN_WAIT_2_US] = 60000000,
     [DAYTONA_OPTION_PATH_DISCOVERY] = 1,
+    [DAYTONA_OPTION_RTO_MAXIMUM_US] = RTO_MAX_US,
+    [DAYTONA_OPTION_DELAYED_ACK_US] = DELAYED_ACK_US,
     [DAYTONA_OPTION_WINDOW_VALIDATION] = 1,
     [DAYTONA_OPTION_COLLAPSE] = 1,
 };
@@ -33,6 +35,7 @@ void settings_init(struct tcp *tcp)
     settings->values[DAYTONA_OPTION_RECEIVE_BUFFER] = tcp->config.receive_buffer_bytes;
     settings->values[DAYTONA_OPTION_LOSS_DETECTION] = tcp->config.loss_detection;
     settings->values[DAYTONA_OPTION_TAIL_PROBES] = !tcp->config.no_tail_probes;
+    settings->values[DAYTONA_OPTION_RTO_MINIMUM_US] = tcp->config.rto_min_us;
     settings->values[DAYTONA_OPTION_SEND_BUFFER] = tcp->config.send_buffer_bytes;
     settings->values[DAYTONA_OPTION_ECN] = tcp_ecn_policy(tcp->config.ecn);
 }

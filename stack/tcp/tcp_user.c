@@ -130,6 +130,9 @@ void tcp_option_changed(struct connection *connection, enum daytona_option optio
         tcp_autotune_low_water(connection);
     } else if (option == DAYTONA_OPTION_NOT_SENT_LOW_WATER) {
         tcp_space_report(connection);
+    } else if (option == DAYTONA_OPTION_CWND_MAXIMUM || option == DAYTONA_OPTION_SSTHRESH_MAXIMUM) {
+        tcp_congestion_bound(connection);
+        tcp_output_want(connection);
     } else if (option == DAYTONA_OPTION_QUICK_ACK) {
         connection->receive.interactive = socket->options[option] == 0;
         if (option_on(socket, option) && connection->receive.timer.set)

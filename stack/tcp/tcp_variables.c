@@ -187,7 +187,7 @@ static void fill_acknowledgments(const struct connection *connection, struct day
     out->ece_sent = trouble_of(connection, TROUBLE_ECE_SENT);
     out->delivered_ce = connection->ecn.ce_out;
     out->quick_acks = connection->receive.quick;
-    out->ack_delay = DELAYED_ACK_US;
+    out->ack_delay = tcp_delayed_ack_us(connection);
 }
 
 static void fill_handshake(const struct connection *connection, struct daytona_variables *out)
@@ -250,8 +250,10 @@ static void fill_settings(const struct socket *socket, struct daytona_variables 
     out->lim_rwin = known((uint64_t)socket->options[DAYTONA_OPTION_WINDOW_CLAMP]);
     out->lim_mss = known((uint64_t)socket->options[DAYTONA_OPTION_MAXIMUM_SEGMENT]);
     out->max_pacing_rate = known((uint64_t)socket->options[DAYTONA_OPTION_MAXIMUM_PACING_RATE]);
-    out->lim_rto_min = socket->tcp->config.rto_min_us;
-    out->lim_rto_max = RTO_MAX_US;
+    out->lim_cwnd = known((uint64_t)socket->options[DAYTONA_OPTION_CWND_MAXIMUM]);
+    out->lim_ssthresh = known((uint64_t)socket->options[DAYTONA_OPTION_SSTHRESH_MAXIMUM]);
+    out->lim_rto_min = (uint64_t)socket->options[DAYTONA_OPTION_RTO_MINIMUM_US];
+    out->lim_rto_max = (uint64_t)socket->options[DAYTONA_OPTION_RTO_MAXIMUM_US];
 }
 
 static void fill_listener(const struct listener *listener, struct daytona_variables *out)

@@ -7,6 +7,7 @@
  *     ./prefixed serve PORT             one connection: sends back what comes, in capitals
  *     ./prefixed ask ADDRESS PORT TEXT  sends TEXT and prints the answer
  */
+#include <daytona/look.h>
 #include <daytona/sockets.h>
 
 #include <arpa/inet.h>
@@ -78,6 +79,18 @@ static void print_round_trip_time(int connection)
                 info.tcpi_snd_cwnd);
 }
 
+/* What TCP_INFO has no place for: any variable of RFC 4898 (daytona/variables.def). */
+static void print_state(int connection)
+{
+    struct daytona_socket_id id;
+    struct daytona_connection_state state;
+    if (daytona_connection_id(connection, &id) == 0 && daytona_connection_state(id, &state) == 0)
+        fprintf(
+            stderr, "connection 1 of %zu: %llu bytes acknowledged, longest round trip %llu us\n",
+            daytona_connection_list(NULL, 0), (unsigned long long)state.variables.thru_octets_acked,
+            (unsigned long long)state.variables.max_rtt);
+}
+
 static int ask(const char *host, const char *port, const char *text)
 {
     struct sockaddr_in address = address_of(host, port);
@@ -96,6 +109,7 @@ static int ask(const char *host, const char *port, const char *text)
     if (length < 0)
         return fail("read");
     print_round_trip_time(connection);
+    print_state(connection);
     return daytona_close(connection);
 }
 

@@ -32,6 +32,8 @@ check 'the server ends by itself' wait_until 10 is_gone_or_waited "$started"
 serve 7002 prefixed || lab_done
 equal 'both ends need no environment' "$(ask 7002 prefixed)" "$capitals"
 check 'and can be asked for TCP_INFO' grep -q '^round trip [1-9]' "$WORK/ask.log"
+check 'and for what it has no place for' \
+    grep -qE "^connection 1 of 1: ${#text} bytes acknowledged, longest round trip [1-9]" "$WORK/ask.log"
 check 'the server ends by itself' wait_until 10 is_gone_or_waited "$started"
 
 section 'linked before libc'

@@ -218,6 +218,57 @@ static void limits_of_sending_add_up_to_the_life_of_the_connection(void **state)
     peer_stop(&peer);
 }
 
+/* RFC 4898 section 4, tcpEStatsStackTuneTable: what is set holds at once */
+static void bounds_of_the_window_and_of_the_timeout_hold_at_once(void **state)
+{
+    (void)state;
+    struct peer peer;
+    peer_start(&peer, NULL);
+    peer_connects(&peer, &offer_all);
+    struct daytona_variables v = ours(&peer);
+    uint32_t mss = (uint32_t)v.cur_mss;
+    assert_int_equal(v.lim_cwnd, DAYTONA_VARIABLE_NONE);
+    assert_true(v.cur_cwnd > 4 * mss);
+    we_set(&peer, DAYTONA_OPTION_CWND_MAXIMUM, 4 * (int64_t)mss);
+    we_set(&peer, DAYTONA_OPTION_SSTHRESH_MAXIMUM, 3 * (int64_t)mss);
+    v = ours(&peer);
+    assert_int_equal(v.lim_cwnd, 4 * mss);
+    assert_int_equal(v.cur_cwnd, 4 * mss);
+    assert_int_equal(v.cur_ssthresh, 3 * mss);
+    we_send(&peer, (size_t)20 * mss, 0);
+    assert_int_equal(peer_hears_all(&peer), 4);
+    peer_say(&peer, TCP_ACK, 1, 1 + 4 * mss, NULL);
+    assert_int_equal(peer_hears_all(&peer), 4);    /* slow start would have doubled it */
+    we_set(&peer, DAYTONA_OPTION_CWND_MAXIMUM, 1); /* one segment is the least */
+    assert_int_equal(ours(&peer).cur_cwnd, mss);
+    we_set(&peer, DAYTONA_OPTION_RTO_MINIMUM_US, 700000);
+    peer_say(&peer, TCP_ACK, 1, 1 + 8 * mss, NULL);
+    assert_true(ours(&peer).cur_rto >= 700000);
+    we_set(&peer, DAYTONA_OPTION_RTO_MAXIMUM_US, 50000);
+    peer_hears_all(&peer);
+    peer_wait_us(&peer, 1000);
+    peer_say(&peer, TCP_ACK, 1, 1 + 9 * mss, NULL);
+    assert_int_equal(ours(&peer).cur_rto, 50000);
+    peer_stop(&peer);
+}
+
+static void acknowledgment_waits_as_long_as_is_set(void **state)
+{
+    (void)state;
+    struct peer peer;
+    peer_start(&peer, NULL);
+    peer_connects(&peer, &offer_all);
+    we_set(&peer, DAYTONA_OPTION_QUICK_ACK, 0);
+    we_set(&peer, DAYTONA_OPTION_DELAYED_ACK_US, 100000);
+    assert_int_equal(ours(&peer).ack_delay, 100000);
+    peer_say(&peer, TCP_ACK, 1, 1, "hello");
+    peer_wait_us(&peer, 99000);
+    expect_silence(&peer);
+    peer_wait_us(&peer, 1000);
+    expect_segment(&peer, TCP_ACK, 1, 6, 0);
+    peer_stop(&peer);
+}
+
 static void text_beyond_a_gap_is_the_reassembly_queue(void **state)
 {
     (void)state;
@@ -289,6 +340,8 @@ int main(void)
         cmocka_unit_test(reordering_is_an_episode_without_recovery),
         cmocka_unit_test(timeouts_in_a_row_are_told_apart_from_first_ones),
         cmocka_unit_test(limits_of_sending_add_up_to_the_life_of_the_connection),
+        cmocka_unit_test(bounds_of_the_window_and_of_the_timeout_hold_at_once),
+        cmocka_unit_test(acknowledgment_waits_as_long_as_is_set),
         cmocka_unit_test(text_beyond_a_gap_is_the_reassembly_queue),
         cmocka_unit_test(unacceptable_segment_is_a_soft_error_with_its_reason),
         cmocka_unit_test(listener_counts_what_comes_to_it),
