@@ -213,6 +213,8 @@ install: library tools ## into $(DESTDIR)$(PREFIX)
 	install -m 644 include/daytona/* $(DESTDIR)$(PREFIX)/include/daytona
 	install -m 755 $(TOOLS) $(DESTDIR)$(PREFIX)/libexec/daytona
 	install -m 755 scripts/daytona $(DESTDIR)$(PREFIX)/bin
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 
 clean: ## removes the build directory
 	rm -rf $(B)

@@ -1,6 +1,7 @@
 #include "preload/record.h"
 
 #include "preload/engine.h"
+#include "preload/file_record.h"
 #include "preload/guarded.h"
 #include "preload/real.h"
 #include "preload/record_sweep.h"
@@ -197,6 +198,13 @@ static bool worth_telling(const struct daytona_connection_state *state)
            state->variables.segs_out != DAYTONA_VARIABLE_NONE;
 }
 
+/* A bridged socket may be another process's. */
+static pid_t user_of(struct daytona_socket_id id)
+{
+    const struct file *user = daytona_stack_user(engine.stack, id);
+    return user != NULL && user->bridge.holder != 0 ? user->bridge.holder : engine.pid;
+}
+
 void record_touch(void)
 {
     if (touched || header == NULL)
@@ -221,7 +229,7 @@ void record_write(struct daytona_instant now)
     written = now;
     futimens(file, NULL); /* stores do not count: how old a dead record is */
     while (daytona_stack_next(engine.stack, &id)) {
-        struct daytona_record_row row = {.pid = (uint32_t)engine.pid};
+        struct daytona_record_row row = {.pid = (uint32_t)user_of(id)};
         if (daytona_stack_state(engine.stack, engine_now(), id, &row.state) < 0 ||
             !worth_telling(&row.state))
             continue;

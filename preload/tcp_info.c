@@ -123,6 +123,7 @@ static void write_counts(const struct daytona_connection_info *info, struct tcp_
     out->tcpi_delivery_rate = info->delivery_rate;
     out->tcpi_delivery_rate_app_limited = info->delivery_rate_app_limited;
     out->tcpi_busy_time = info->busy_us;
+    out->tcpi_rwnd_limited = info->peer_limited_us;
 }
 
 static struct later_info later_info(const struct daytona_connection_info *info)

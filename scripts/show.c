@@ -24,6 +24,22 @@ void show_endpoint(char out[SHOWN_MAX], const struct daytona_endpoint *endpoint)
         snprintf(out, SHOWN_MAX, "[%s]:%u", address, (unsigned)endpoint->port);
 }
 
+void show_program(char out[SHOWN_MAX], const struct record *record,
+                  const struct daytona_record_row *row)
+{
+    char path[64];
+    snprintf(out, SHOWN_MAX, "%s", record->header.program);
+    if (!record->alive || row->pid == (uint32_t)record->header.pid)
+        return;
+    snprintf(path, sizeof path, "/proc/%u/comm", row->pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return;
+    if (fgets(out, SHOWN_MAX, file) != NULL)
+        out[strcspn(out, "\n")] = '\0';
+    fclose(file);
+}
+
 /* Three digits that say something, and the unit. */
 static void show_scaled(char out[SHOWN_MAX], double value, const char *unit)
 {
@@ -118,11 +134,12 @@ void show_json(FILE *out, const struct record *record, const struct daytona_reco
 {
     bool first = true;
     const struct daytona_connection_state *state = &row->state;
-    char id[SHOWN_MAX];
+    char id[SHOWN_MAX], program[SHOWN_MAX];
+    show_program(program, record, row);
     snprintf(id, sizeof id, "%u.%u", state->id.index, state->id.generation);
     putc('{', out);
     json_number(out, &first, "pid", row->pid);
-    json_text(out, &first, "program", record->header.program);
+    json_text(out, &first, "program", program);
     json_number(out, &first, "engine", (uint64_t)record->header.pid);
     json_word(out, &first, "alive", record->alive ? "true" : "false");
     json_text(out, &first, "id", id);

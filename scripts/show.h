@@ -13,6 +13,10 @@
 /** "10.0.0.1:80", "[2001:db8::1]:80", and "*:80" for no address, "*:*" for no end at all. */
 void show_endpoint(char out[SHOWN_MAX], const struct daytona_endpoint *endpoint);
 
+/** The name of the process that uses the connection: its engine's, or that of one it serves. */
+void show_program(char out[SHOWN_MAX], const struct record *record,
+                  const struct daytona_record_row *row);
+
 /** "1.4 MB", "20 ms", "12", "ESTABLISHED", "yes"; "-" for what is not known. */
 void show_value(char out[SHOWN_MAX], const struct daytona_variable *variable, uint64_t value);
 

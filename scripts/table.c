@@ -104,7 +104,7 @@ static struct line *new_line(struct table *table, const char *const *cells, size
 
 static void show_user(char out[SHOWN_MAX], const char *program, uint64_t pid, const char *remark)
 {
-    snprintf(out, SHOWN_MAX, "%.31s,%" PRIu64 "%s", program, pid, remark);
+    snprintf(out, SHOWN_MAX, "%.16s,%" PRIu64 "%s", program, pid, remark);
 }
 
 /* ------------------------------------------------------------------ the usual view */
@@ -213,7 +213,7 @@ void table_add(struct table *table, const struct record *record,
     const struct daytona_variables *v = &row->state.variables;
     bool listens = v->state == DAYTONA_TCP_LISTEN;
     char receive[SHOWN_MAX], send[SHOWN_MAX], local[SHOWN_MAX], peer[SHOWN_MAX];
-    char user[SHOWN_MAX];
+    char user[SHOWN_MAX], program[SHOWN_MAX];
     char details[1024] = "";
     if (table->line_count == 0)
         heading(table);
@@ -224,7 +224,8 @@ void table_add(struct table *table, const struct record *record,
                          : v->cur_app_w_queue + v->cur_retx_queue);
     show_endpoint(local, &row->state.local);
     show_endpoint(peer, &row->state.remote);
-    show_user(user, record->header.program, row->pid,
+    show_program(program, record, row);
+    show_user(user, program, row->pid,
               !record->alive                ? " (dead: as it was)"
               : record->header.lingers != 0 ? " (ended: being finished)"
                                             : "");
@@ -251,7 +252,7 @@ static void show_plain_column(char out[SHOWN_MAX], enum plain_column column,
         snprintf(out, SHOWN_MAX, "%u", row->pid);
         break;
     case COLUMN_PROGRAM:
-        snprintf(out, SHOWN_MAX, "%s", record->header.program);
+        show_program(out, record, row);
         break;
     case COLUMN_LOCAL:
         show_endpoint(out, &state->local);

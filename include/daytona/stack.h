@@ -228,6 +228,8 @@ int daytona_stack_open(struct daytona_stack *stack, struct daytona_socket_id *ou
 
 /** The driver's own pointer for a socket; NULL at first, also for accepted ones. */
 int daytona_stack_set_user(struct daytona_stack *stack, struct daytona_socket_id id, void *user);
+/** It again; NULL for an unknown id, too. */
+void *daytona_stack_user(struct daytona_stack *stack, struct daytona_socket_id id);
 
 /** Sets the local end; the address may be unspecified, the port must not be 0 (see
  *  daytona_stack_choose_port). Whether others hold the port is the driver's business, but
@@ -531,6 +533,7 @@ struct daytona_connection_info {
     uint32_t timeout_recoveries;    /**< repairs that a timeout began, and that are over */
     uint64_t timeout_us;            /**< that they took together */
     uint64_t busy_us;               /**< while something was not acknowledged */
+    uint64_t peer_limited_us;       /**< while the peer's window let nothing more go */
     uint32_t out_of_order_in, checksum_errors;
     uint32_t ce_received;  /**< segments that came marked CE */
     uint32_t delivered_ce; /**< of ours, those that the peer said had come marked */

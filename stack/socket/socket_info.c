@@ -40,6 +40,12 @@ int daytona_stack_state(struct daytona_stack *stack, struct daytona_instant now,
     return 0;
 }
 
+void *daytona_stack_user(struct daytona_stack *stack, struct daytona_socket_id id)
+{
+    const struct socket *socket = socket_find(&stack->tcp, id);
+    return socket == NULL ? NULL : socket->user;
+}
+
 bool daytona_stack_next(struct daytona_stack *stack, struct daytona_socket_id *id)
 {
     uint32_t from = id->generation == 0 ? 0 : id->index + 1;

@@ -73,6 +73,7 @@ static void path_info(const struct connection *connection, struct daytona_connec
     out->delivery_rate = send->rate.bytes_per_second;
     out->delivery_rate_app_limited = send->rate.app_limited;
     out->pacing_rate = tcp_pacing_rate(connection);
+    out->peer_limited_us = statistics_limited_us(connection, LIMIT_PEER);
     out->pacing_rate_max =
         (uint64_t)connection->socket->options[DAYTONA_OPTION_MAXIMUM_PACING_RATE];
     out->timeout_recoveries = tally->timeout_recoveries;

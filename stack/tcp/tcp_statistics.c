@@ -131,6 +131,13 @@ void statistics_limit(struct connection *connection, enum daytona_limit limit, u
     statistics->limited_times[side] += side != old;
 }
 
+uint64_t statistics_limited_us(const struct connection *connection, enum limit_side side)
+{
+    bool now = statistics_limit_side((enum daytona_limit)connection->limit) == side;
+    uint64_t us = connection->statistics.limited_us[side];
+    return now ? us + daytona_instant_since_us(connection->tcp->now, connection->limit_since) : us;
+}
+
 /* ------------------------------------------------------------------ segments */
 
 void statistics_una_moves(struct connection *connection, uint32_t bytes)

@@ -110,6 +110,9 @@ void statistics_acked(struct connection *connection, uint32_t old, uint32_t thre
 /** connection->limit, which has lasted so long, is about to become `limit`. */
 void statistics_limit(struct connection *connection, enum daytona_limit limit, uint64_t lasted_us);
 
+/** How long it was LIMIT_CONGESTION or LIMIT_PEER, until now. */
+uint64_t statistics_limited_us(const struct connection *connection, enum limit_side side);
+
 /** How RFC 4898 counts it. */
 enum limit_side statistics_limit_side(enum daytona_limit limit);
 

@@ -69,13 +69,9 @@ static void fill_windows(const struct connection *connection, struct daytona_var
 static void fill_limits(const struct connection *connection, struct daytona_variables *out)
 {
     const struct statistics *statistics = &connection->statistics;
-    enum limit_side side = statistics_limit_side((enum daytona_limit)connection->limit);
     struct daytona_instant now = connection->tcp->now;
-    uint64_t lasted_us = daytona_instant_since_us(now, connection->limit_since);
-    uint64_t congestion = statistics->limited_us[LIMIT_CONGESTION];
-    uint64_t peer = statistics->limited_us[LIMIT_PEER];
-    congestion += side == LIMIT_CONGESTION ? lasted_us : 0;
-    peer += side == LIMIT_PEER ? lasted_us : 0;
+    uint64_t congestion = statistics_limited_us(connection, LIMIT_CONGESTION);
+    uint64_t peer = statistics_limited_us(connection, LIMIT_PEER);
     out->limited_by = connection->limit;
     out->snd_lim_time_cwnd = congestion;
     out->snd_lim_time_rwin = peer;

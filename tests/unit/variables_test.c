@@ -215,6 +215,7 @@ static void limits_of_sending_add_up_to_the_life_of_the_connection(void **state)
     assert_int_equal(v.snd_lim_trans_cwnd, 1);
     assert_int_equal(v.snd_lim_trans_rwin, 1);
     assert_int_equal(v.zero_rwin_rcvd, 1);
+    assert_int_equal(our_info(&peer).peer_limited_us, 20000);
     peer_stop(&peer);
 }
 
