@@ -197,14 +197,6 @@ static bool is_established(const struct file *file)
            info.state != DAYTONA_TCP_CLOSED;
 }
 
-/* An attempt that failed, and of which connect() has told, leaves a socket as if there had been
- * none: the stack says so once, too, and forgets. */
-static void forget_attempt(struct file *file)
-{
-    static const struct daytona_endpoint nobody;
-    daytona_stack_connect(engine.stack, engine_now(), file->id, NULL, &nobody);
-}
-
 /* When SO_ERROR has told it before, Linux says ECONNABORTED here. */
 int file_outcome(struct file *file)
 {
@@ -217,8 +209,8 @@ int file_outcome(struct file *file)
     }
     file->connecting = false;
     file->connected = error == 0 && is_established(file);
-    if (!file->connected && !bridge_is_up(file))
-        forget_attempt(file);
+    if (!file->connected && !bridge_is_up(file)) /* what has failed, and was told, is forgotten */
+        daytona_stack_forget(engine.stack, engine_now(), file->id);
     return error > 0 ? -error : file->connected ? 0 : -ECONNABORTED;
 }
 
@@ -255,6 +247,8 @@ static int connect_locked(struct file *file, const struct daytona_endpoint *remo
     bool waits = !atomic_load(&file->nonblocking);
     if (file->kind == FILE_KIND_LISTENER || file->connected)
         return -EISCONN;
+    if (file->spent)
+        return -EINVAL;
     if (file->connecting && attempt_is_over(file))
         return file_outcome(file);
     if (file->connecting)
@@ -293,6 +287,19 @@ int file_connect_again(struct file *file)
 
 /* ------------------------------------------------------------------ the rest */
 
+/* Linux: an attempt that is shut down before it is told of counts as told, or as spoiled for good.
+ */
+static void settle_attempt(struct file *file)
+{
+    struct daytona_connection_info info;
+    if (!file->connecting || daytona_stack_info(engine.stack, engine_now(), file->id, &info) < 0)
+        return;
+    bool goes_on = info.state != DAYTONA_TCP_SYN_SENT && info.state != DAYTONA_TCP_CLOSED;
+    file->connecting = !goes_on;
+    file->connected = goes_on;
+    file->spent = !goes_on;
+}
+
 int file_shutdown(struct file *file, int how)
 {
     if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
@@ -308,12 +315,22 @@ int file_shutdown(struct file *file, int how)
     enum daytona_shutdown direction = how == SHUT_RD   ? DAYTONA_SHUTDOWN_READ
                                       : how == SHUT_WR ? DAYTONA_SHUTDOWN_WRITE
                                                        : DAYTONA_SHUTDOWN_BOTH;
+    settle_attempt(file);
     status = daytona_stack_shutdown(engine.stack, engine_now(), file->id, direction);
     if (file->kind == FILE_KIND_LISTENER && status == 0 && file->descriptor >= 0)
         real.shutdown(file->descriptor, how); /* ends an accept() that waits there */
     pump_output();
     engine_leave();
     return status;
+}
+
+/* Linux: who has no connection has no peer, also when there was one. */
+static bool has_peer(const struct file *file)
+{
+    struct daytona_connection_info info;
+    return daytona_stack_info(engine.stack, engine_now(), file->id, &info) < 0 ||
+           (info.state != DAYTONA_TCP_CLOSED && info.state != DAYTONA_TCP_SYN_SENT &&
+            info.state != DAYTONA_TCP_TIME_WAIT);
 }
 
 int file_endpoints(struct file *file, struct daytona_endpoint *local,
@@ -323,6 +340,8 @@ int file_endpoints(struct file *file, struct daytona_endpoint *local,
     if (status < 0)
         return status;
     status = daytona_stack_endpoints(engine.stack, file->id, local, remote);
+    if (status >= 0 && remote != NULL && !has_peer(file))
+        status = -ENOTCONN;
     engine_leave();
     return status;
 }

@@ -49,6 +49,7 @@ struct file {
     bool closed;     /**< daytona_stack_close() was called */
     bool gone;       /**< the stack has finished with it */
     bool connecting; /**< connect() was called and its outcome not told yet */
+    bool spent;      /**< shut down while connecting: connect() says EINVAL from then on */
     bool connected;  /**< connect() was told that it is, or it was accepted */
     struct remote_asker asker; /**< who waits for the outcome of its attempt to connect */
     bool told;                 /**< a served one: connect() has said that it is connected */

@@ -119,6 +119,20 @@ int daytona_stack_connect_fast(struct daytona_stack *stack, struct daytona_insta
     return connect_with(stack, now, id, local, remote, true);
 }
 
+int daytona_stack_forget(struct daytona_stack *stack, struct daytona_instant now,
+                         struct daytona_socket_id id)
+{
+    tcp_enter(&stack->tcp, now);
+    struct socket *socket = socket_held(stack, id);
+    int error = socket == NULL ? -EBADF : 0;
+    if (error == 0 && (socket->connection == NULL || !socket->connection->ended))
+        error = -EISCONN;
+    if (error == 0)
+        connection_forget(socket);
+    tcp_leave(&stack->tcp);
+    return error;
+}
+
 static void shut_writing(struct socket *socket)
 {
     if (socket->shut_write)

@@ -5,6 +5,8 @@
 #include "stack/tcp/tcp_calls.h"
 #include "stack/tcp/tcp_parts.h"
 
+#include <errno.h>
+
 /* Ranges held beyond gaps, a list that is walked for each segment: an attacker's crumbs end here.
  * As many as when every second segment of 1.5 MB is lost; what does not fit is sent again. */
 #define GAPS_MAX 512u
@@ -161,15 +163,24 @@ static void take_in_order(struct connection *connection, const struct segment *s
     socket_changed(connection->socket, edges);
 }
 
+/* Closed, or shut for both ways. */
+static bool nobody_reads(const struct socket *socket)
+{
+    bool fin_wait =
+        socket->state == DAYTONA_TCP_FIN_WAIT_1 || socket->state == DAYTONA_TCP_FIN_WAIT_2;
+    return socket->closed || (socket->shut_read && fin_wait);
+}
+
 /* RFC 9293 section 3.10.7.4 and RFC 1122 section 4.2.2.13: text that nobody will read. */
 static bool reset_unread(struct connection *connection, const struct segment *segment,
                          enum daytona_verdict *verdict)
 {
-    if (!connection->socket->closed || segment->payload.length == 0 ||
+    const struct socket *socket = connection->socket;
+    if (!nobody_reads(socket) || segment->payload.length == 0 ||
         segment->seq + segment->payload.length <= connection->receive.nxt)
         return false;
     tcp_reset_answer(connection, segment, "data after close");
-    connection_end(connection, 0, "data after close");
+    connection_end(connection, socket->closed ? 0 : ECONNRESET, "data after close");
     *verdict = DAYTONA_VERDICT_RESET_SENT;
     return true;
 }

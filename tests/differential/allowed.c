@@ -91,7 +91,8 @@ bool allowed_used(const struct allowed *allowed, const char *mode)
     bool all = true;
     for (unsigned i = 0; i < allowed->count; i++) {
         const struct allowed_row *row = &allowed->rows[i];
-        bool for_walks = strncmp(row->cells[PROGRAM], "seed-", 5) == 0;
+        bool for_walks = strncmp(row->cells[PROGRAM], "walk-", 5) == 0 ||
+                         strncmp(row->cells[PROGRAM], "family-", 7) == 0;
         if (row->used > 0 || for_walks || !fits_one(row->cells[MODE], mode))
             continue;
         printf("# %s:%u: on %s there is no such difference any more\n", allowed->path, row->line,

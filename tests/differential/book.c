@@ -107,7 +107,7 @@ static void note_success(struct book *book, const struct operation *operation, l
         make(book, actor, result, DESCRIPTION_SOCKET, (words[1] & SOCK_CLOEXEC) != 0);
         break;
     case VERB_accept:
-        make(book, actor, result, DESCRIPTION_STREAM, (words[2] & SOCK_CLOEXEC) != 0);
+        make(book, actor, result, DESCRIPTION_ACCEPTED, (words[2] & SOCK_CLOEXEC) != 0);
         break;
     case VERB_epoll:
         make(book, actor, result, DESCRIPTION_SET, false);
@@ -116,6 +116,8 @@ static void note_success(struct book *book, const struct operation *operation, l
         become(book, actor, words[0], DESCRIPTION_LISTENER);
         break;
     case VERB_connect:
+        if (book_kind(book, actor, words[0]) != DESCRIPTION_SOCKET)
+            break;
         become(book, actor, words[0], DESCRIPTION_STREAM);
         break;
     case VERB_dup:
@@ -154,7 +156,8 @@ static void note_success(struct book *book, const struct operation *operation, l
 
 void book_note(struct book *book, const struct operation *resolved, long result, int error)
 {
-    bool connects = resolved->verb == VERB_connect && (error == EINPROGRESS || error == EINTR);
+    bool connects = resolved->verb == VERB_connect && error != EBADF &&
+                    book_kind(book, resolved->actor, resolved->words[0]) == DESCRIPTION_SOCKET;
     if (result >= 0 || connects)
         note_success(book, resolved, result);
 }

@@ -14,7 +14,8 @@ enum description_kind {
     DESCRIPTION_NONE,
     DESCRIPTION_SOCKET, /**< neither listens nor has connected */
     DESCRIPTION_LISTENER,
-    DESCRIPTION_STREAM,
+    DESCRIPTION_STREAM, /**< connect() was called on it */
+    DESCRIPTION_ACCEPTED,
     DESCRIPTION_SET, /**< of epoll */
 };
 

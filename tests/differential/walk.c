@@ -30,8 +30,9 @@ static bool chance(struct walk *walk, int percent)
 void walk_begin(struct walk *walk, uint64_t seed, struct program *program)
 {
     memset(program, 0, sizeof *program);
-    snprintf(program->name, sizeof program->name, "seed-%llu", (unsigned long long)seed);
-    *walk = (struct walk){.random = seed * 0x2545f4914f6cdd1du};
+    *walk = (struct walk){.random = seed * 0x2545f4914f6cdd1du, .family = seed % 2 == 0};
+    snprintf(program->name, sizeof program->name, "%s-%llu", walk->family ? "family" : "walk",
+             (unsigned long long)seed);
     walk->steps_left = (unsigned)(STEPS_MIN + below(walk, STEPS_SPREAD));
     walk->place = operation_place("AAABCK"[below(walk, 6)], 0);
 }
@@ -60,7 +61,7 @@ static int choose_kind(struct walk *walk, const struct stage *stage, int actor,
 
 static int choose_any(struct walk *walk, const struct stage *stage, int actor)
 {
-    static const enum description_kind kinds[] = {DESCRIPTION_STREAM, DESCRIPTION_STREAM,
+    static const enum description_kind kinds[] = {DESCRIPTION_STREAM, DESCRIPTION_ACCEPTED,
                                                   DESCRIPTION_STREAM, DESCRIPTION_LISTENER,
                                                   DESCRIPTION_SOCKET};
     for (int i = 0; i < 6; i++) {
@@ -75,6 +76,8 @@ static int choose_any(struct walk *walk, const struct stage *stage, int actor)
 static int choose(struct walk *walk, const struct stage *stage, int actor,
                   enum description_kind kind)
 {
+    if (kind == DESCRIPTION_STREAM && chance(walk, 50))
+        kind = DESCRIPTION_ACCEPTED;
     int slot = chance(walk, 93) ? choose_kind(walk, stage, actor, kind) : -1;
     return slot >= 0 ? slot : choose_any(walk, stage, actor);
 }
@@ -120,23 +123,30 @@ static bool for_socket(struct walk *walk, const struct stage *stage, int actor, 
     return true;
 }
 
+/* docs/kernel-differences.md, attempt-that-failed: so only those that have made none. */
 static bool for_bind(struct walk *walk, const struct stage *stage, int actor, int *words)
 {
-    words[0] = choose(walk, stage, actor, DESCRIPTION_SOCKET);
+    words[0] = choose_kind(walk, stage, actor,
+                           chance(walk, 90) ? DESCRIPTION_SOCKET : DESCRIPTION_LISTENER);
     words[1] = choose_place(walk);
     return words[0] >= 0 && words[1] % 10 != 3;
 }
 
+/* docs/kernel-differences.md, attempt-that-failed. */
 static bool for_listen(struct walk *walk, const struct stage *stage, int actor, int *words)
 {
-    words[0] = choose(walk, stage, actor, DESCRIPTION_SOCKET);
+    words[0] = choose_kind(walk, stage, actor,
+                           chance(walk, 80) ? DESCRIPTION_SOCKET : DESCRIPTION_LISTENER);
     words[1] = 1 + below(walk, 8);
     return words[0] >= 0;
 }
 
 static bool for_connect(struct walk *walk, const struct stage *stage, int actor, int *words)
 {
-    words[0] = choose(walk, stage, actor, DESCRIPTION_SOCKET);
+    static const enum description_kind kinds[] = {DESCRIPTION_SOCKET, DESCRIPTION_SOCKET,
+                                                  DESCRIPTION_SOCKET, DESCRIPTION_STREAM,
+                                                  DESCRIPTION_LISTENER};
+    words[0] = choose_kind(walk, stage, actor, kinds[below(walk, 5)]);
     words[1] = choose_place(walk);
     return words[0] >= 0;
 }
@@ -159,7 +169,7 @@ static bool for_data(struct walk *walk, const struct stage *stage, int actor, in
 static bool for_receive(struct walk *walk, const struct stage *stage, int actor, int *words)
 {
     words[2] = (chance(walk, 60) ? MSG_DONTWAIT : 0) | (chance(walk, 30) ? MSG_PEEK : 0);
-    return for_data(walk, stage, actor, words);
+    return for_data(walk, stage, actor, words) && words[1] > 0; /* receiving-nothing */
 }
 
 static bool for_send(struct walk *walk, const struct stage *stage, int actor, int *words)
@@ -168,9 +178,13 @@ static bool for_send(struct walk *walk, const struct stage *stage, int actor, in
     return for_data(walk, stage, actor, words);
 }
 
+/* docs/kernel-differences.md, shut-down-before-it-is-connected: not those that are neither. */
 static bool for_shutdown(struct walk *walk, const struct stage *stage, int actor, int *words)
 {
-    words[0] = choose(walk, stage, actor, DESCRIPTION_STREAM);
+    static const enum description_kind kinds[] = {DESCRIPTION_STREAM, DESCRIPTION_STREAM,
+                                                  DESCRIPTION_ACCEPTED, DESCRIPTION_ACCEPTED,
+                                                  DESCRIPTION_LISTENER};
+    words[0] = choose_kind(walk, stage, actor, kinds[below(walk, 5)]);
     words[1] = chance(walk, 60) ? SHUT_WR : chance(walk, 50) ? SHUT_RD : SHUT_RDWR;
     return words[0] >= 0;
 }
@@ -179,6 +193,14 @@ static bool for_any(struct walk *walk, const struct stage *stage, int actor, int
 {
     words[0] = chance(walk, 90) ? choose_any(walk, stage, actor)
                                 : choose_kind(walk, stage, actor, DESCRIPTION_SET);
+    return words[0] >= 0;
+}
+
+/* docs/kernel-differences.md, listener-closed-unseen. */
+static bool for_unseen_close(struct walk *walk, const struct stage *stage, int actor, int *words)
+{
+    words[0] = choose_kind(walk, stage, actor,
+                           chance(walk, 50) ? DESCRIPTION_STREAM : DESCRIPTION_ACCEPTED);
     return words[0] >= 0;
 }
 
@@ -211,9 +233,9 @@ static bool for_dup2(struct walk *walk, const struct stage *stage, int actor, in
 
 static bool for_fork(struct walk *walk, const struct stage *stage, int actor, int *words)
 {
-    (void)walk, (void)actor;
+    (void)actor;
     words[0] = choose_new_actor(stage);
-    return words[0] > 0;
+    return walk->family && words[0] > 0;
 }
 
 /* The first actor's process is for other programs, too. */
@@ -222,6 +244,12 @@ static bool for_end(struct walk *walk, const struct stage *stage, int actor, int
     (void)walk, (void)stage;
     words[0] = 0;
     return actor != 0;
+}
+
+static bool for_give(struct walk *walk, const struct stage *stage, int actor, int *words)
+{
+    words[0] = choose_any(walk, stage, actor);
+    return walk->family && words[0] >= 0;
 }
 
 static bool for_take(struct walk *walk, const struct stage *stage, int actor, int *words)
@@ -307,7 +335,7 @@ static const struct {
     {VERB_sendmsg, 15, for_send},
     {VERB_shutdown, 30, for_shutdown},
     {VERB_close, 50, for_any},
-    {VERB_unseen_close, 12, for_any},
+    {VERB_unseen_close, 12, for_unseen_close},
     {VERB_dup, 15, for_dup},
     {VERB_dup_above, 8, for_dup},
     {VERB_dup2, 15, for_dup2},
@@ -317,7 +345,7 @@ static const struct {
     {VERB_fork, 14, for_fork},
     {VERB_exec, 8, for_end},
     {VERB_exit, 5, for_end},
-    {VERB_give, 8, for_any},
+    {VERB_give, 8, for_give},
     {VERB_take, 20, for_take},
     {VERB_poll, 40, for_poll},
     {VERB_select, 15, for_poll},

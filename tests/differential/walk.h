@@ -12,9 +12,11 @@ struct walk {
     unsigned steps_left;
     unsigned opening; /**< step of the opening that is next */
     int place;        /**< of the opening */
+    bool family;      /**< with more than one process */
 };
 
-/** The walk of a seed, and the name of its program. */
+/** The walk of a seed, and the name of its program: `walk-SEED`, or `family-SEED` for one in which
+ * there may be several processes, which is every other one. */
 void walk_begin(struct walk *walk, uint64_t seed, struct program *program);
 
 /** The next step; a stage_next whose context is the walk. */
