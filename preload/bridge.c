@@ -161,6 +161,11 @@ int bridge_descriptor(int fd)
 {
     struct file *file = file_get(fd);
     int status = 0;
+    if (file != NULL && file->kind == FILE_KIND_LISTENER && file_enter(file) == 0) {
+        file->shared =
+            true; /* its twin is a listener anywhere; the last close is the kernel's to see */
+        engine_leave();
+    }
     if (file != NULL && file->kind == FILE_KIND_CONNECTION && !bridge_is_up(file)) {
         status = file_enter(file);
         if (status == 0) {

@@ -164,7 +164,10 @@ static void notice_ends(void)
             (file->mirror.hung_up && !file->closed && file->descriptors > 0))
             continue; /* the last one: hung up by ourselves */
         file_detach_all(file);
-        file_end(file);
+        if (file->unclaimed) /* as the kernel ends what a listener leaves behind */
+            file_abort(file);
+        else
+            file_end(file);
         close_number(&file->engine_end);
     }
 }
@@ -183,7 +186,7 @@ static struct file *next_accepted(struct file *listener)
         return NULL;
     }
     daytona_stack_set_user(engine.stack, id, file);
-    file->attached = file->connected = true;
+    file->attached = file->connected = file->unclaimed = true;
     file_claim_port(file, listener->claimed_port); /* it may outlive the listener */
     return file;
 }

@@ -82,7 +82,7 @@ void file_end(struct file *file)
     if (file->held != NULL) {
         struct file *held = file->held;
         file->held = NULL;
-        file_end(held);
+        file_abort(held);
     }
     daytona_stack_close(engine.stack, engine_now(), file->id);
     wait_wake(file, ~0u);
@@ -114,6 +114,7 @@ static int attach_accepted(int fd, int flags, struct twin_name name,
     status = -EPROTO;
     if (file != NULL && !file->accepted && file_attach(file, fd)) {
         file->accepted = true;
+        file->unclaimed = false;
         atomic_store(&file->nonblocking, (flags & SOCK_NONBLOCK) != 0);
         struct daytona_endpoint nobody;
         /* A connection that was reset while it waited is handed out, as the kernel does; its

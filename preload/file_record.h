@@ -57,6 +57,7 @@ struct file {
     bool served;               /**< of another process, which asked for it (server.h) */
     bool attached;             /**< the engine's thread has its ends, or needs none */
     bool accepted;             /**< a listener's: accept() has handed it out */
+    bool unclaimed;            /**< a listener's: nobody has shown that accept() handed it out */
     bool kernel_waits; /**< a listener's: the kernel has an IPv6 connection for it, without room */
     uint16_t claimed_port; /**< see file_claim_port(); 0: none */
     unsigned edges; /**< DAYTONA_READY_* that happened again since the mirror was last looked at */

@@ -131,7 +131,7 @@ struct file *file_make(enum file_kind kind, int domain, struct daytona_socket_id
     file->descriptors = 0;
     file->descriptor = file->engine_end = file->reservation = -1;
     file->shared = file->closed = file->gone = file->connecting = file->connected = false;
-    file->spent = false;
+    file->spent = file->unclaimed = false;
     file->attached = file->accepted = file->served = file->told = false;
     file->maker = engine.pid;
     file->edges = file->work = 0;

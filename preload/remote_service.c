@@ -280,6 +280,7 @@ static void answer_holder(int service, struct question *question, struct remote_
     struct file *file = asked_about(service, question);
     bool accepted = request->what == REMOTE_ACCEPTED;
     if (file != NULL && (request->what == REMOTE_BRIDGE || accepted)) {
+        file->unclaimed = false;
         reply->result = bridge_begin(file, question->twin, question->pid);
         if (!accepted || reply->result < 0)
             return;

@@ -28,8 +28,11 @@ run() {
     "$runner" --jobs 2 --differences "$table" "$@" || status=1
 }
 
-seeds=${LONG:+10000}
-[ -z "${LONG:-}" ] || run --mode kernel --seeds 1-1000
 run
-[ -z "${WALKS:-}" ] || run --seeds "1-${seeds:-200}"
+if [ -n "${LONG:-}" ]; then
+    run --mode kernel --seeds 1-1000
+    run --seeds 1-10000
+else
+    run --seeds 1-100
+fi
 exit "$status"
