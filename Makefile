@@ -128,7 +128,7 @@ APP           ?= $(patsubst tests/apps/%.sh,%,$(APPS))
 apps           = $(patsubst %,tests/apps/%.sh,$(APP))
 quick_cases    = $(filter-out $(if $(LONG),,$(SLOW_CASES)),$(CASE))
 # Those that wait more than they work have a lane of their own.
-WAITING_CASES := $(SLOW_CASES) dual_stack ecn fastopen impaired inherit kill killed signatures sockets urgent
+WAITING_CASES := $(SLOW_CASES) dual_stack ecn fastopen impaired inherit kill killed signatures sockets state urgent
 waiting        = $(patsubst %,tests/interop/%.sh,$(filter $(WAITING_CASES),$(quick_cases)))
 working        = $(patsubst %,tests/interop/%.sh,$(filter-out $(WAITING_CASES),$(quick_cases)))
 
@@ -226,7 +226,7 @@ $(B)/%.o: %.c
 	$(CC) $(COMPILE) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 # The shared library shows the names of the table of intercepted calls, and no other.
-$(B)/exports.map: preload/exports.sh preload/calls.def
+$(B)/exports.map: preload/exports.sh preload/calls.def include/daytona/look.h
 	@mkdir -p $(@D)
 	sh preload/exports.sh > $@
 

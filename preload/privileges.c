@@ -87,7 +87,7 @@ static const unsigned allowed[] = {
     SYS_getuid,        SYS_geteuid,        SYS_tgkill,          SYS_rt_sigaction,
     SYS_rt_sigpending, SYS_rt_sigprocmask, SYS_rt_sigreturn,    SYS_rt_sigtimedwait,
     SYS_sigaltstack,   SYS_exit,           SYS_exit_group,      SYS_restart_syscall,
-    SYS_uname,         SYS_rseq,           SYS_set_robust_list,
+    SYS_uname,         SYS_rseq,           SYS_set_robust_list, SYS_utimensat,
 #ifdef SYS_poll /* of older architectures */
     SYS_poll,          SYS_epoll_wait,     SYS_pause,           SYS_dup2,
     SYS_open,          SYS_stat,           SYS_getrlimit,       SYS_select,

@@ -3,6 +3,7 @@
 #include "preload/engine.h"
 #include "preload/file_record.h"
 #include "preload/guarded.h"
+#include "preload/log.h"
 #include "preload/real.h"
 #include "preload/record_sweep.h"
 #include "preload/settings.h"
@@ -124,7 +125,11 @@ void record_end(void)
     char room[SETTINGS_FILE_MAX + sizeof name];
     if (file >= 0) {
         struct text path = path_of(room, sizeof room);
-        unlink(room);
+        if (header != NULL)
+            munmap(header, TOTAL_BYTES);
+        header = NULL;
+        if (unlink(room) < 0 && ftruncate(file, 0) < 0) /* a server may not: an empty one is none */
+            log_line(LOG_LEVEL_DEBUG, "the record %s stays", room);
         text_add(&path, ".control");
         unlink(room);
         real.close(file);

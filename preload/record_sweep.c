@@ -20,7 +20,7 @@
 /* A record that nobody keeps. */
 struct dead {
     char name[NAME_MAX_BYTES];
-    time_t changed;
+    time_t changed; /**< 0: it is empty, its process has ended in order */
 };
 
 static bool is_record(const char *name)
@@ -40,7 +40,7 @@ static bool is_dead(int directory, const char *name, time_t *changed)
     bool dead = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
                 real.fcntl(fd, F_OFD_GETLK, &first) == 0 && first.l_type == F_UNLCK;
     real.close(fd);
-    *changed = status.st_mtime;
+    *changed = status.st_size > 0 ? status.st_mtime : 0;
     return dead;
 }
 

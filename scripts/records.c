@@ -90,9 +90,10 @@ int record_open(struct record *record, const char *path)
     if (record->file < 0)
         return -errno;
     snprintf(record->path, sizeof record->path, "%s", path);
-    int result = fstat(record->file, &status) < 0 ? -errno
-                 : !S_ISREG(status.st_mode)       ? -EINVAL
-                                                  : read_header(record);
+    int result = fstat(record->file, &status) < 0                 ? -errno
+                 : S_ISREG(status.st_mode) && status.st_size == 0 ? -ENOENT
+                 : !S_ISREG(status.st_mode)                       ? -EINVAL
+                                                                  : read_header(record);
     record->owner = status.st_uid;
     record->alive = result == 0 && is_kept(record->file);
     if (result < 0)

@@ -32,6 +32,9 @@ static const char usage[] =
     "  --columns help          lists them\n"
     "  --brief                 one line a connection\n"
     "  --json                  an array of objects with all variables\n"
+    "  --dead                  also what is left of processes that have crashed or were killed; so "
+    "is it\n"
+    "                          when --pid names one\n"
     "  --no-kernel             without the sockets that are on the kernel's TCP\n"
     "  --directory DIRECTORY   where records are (DAYTONA_STATE, /dev/shm)\n\n"
     "Exit status: 0; 1 when records cannot be looked for; 125 wrong options.\n";
@@ -40,7 +43,7 @@ struct request {
     struct sift sift;
     struct columns columns; /* count 0: the usual view */
     const char *directory;
-    bool json, brief, kernel;
+    bool json, brief, kernel, dead;
 };
 
 /* ------------------------------------------------------------------ collecting */
@@ -50,6 +53,7 @@ struct found {
     const struct request *request;
     struct table table;
     struct record *record; /* the one being read */
+    unsigned dead;         /* records left out */
     size_t shown;          /* as JSON */
 };
 
@@ -71,6 +75,10 @@ static void take_row(void *context, const struct daytona_record_row *row)
 static void take_record(void *context, struct record *record)
 {
     struct found *found = context;
+    if (!record->alive && !found->request->dead && found->request->sift.process_count == 0) {
+        found->dead++;
+        return;
+    }
     if (record->alive)
         record_refresh(record, PATIENCE_MS); /* else as it was within the last second */
     found->record = record;
@@ -110,6 +118,8 @@ static bool take_option(struct request *request, char **arguments, int *index)
         request->json = true;
     else if (strcmp(word, "--brief") == 0)
         request->brief = true;
+    else if (strcmp(word, "--dead") == 0)
+        request->dead = true;
     else if (strcmp(word, "--no-kernel") == 0)
         request->kernel = false;
     else
@@ -128,8 +138,11 @@ static bool read_options(struct request *request, char **arguments)
     return true;
 }
 
-static void tell_refused(const struct records_met *met)
+static void tell_left_out(const struct records_met *met, unsigned dead)
 {
+    if (dead > 0)
+        say("stat: %u process%s left a record and died; --dead shows %s", dead,
+            dead == 1 ? "" : "es", dead == 1 ? "it" : "them");
     if (met->refused > 0)
         say("stat: %u process%s of other users not shown", met->refused,
             met->refused == 1 ? "" : "es");
@@ -168,6 +181,6 @@ int main(int count, char **arguments)
     else
         table_print(&found.table, stdout);
     fflush(stdout);
-    tell_refused(&met);
+    tell_left_out(&met, found.dead);
     return 0;
 }

@@ -122,9 +122,11 @@ stat_json --no-kernel
 octets=$(told data_octets_out)
 kill -KILL "$program"
 wait "$wrapper" 2>/dev/null
-stat_json --no-kernel
+equal 'it is left out unless asked for' "$(in_ns "$CLIENT" "$B/daytona-stat" --no-kernel 2>&1)" \
+    'daytona: stat: 1 process left a record and died; --dead shows it'
+stat_json --no-kernel --dead
 equal 'its record can be read' "$(told alive):$(told data_octets_out)" "False:$octets"
-in_ns "$CLIENT" "$B/daytona-stat" >"$WORK/out"
+in_ns "$CLIENT" "$B/daytona-stat" --pid "$program" >"$WORK/out"
 check 'and says what it is' grep -q 'dead: as it was' "$WORK/out"
 equal 'there is nothing to set' "$(in_ns "$CLIENT" "$B/daytona-set" --all cc=cubic 2>&1)" 'daytona: set: there is no such connection'
 stop "$sink"

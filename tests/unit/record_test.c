@@ -248,6 +248,7 @@ static void make_dead(const struct fixture *f, unsigned number, long seconds_ago
     clock_gettime(CLOCK_REALTIME, &times[0]);
     times[0].tv_sec -= seconds_ago;
     times[1] = times[0];
+    assert_int_equal(ftruncate(file, number == 98 ? 0 : 8), 0); /* one has ended in order */
     assert_int_equal(futimens(file, times), 0);
     close(file);
 }
@@ -267,6 +268,7 @@ static void records_of_the_dead_do_not_pile_up(void **state)
     for (unsigned i = 0; i < 40; i++)
         make_dead(f, 100 + i, 1000 - 10 * (long)i);
     make_dead(f, 99, 3 * 86400);
+    make_dead(f, 98, 0);
     record_sweep(f->directory);
     unsigned left = 0;
     for (unsigned i = 0; i < 40; i++) {
@@ -275,6 +277,7 @@ static void records_of_the_dead_do_not_pile_up(void **state)
     }
     assert_int_equal(left, 16);
     assert_false(is_there(f, 99));
+    assert_false(is_there(f, 98));
     assert_int_equal(access(f->path, F_OK), 0); /* alive, whatever its age */
     for (unsigned i = 24; i < 40; i++) {
         char path[160];
