@@ -52,7 +52,7 @@ int control_open(void)
     char path[SETTINGS_FILE_MAX + 64];
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     struct text text = text_begin(path, sizeof path);
-    text_add_format(&text, "%s/%s.control", settings.state_directory, record_name());
+    text_add_format(&text, "%s/%s.control", settings.record_directory, record_name());
     listener = watched = -1;
     asker_count = 0;
     if (record_name()[0] == '\0' || text.length >= sizeof name.sun_path)

@@ -49,7 +49,7 @@ static struct daytona_record_row *row_at(uint32_t index)
 static struct text path_of(char *room, size_t size)
 {
     struct text path = text_begin(room, size);
-    text_add_format(&path, "%s/%s", settings.state_directory, name);
+    text_add_format(&path, "%s/%s", settings.record_directory, name);
     return path;
 }
 
@@ -109,9 +109,9 @@ void record_begin(void)
     row_count = 0;
     room_is_short = touched = false;
     written = (struct daytona_instant){0};
-    if (strcmp(settings.state_directory, "off") == 0)
+    if (strcmp(settings.record_directory, "off") == 0)
         return;
-    record_sweep(settings.state_directory);
+    record_sweep(settings.record_directory);
     file = create();
     if (file < 0 || !claim(file) || (header = map(file)) == NULL) {
         record_end();

@@ -50,8 +50,8 @@ struct settings {
     enum settings_engine engine;
     char server_socket[SETTINGS_FILE_MAX];
     enum settings_fallback fallback;
-    char summary_file[SETTINGS_FILE_MAX];    /**< "": none */
-    char state_directory[SETTINGS_FILE_MAX]; /**< "off": none */
+    char summary_file[SETTINGS_FILE_MAX];     /**< "": none */
+    char record_directory[SETTINGS_FILE_MAX]; /**< "off": none */
     enum log_level log;
     char ledger_directory[SETTINGS_FILE_MAX]; /**< "": none */
     char host_secret_file[SETTINGS_FILE_MAX]; /**< "": none */

@@ -32,7 +32,7 @@ static const char usage[] =
     "  --every SECONDS           again and again\n"
     "  --variables NAME,...      these of each connection, `all`, or `none`: only the stacks' "
     "totals\n"
-    "  --directory DIRECTORY     where records are (DAYTONA_STATE, /dev/shm)\n";
+    "  --directory DIRECTORY     where records are (DAYTONA_RECORD, /dev/shm)\n";
 
 struct request {
     const char *directory, *listen;

@@ -23,7 +23,7 @@
 
 const char *records_directory(void)
 {
-    const char *set = getenv("DAYTONA_STATE");
+    const char *set = getenv("DAYTONA_RECORD");
     return set != NULL && set[0] != '\0' && strcmp(set, "off") != 0 ? set
                                                                     : DAYTONA_RECORD_DIRECTORY;
 }

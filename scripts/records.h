@@ -28,7 +28,7 @@ struct records_met {
     unsigned strange; /**< of another version, or no records at all */
 };
 
-/** The directory to look in: DAYTONA_STATE or the default. */
+/** The directory to look in: DAYTONA_RECORD or the default. */
 const char *records_directory(void);
 
 /** Calls `each` for every record that can be read, in the order of process numbers; the record is

@@ -36,7 +36,7 @@ static const char usage[] =
     "is it\n"
     "                          when --pid names one\n"
     "  --no-kernel             without the sockets that are on the kernel's TCP\n"
-    "  --directory DIRECTORY   where records are (DAYTONA_STATE, /dev/shm)\n\n"
+    "  --directory DIRECTORY   where records are (DAYTONA_RECORD, /dev/shm)\n\n"
     "Exit status: 0; 1 when records cannot be looked for; 125 wrong options.\n";
 
 struct request {

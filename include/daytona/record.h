@@ -7,7 +7,7 @@
  *     DIRECTORY/daytona.PID.NONCE.control    a socket, control.h's; gone or deaf when the process
  * is
  *
- * DIRECTORY is DAYTONA_STATE, /dev/shm unless set. PID is that of the process in which it began,
+ * DIRECTORY is DAYTONA_RECORD, /dev/shm unless set. PID is that of the process in which it began,
  * NONCE 16 hexadecimal digits. The writer holds a write lock of its open file (F_OFD_SETLK) on the
  * first byte as long as it lives; a record without is that of a process that has crashed or was
  * killed.

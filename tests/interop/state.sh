@@ -48,7 +48,7 @@ only_the_dead() {
 lab_up
 mkdir "$WORK/records"
 chmod 755 "$WORK" "$WORK/records"
-export DAYTONA_STATE=$WORK/records
+export DAYTONA_RECORD=$WORK/records
 
 section 'a transfer over a path that loses'
 impair --loss 1 --delay-ms 10
