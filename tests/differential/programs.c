@@ -138,11 +138,11 @@ static void attempt(struct list *list, const char *type, const char *wait, bool 
     program_add(p, "0 socket b %s", type);
     watch(p, wait, "b");
     ask(p, wait, "b");
-    program_add(p, "0 connect b A%d", refused ? 3 : 0);
+    program_add(p, "0 connect b %s", refused ? "C3" : "A0");
     ask(p, wait, "b");
     program_add(p, "0 get b SO_ERROR 4");
     ask(p, wait, "b");
-    program_add(p, "0 connect b A%d", refused ? 3 : 0);
+    program_add(p, "0 connect b %s", refused ? "C3" : "A0");
     program_add(p, "0 read b 4");
     program_add(p, "0 write b 4");
     program_add(p, "0 connect b A0");
