@@ -89,7 +89,7 @@ static bool read_request(int fd, char room[REQUEST_MAX])
 
 static void answer(int fd, const struct request *request)
 {
-    char asked[REQUEST_MAX], head[256];
+    char asked[REQUEST_MAX] = "", head[256];
     char *body = NULL;
     size_t length = 0;
     if (!read_request(fd, asked))

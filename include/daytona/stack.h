@@ -371,8 +371,8 @@ int daytona_stack_close(struct daytona_stack *stack, struct daytona_instant now,
 int daytona_stack_abort(struct daytona_stack *stack, struct daytona_instant now,
                         struct daytona_socket_id id);
 
-/** A socket whose connection has ended becomes as one that was never connected, but bound; what was not
- *  read is gone. -EISCONN when there is none that has ended. */
+/** A socket whose connection has ended becomes as one that was never connected, but bound; what was
+ * not read is gone. -EISCONN when there is none that has ended. */
 int daytona_stack_forget(struct daytona_stack *stack, struct daytona_instant now,
                          struct daytona_socket_id id);
 
