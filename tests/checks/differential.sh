@@ -29,10 +29,8 @@ run() {
 }
 
 run
-if [ -n "${LONG:-}" ]; then
-    run --mode kernel --seeds 1-1000
-    run --seeds 1-10000
-else
-    run --seeds 1-100
-fi
+[ -z "${LONG:-}" ] || run --mode kernel --seeds 1-1000
+for mode in direct bridged; do
+    run --mode "$mode" --seeds "1-$([ -n "${LONG:-}" ] && echo 10000 || echo 100)"
+done
 exit "$status"

@@ -83,6 +83,23 @@ static void choose_tcp(const struct mode *mode, const char *path)
     setenv("LD_PRELOAD", library, 1);
 }
 
+static bool needs_server(const struct mode *mode)
+{
+    return mode->settings[0] != NULL && strcmp(mode->settings[0], "DAYTONA_ENGINE=process") == 0;
+}
+
+/* The server and its rules are made, and removed, by `daytona run`. */
+_Noreturn static void run_with_server(char *path)
+{
+    char runner[4096];
+    char *words[] = {runner, "--server", "--", path, "agent", "0", NULL};
+    snprintf(runner, sizeof runner, "%.*s/daytona-run", (int)(strrchr(path, '/') - path), path);
+    unsetenv("LD_PRELOAD");
+    execv(runner, words);
+    die(runner);
+    _exit(2);
+}
+
 static void move(int from, int to)
 {
     if (dup2(from, to) < 0)
@@ -95,7 +112,8 @@ _Noreturn static void become_actor(const struct stage *stage)
     char *words[] = {path, "agent", "0", NULL};
     if (readlink("/proc/self/exe", path, sizeof path - 1) < 0)
         die("/proc/self/exe");
-    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (!needs_server(stage->mode)) /* which ends by itself, and cleans up */
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     make_network();
     for (int i = 0; i < ACTORS_MAX; i++)
         move(stage->actors[i].theirs, AGENT_CHANNEL + i);
@@ -103,6 +121,8 @@ _Noreturn static void become_actor(const struct stage *stage)
     move(stage->queue[1], AGENT_TAKING);
     close_range(3, AGENT_CHANNEL - 1, 0);
     choose_tcp(stage->mode, path);
+    if (needs_server(stage->mode))
+        run_with_server(path);
     execv(path, words);
     die(path);
     _exit(2);
