@@ -132,7 +132,8 @@ static struct signature_numbers numbers_in(const struct demux_entry *entry,
     struct both_ends ends;
     bool syn = (header->flags & TCP_SYN) != 0;
     struct seq first = seq_add(header->seq, syn ? 0 : UINT32_MAX);
-    if (!ends_known(entry, &ends))
+    /* A SYN may begin a connection where an old one is in TIME-WAIT (RFC 6191). */
+    if (opens(header) || !ends_known(entry, &ends))
         ends = ends_of_segment(seq_add(header->ack, UINT32_MAX), (header->flags & TCP_ACK) != 0,
                                first, true);
     if (ends.peer_isn == 0)

@@ -153,14 +153,12 @@ uint32_t tcp_validation_congested(struct connection *connection, uint32_t flight
 static void window_halve(struct connection *connection, uint32_t bytes)
 {
     struct daytona_congestion_controls *controls = &connection->controls;
-    uint32_t mss = connection->send.mss, old = controls->cwnd_bytes;
-    if (controls->cwnd_bytes <= bytes / 2)
+    uint32_t old = controls->cwnd_bytes;
+    uint32_t half = window_reduced(bytes / 2, connection->send.mss); /* two segments, as ever */
+    if (old <= half)
         return;
-    controls->cwnd_bytes = bytes / 2 > mss ? bytes / 2 : mss;
-    controls->ssthresh_bytes = window_reduced(bytes / 2, mss);
-    if (controls->cwnd_bytes != old)
-        observe(connection->tcp, connection->socket, DAYTONA_EVENT_CWND, old, controls->cwnd_bytes,
-                "not validated");
+    controls->cwnd_bytes = controls->ssthresh_bytes = half;
+    observe(connection->tcp, connection->socket, DAYTONA_EVENT_CWND, old, half, "not validated");
 }
 
 void tcp_validation_reduced(struct connection *connection)
