@@ -203,11 +203,15 @@ static bool worth_telling(const struct daytona_connection_state *state)
            state->variables.segs_out != DAYTONA_VARIABLE_NONE;
 }
 
-/* A bridged socket may be another process's. */
+/* A bridged socket may be another process's; a server's is that of who asked for it. */
 static pid_t user_of(struct daytona_socket_id id)
 {
     const struct file *user = daytona_stack_user(engine.stack, id);
-    return user != NULL && user->bridge.holder != 0 ? user->bridge.holder : engine.pid;
+    if (user == NULL)
+        return engine.pid;
+    if (user->asker.pid != 0)
+        return user->asker.pid;
+    return user->bridge.holder != 0 ? user->bridge.holder : engine.pid;
 }
 
 void record_touch(void)

@@ -42,7 +42,8 @@ enum remote_what {
 /** Who asks: the rest of an abstract name that the kernel has given. */
 struct remote_asker {
     char name[8];
-    socklen_t length; /**< 0: nobody */
+    socklen_t length; /**< 0: nobody waits */
+    pid_t pid;        /**< of its process; 0 not known */
 };
 
 /** Answer of a server that leaves the socket to the kernel, where its ports are not the server's.

@@ -126,11 +126,13 @@ static struct file *asked_about(int service, const struct question *question)
 /* The rest of "\0xxxxx", which the kernel gives who asks for any name. */
 static struct remote_asker asker_of(const struct question *question)
 {
-    struct remote_asker asker = {.length = question->asker_length -
-                                           (socklen_t)offsetof(struct sockaddr_un, sun_path)};
+    struct remote_asker asker = {
+        .length = question->asker_length - (socklen_t)offsetof(struct sockaddr_un, sun_path),
+        .pid = question->pid,
+    };
     if (question->asker_length <= offsetof(struct sockaddr_un, sun_path) ||
         asker.length > sizeof asker.name)
-        return (struct remote_asker){.length = 0};
+        return (struct remote_asker){.pid = question->pid};
     memcpy(asker.name, question->asker.sun_path, asker.length);
     return asker;
 }

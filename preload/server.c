@@ -151,7 +151,7 @@ static int open_connection(struct candidate *candidate, const struct daytona_end
 int server_open(const struct remote_request *request, const struct remote_asker *asker, int fd,
                 int *twin, bool *taken)
 {
-    static const struct remote_asker nobody;
+    struct remote_asker waiting = *asker;
     struct candidate candidate;
     struct daytona_endpoint remote;
     if (!candidate_inspect(fd, &candidate))
@@ -160,10 +160,11 @@ int server_open(const struct remote_request *request, const struct remote_asker 
     if (request->what == REMOTE_LISTEN)
         return open_listener(&candidate, request->option, twin, taken);
     memcpy(&remote, request->value, sizeof remote);
+    waiting.length = request->waits ? waiting.length : 0;
     if (!daytona_address_is_ipv4(&remote.address))
         return REMOTE_NOT_SERVED;
-    return open_connection(&candidate, &remote, request->what == REMOTE_CONNECT_FAST,
-                           request->waits ? asker : &nobody, twin, taken);
+    return open_connection(&candidate, &remote, request->what == REMOTE_CONNECT_FAST, &waiting,
+                           twin, taken);
 }
 
 int server_attempt_over(struct file *file)
