@@ -284,14 +284,18 @@ void bridge_release_end(struct file *file)
         take_spent(file);
 }
 
-/* The peer does not want any more: who writes from now on is told, what was written is thrown away,
- * for while it lies there the last close cannot be seen. */
-static void refuse(struct file *file, size_t bytes)
+/* The peer does not want what is written, for the reason `error`: what waits in the twin is thrown
+ * away, who writes more gets EPIPE, and a reset is shown when all from the peer has been. */
+static void refuse_rest(struct file *file, int error)
 {
+    int unwanted = 0;
     real.shutdown(file->engine_end, SHUT_RD);
-    file->bridge.read_ended = true;
-    file->bridge.spent += bytes;
+    if (real.ioctl(file->engine_end, FIONREAD, &unwanted) == 0)
+        file->bridge.spent = (size_t)unwanted;
     take_spent(file);
+    file->bridge.read_ended = true;
+    if (error != EPIPE)
+        file->bridge.error = error;
 }
 
 static bool was_reset(const struct file *file)
@@ -313,6 +317,11 @@ static void stop_reading(struct file *file, bool reset, bool shut)
     }
 }
 
+static bool is_final(ptrdiff_t result)
+{
+    return result < 0 && result != -EAGAIN && result != -ENOTCONN;
+}
+
 /* One piece of what the application has written; false when no more can be done now. */
 static bool carry_piece_out(struct file *file)
 {
@@ -329,10 +338,10 @@ static bool carry_piece_out(struct file *file)
     if (sent > 0) {
         file->bridge.spent += (size_t)sent;
         take_spent(file);
-    } else if (sent == -EPIPE) {
-        refuse(file, span.length);
+    } else if (is_final(sent)) {
+        refuse_rest(file, (int)-sent);
     }
-    return sent > 0 || sent == -EPIPE;
+    return sent > 0 || is_final(sent);
 }
 
 /* Who waits for a served connection is told before its twin shows anything. */
@@ -363,13 +372,13 @@ static bool carry_piece_in(struct file *file)
     struct daytona_room room = {carried, sizeof carried};
     ptrdiff_t got =
         daytona_stack_receive(engine.stack, engine_now(), file->id, &room, 1, DAYTONA_RECEIVE_PEEK);
-    if (got == 0 && !file->bridge.write_shut) {
+    if (is_final(got))
+        file->bridge.error = (int)-got;
+    if (is_final(got) || (got == 0 && file->bridge.error != 0)) {
+        show_reset(file);
+    } else if (got == 0 && !file->bridge.write_shut) {
         real.shutdown(file->engine_end, SHUT_WR);
         file->bridge.write_shut = true;
-    }
-    if (got < 0 && got != -EAGAIN && got != -ENOTCONN) {
-        file->bridge.error = (int)-got;
-        show_reset(file);
     }
     if (got <= 0)
         return false;

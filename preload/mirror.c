@@ -163,6 +163,14 @@ static bool only_edges_are_watched(const struct file *file)
     return file->member.set != 0 && (file->member.events & EPOLLET) != 0;
 }
 
+/* Nobody watches yet, and who begins to asks for what holds. What cannot be taken back has to wait
+ * for that: the socket may become bridged before, and then its end is needed for what is unread. */
+static bool is_too_early(const struct file *file, unsigned now)
+{
+    return file->mirror.watchers == 0 &&
+           (now & (DAYTONA_READY_RDHUP | DAYTONA_READY_HUP | DAYTONA_READY_ERROR)) != 0;
+}
+
 /* What is final is shown by one call that shows all of it; a token before it would be an event of
  * its own. */
 void mirror_update(struct file *file)
@@ -170,7 +178,8 @@ void mirror_update(struct file *file)
     struct mirror *mirror = &file->mirror;
     unsigned now = readiness(file), edges = file->edges;
     file->edges = 0;
-    if (!watched(file) || file->engine_end < 0 || file->closed || mirror->dead)
+    if (!watched(file) || file->engine_end < 0 || file->closed || mirror->dead ||
+        is_too_early(file, now))
         return;
     if ((now & DAYTONA_READY_ERROR) != 0 && mirror->seeded) {
         die(file);

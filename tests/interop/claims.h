@@ -98,7 +98,7 @@ static inline bool make(struct ends *ends)
     return true;
 }
 
-static void drop(struct ends *ends)
+static inline void drop(struct ends *ends)
 {
     close(ends->client);
     close(ends->server);

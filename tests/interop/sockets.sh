@@ -35,7 +35,8 @@ claims_of() {
 
 lab_up
 for tcp in kernel-direct daytona-direct daytona-bridged; do
-    for program in sockets_data sockets_flow sockets_ready sockets_process sockets_signals sockets_calls sockets_late; do
+    for program in sockets_data sockets_flow sockets_ready sockets_process sockets_passed sockets_signals sockets_calls \
+        sockets_late; do
         section "$tcp, $program"
         claims_of "$tcp" "$program"
         wait_until 10 no_pids "$SERVER" # before the next one uses the same ports
