@@ -148,8 +148,8 @@ void sets_stop_serving(void)
 
 bool sets_offer(struct file *file)
 {
-    if (engine.served_set == 0 || file->member.set != engine.served_set ||
-        file->mirror.watchers != 1)
+    if (file->kind != FILE_KIND_CONNECTION || engine.served_set == 0 ||
+        file->member.set != engine.served_set || file->mirror.watchers != 1)
         return false;
     if (!file->offered) {
         file_hold(file);

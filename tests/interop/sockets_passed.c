@@ -1,6 +1,6 @@
 /*
  * sockets_passed.c - claims about connections that another process takes over, forked or sent to,
- * while a peer does not wait for that.
+ * while a peer does not wait for that; and about clients in other processes.
  */
 #include "tests/interop/claims.h"
 
@@ -197,11 +197,117 @@ static bool child_that_ends_with_unsent_data_and_a_closed_peer_leaves_nothing(vo
     return true;
 }
 
+/* ------------------------------------------------------------------ both have said all */
+
+static bool reads_data_and_end(int fd)
+{
+    char got[16];
+    if (polled(fd, POLLRDHUP, SOON) == 0 || shutdown(fd, SHUT_WR) != 0)
+        return false;
+    poll(NULL, 0, NOT); /* the connection is over by now */
+    return read(fd, got, 4) == 4 && read(fd, got, sizeof got) == 3 && read(fd, got, 1) == 0 &&
+           read(fd, got, 1) == 0;
+}
+
+static bool stream_is_read_to_its_end_when_the_connection_is_long_over(void)
+{
+    struct ends ends;
+    MUST(make(&ends));
+    pid_t child = fork();
+    if (child == 0) {
+        close(ends.client);
+        _exit(reads_data_and_end(ends.server) ? 0 : 1);
+    }
+    close(ends.server);
+    MUST(write(ends.client, "request", 7) == 7 && shutdown(ends.client, SHUT_WR) == 0);
+    MUST(succeeds(child));
+    close(ends.client);
+    close(ends.listener);
+    return true;
+}
+
+/* ------------------------------------------------------------------ clients in another process */
+
+/* In a child: begins when told to. */
+static bool connects(int gate, int port, int times)
+{
+    char got;
+    if (read(gate, &got, 1) != 1)
+        return false;
+    for (int i = 0; i < times; i++) {
+        int fd = connect_to(port, 0);
+        if (fd < 0 || write(fd, "x", 1) != 1 || read(fd, &got, 1) != 1 || close(fd) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* One event of a level-triggered set is served without waiting: what is ready can be done. */
+static bool serve_one(int set, const struct epoll_event *event, int listener, int *ended)
+{
+    char got;
+    int fd = event->data.fd;
+    if (fd == listener) {
+        struct epoll_event reading = {.events = EPOLLIN};
+        reading.data.fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+        MUST(reading.data.fd >= 0);
+        MUST(epoll_ctl(set, EPOLL_CTL_ADD, reading.data.fd, &reading) == 0);
+        return true;
+    }
+    ssize_t length = read(fd, &got, 1);
+    MUST(length >= 0);
+    if (length == 1) {
+        MUST(write(fd, &got, 1) == 1);
+        return true;
+    }
+    close(fd);
+    ++*ended;
+    return true;
+}
+
+static bool start_clients(pid_t *clients, int count, int gate, int port, int times)
+{
+    for (int i = 0; i < count; i++) {
+        clients[i] = fork();
+        MUST(clients[i] >= 0);
+        if (clients[i] == 0)
+            _exit(connects(gate, port, times) ? 0 : 1);
+    }
+    return true;
+}
+
+/* The clients are there before the listener, which is waited for as soon as it is made. */
+static bool what_a_set_calls_ready_is(void)
+{
+    enum { CLIENTS = 8, TIMES = 6 };
+    struct epoll_event event = {.events = EPOLLIN};
+    pid_t clients[CLIENTS];
+    int gate[2], ended = 0, set = epoll_create1(0);
+    MUST(pipe(gate) == 0 && start_clients(clients, CLIENTS, gate[0], ++port_in_use, TIMES));
+    int listener = listen_on(port_in_use, CLIENTS);
+    event.data.fd = listener;
+    MUST(set_nonblocking(listener) && epoll_ctl(set, EPOLL_CTL_ADD, listener, &event) == 0);
+    MUST(write(gate[1], "12345678", CLIENTS) == CLIENTS);
+    while (ended < CLIENTS * TIMES) {
+        MUST(epoll_wait(set, &event, 1, 5 * SOON) == 1);
+        MUST(serve_one(set, &event, listener, &ended));
+    }
+    for (int i = 0; i < CLIENTS; i++)
+        MUST(succeeds(clients[i]));
+    close(gate[0]);
+    close(gate[1]);
+    close(listener);
+    close(set);
+    return true;
+}
+
 static const struct claim claims[] = {
     CLAIM(request_that_has_ended_is_there_for_a_forked_child),
     CLAIM(request_that_has_ended_is_there_for_who_is_sent_it),
     CLAIM(writer_in_a_child_learns_that_the_peer_has_closed),
     CLAIM(child_that_ends_with_unsent_data_and_a_closed_peer_leaves_nothing),
+    CLAIM(stream_is_read_to_its_end_when_the_connection_is_long_over),
+    CLAIM(what_a_set_calls_ready_is),
 };
 
 int main(int count, char **arguments)
