@@ -13,7 +13,9 @@ check="$demo clang clang-tidy clang-format cppcheck shellcheck libcmocka-dev
     openssh-client python3 tcpdump tshark ethtool util-linux strace"
 # Programs of tests/interop/servers.sh and tests/apps, as far as the above does not have them.
 apps="$demo nginx-light apache2-bin haproxy openssl openssh-server openssh-client rsync git fcgiwrap lighttpd
-    vsftpd lftp busybox openbsd-inetd socat wrk tmux memcached tcpdump util-linux"
+    vsftpd lftp busybox openbsd-inetd socat wrk tmux memcached tcpdump util-linux
+    postgresql redis-server redis-tools nodejs default-jdk-headless python3 mosquitto mosquitto-clients
+    beanstalkd"
 
 case ${1:-build} in
 build) wanted=$build ;;
@@ -31,6 +33,7 @@ esac
 is_there() {
     case $1 in
     nginx-light) [ ! -x /usr/sbin/nginx ] || return 0 ;;
+    default-jdk-headless) [ ! -x /usr/bin/javac ] || return 0 ;;
     clang | clang-tidy | clang-format) ! command -v "$1" >/dev/null || return 0 ;;
     esac
     [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
