@@ -3,7 +3,7 @@
 # Sources are found by folder, so a new file needs no change here:
 #
 #   stack/ capture/ rawtx/ iptables_rules/ preload/   the library
-#   scripts/{run,rules,check,stat,set,export}.c       one program each, $(B)/daytona-run ...
+#   scripts/{run,stat,trace,...}.c, see TOOL_MAINS    one program each, $(B)/daytona-run ...
 #   tests/unit/NAME_test.c                            one cmocka program each, $(B)/tests/unit/NAME_test
 #   tests/sim/*.c                                     one program, $(B)/daytona-sim
 #   tests/fuzz/NAME_target.c                          one libFuzzer program each, $(B)/tests/fuzz/NAME_target
@@ -64,7 +64,7 @@ LIBRARY  := $(call sources,$(ONLY))
 STACK    := $(filter stack/%,$(LIBRARY))
 PRELOAD  := $(filter preload/%,$(LIBRARY))
 
-TOOL_MAINS    := $(wildcard $(patsubst %,scripts/%.c,run rules check stat set export))
+TOOL_MAINS    := $(wildcard $(patsubst %,scripts/%.c,run rules check stat set export trace pcap explain))
 TOOL_SHARED   := $(filter-out $(TOOL_MAINS),$(wildcard scripts/*.c))
 UNIT_MAINS    := $(sort $(wildcard tests/unit/*_test.c))
 UNIT_SHARED   := $(filter-out $(UNIT_MAINS),$(wildcard tests/unit/*.c))
@@ -99,7 +99,7 @@ all: library tools test-programs ## libraries, tools and test programs (the defa
 
 library: $(SHARED) $(STATIC) ## libdaytona.so and libdaytona.a
 
-tools: $(TOOLS) ## daytona-run, daytona-rules, daytona-check, daytona-stat, daytona-set, daytona-export
+tools: $(TOOLS) ## daytona-run, daytona-rules, daytona-check, daytona-stat, daytona-set, daytona-export, daytona-trace, daytona-pcap, daytona-explain
 
 test-programs: $(UNITS) $(SIMULATOR) $(CONFORMER) $(DIFFERER) $(BENCHER) $(EXAMPLES) \
                $(call objects,$(FUZZ_MAINS) $(FUZZ_SHARED))

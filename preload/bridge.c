@@ -333,9 +333,13 @@ static bool carry_piece_out(struct file *file)
         return false;
     }
     struct daytona_span span = {carried + spent, (size_t)got - spent};
+    struct daytona_call call;
+    daytona_stack_call_begin(engine.stack, engine_now(), file->id, DAYTONA_CALL_SEND, span.length,
+                             &call);
     ptrdiff_t sent = daytona_stack_send(engine.stack, engine_now(), file->id, &span, 1,
                                         (size_t)got == sizeof carried ? DAYTONA_SEND_MORE : 0u);
     if (sent > 0) {
+        daytona_stack_call_end(engine.stack, engine_now(), &call, sent);
         file->bridge.spent += (size_t)sent;
         take_spent(file);
     } else if (is_final(sent)) {
@@ -388,7 +392,11 @@ static bool carry_piece_in(struct file *file)
     if (put <= 0)
         return false;
     room.length = (size_t)put;
+    struct daytona_call call;
+    daytona_stack_call_begin(engine.stack, engine_now(), file->id, DAYTONA_CALL_RECEIVE,
+                             room.length, &call);
     daytona_stack_receive(engine.stack, engine_now(), file->id, &room, 1, DAYTONA_RECEIVE_DISCARD);
+    daytona_stack_call_end(engine.stack, engine_now(), &call, put);
     return true;
 }
 

@@ -5,6 +5,7 @@
 #include "preload/file_record.h"
 #include "preload/host_secret.h"
 #include "preload/ledger.h"
+#include "preload/observers.h"
 #include "preload/port_claims.h"
 #include "preload/privileges.h"
 #include "preload/process.h"
@@ -190,6 +191,7 @@ static int make_stack(char *message, size_t size)
         .port_low = settings.port_range.low,
         .port_high = settings.port_range.high,
         .accept_partial_checksum = true,
+        .calls_are_told = true,
         .super_segment_bytes_max = SUPER_SEGMENT_BYTES,
         .checksum_offload = true,
         .congestion = settings.congestion,
@@ -213,8 +215,11 @@ static int make_stack(char *message, size_t size)
     if (status == 0) {
         madvise(memory, length, MADV_DONTFORK);
         engine.region = (struct daytona_room){memory, length};
-        status = daytona_stack_init(engine.region, &config, ledger_observer(summary_observer()),
-                                    &engine.stack);
+        status =
+            daytona_stack_init(engine.region, &config,
+                               observers_all(ledger_observer(summary_observer())), &engine.stack);
+        if (status == 0)
+            observers_begin();
     }
     if (status < 0)
         snprintf(message, size, "no memory for connections (DAYTONA_MEMORY): %s",

@@ -3,6 +3,7 @@
 #include "preload/control.h"
 #include "preload/engine.h"
 #include "preload/engine_table.h"
+#include "preload/event_ring.h"
 #include "preload/file_record.h"
 #include "preload/linger.h"
 #include "preload/log.h"
@@ -403,6 +404,7 @@ static void loop(void)
         if (daytona_instant_since_us(engine_now(), looked) > 1000000) {
             looked = engine_now();
             report_drops();
+            event_ring_check();
         }
         write_record();
         rest(earlier(until, record_deadline()));
@@ -465,6 +467,7 @@ static int begin(const struct engine_birth *birth, int *shared, size_t *count,
         ends = epoll_create1(EPOLL_CLOEXEC);
         service = engine.server == NULL ? remote_open() : -1;
         record_begin();
+        event_ring_begin();
         steering = control_open();
         summary_begin();
     }

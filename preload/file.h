@@ -142,6 +142,9 @@ int file_set_signature_key(struct file *file, const struct signature_setting *se
 /** SO_ERROR: the pending error as a positive errno, cleared; 0 none. */
 int file_take_error(struct file *file);
 
+/** The events of this socket that the program's observer sees besides (daytona/observe.h). */
+int file_observe(struct file *file, uint64_t mask);
+
 /** What TCP_INFO is made of. */
 int file_info(struct file *file, struct daytona_connection_info *out);
 

@@ -115,6 +115,10 @@ static int attach_accepted(int fd, int flags, struct twin_name name,
     if (file != NULL && !file->accepted && file_attach(file, fd)) {
         file->accepted = true;
         file->unclaimed = false;
+        struct daytona_call call;
+        daytona_stack_call_begin(engine.stack, engine_now(), file->id, DAYTONA_CALL_ACCEPT, 0,
+                                 &call);
+        daytona_stack_call_end(engine.stack, engine_now(), &call, fd);
         atomic_store(&file->nonblocking, (flags & SOCK_NONBLOCK) != 0);
         struct daytona_endpoint nobody;
         /* A connection that was reset while it waited is handed out, as the kernel does; its
@@ -226,10 +230,15 @@ int file_wait_connected(struct file *file)
     uint64_t us = atomic_load(&file->timeout_us[FILE_SEND]);
     struct daytona_instant deadline =
         us == 0 ? DAYTONA_NEVER : daytona_instant_after_us(engine_now(), us);
+    struct daytona_call call;
+    daytona_stack_call_begin(engine.stack, engine_now(), file->id, DAYTONA_CALL_CONNECT, 0, &call);
+    daytona_stack_call_waits(engine.stack, engine_now(), &call, 0);
     int status = wait_file(file, DAYTONA_READY_OUT, deadline);
     if (status == -EAGAIN)
-        return -EINPROGRESS; /* SO_SNDTIMEO, as in Linux */
-    return status < 0 ? status : file_outcome(file);
+        status = -EINPROGRESS; /* SO_SNDTIMEO, as in Linux */
+    status = status < 0 ? status : file_outcome(file);
+    daytona_stack_call_end(engine.stack, engine_now(), &call, status);
+    return status;
 }
 
 /* The stack, too, says once that the last attempt has failed, which connect() has told already. */

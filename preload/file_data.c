@@ -72,9 +72,24 @@ struct patience {
     bool never;
     bool begun;
     struct daytona_instant deadline;
+    struct daytona_call call; /* the application's, as observers are told of it */
 };
 
-static int wait_patiently(struct patience *patience)
+static void begin_call(struct patience *patience, size_t bytes)
+{
+    enum daytona_call_kind kind =
+        patience->direction == FILE_RECEIVE ? DAYTONA_CALL_RECEIVE : DAYTONA_CALL_SEND;
+    daytona_stack_call_begin(engine.stack, engine_now(), patience->file->id, kind, bytes,
+                             &patience->call);
+}
+
+static void end_call(const struct patience *patience, ssize_t result)
+{
+    if (result != BRIDGED) /* else it goes on, and the bridge tells */
+        daytona_stack_call_end(engine.stack, engine_now(), &patience->call, result);
+}
+
+static int wait_patiently(struct patience *patience, size_t done)
 {
     struct file *file = patience->file;
     if (patience->never || atomic_load(&file->nonblocking))
@@ -85,6 +100,7 @@ static int wait_patiently(struct patience *patience)
         patience->begun = true;
     }
     unsigned interest = patience->direction == FILE_RECEIVE ? DAYTONA_READY_IN : DAYTONA_READY_OUT;
+    daytona_stack_call_waits(engine.stack, engine_now(), &patience->call, done);
     return wait_file(file, interest, patience->deadline);
 }
 
@@ -120,18 +136,17 @@ static void await_low_water(struct patience *patience, size_t wanted)
     if (daytona_stack_get_option(engine.stack, file->id, DAYTONA_OPTION_RECEIVE_LOW_WATER,
                                  &least) == 0 &&
         least > 1 && (uint64_t)least <= wanted)
-        wait_patiently(patience);
+        wait_patiently(patience, 0);
 }
 
-static ssize_t receive_locked(struct file *file, struct cursor *cursor, int flags)
+static ssize_t receive_patiently(struct patience *patience, struct cursor *cursor, int flags)
 {
-    struct patience patience = {
-        .file = file, .direction = FILE_RECEIVE, .never = (flags & (MSG_DONTWAIT | MSG_OOB)) != 0};
+    struct file *file = patience->file;
     bool once = (flags & (MSG_PEEK | MSG_OOB)) != 0;
     bool all = (flags & MSG_WAITALL) != 0 && !once;
     size_t wanted = cursor_left(cursor), total = 0;
     if (!once && !all)
-        await_low_water(&patience, wanted);
+        await_low_water(patience, wanted);
     for (;;) {
         bool filled;
         if (bridge_is_up(file))
@@ -143,13 +158,23 @@ static ssize_t receive_locked(struct file *file, struct cursor *cursor, int flag
             if (total == wanted || once || (!all && !filled))
                 return (ssize_t)total;
         } else if (got == -EAGAIN && (total == 0 || all)) {
-            int status = wait_patiently(&patience);
+            int status = wait_patiently(patience, total);
             if (status < 0)
                 return total > 0 ? (ssize_t)total : status;
         } else {
             return total > 0 ? (ssize_t)total : got;
         }
     }
+}
+
+static ssize_t receive_locked(struct file *file, struct cursor *cursor, int flags)
+{
+    struct patience patience = {
+        .file = file, .direction = FILE_RECEIVE, .never = (flags & (MSG_DONTWAIT | MSG_OOB)) != 0};
+    begin_call(&patience, cursor_left(cursor));
+    ssize_t result = receive_patiently(&patience, cursor, flags);
+    end_call(&patience, result);
+    return result;
 }
 
 /* The socket has become bridged: the rest of the call is the twin's. */
@@ -182,10 +207,9 @@ ssize_t file_receive(struct file *file, const struct iovec *iov, size_t count, i
 
 /* ------------------------------------------------------------------ send */
 
-static ssize_t send_locked(struct file *file, struct cursor *cursor, int flags)
+static ssize_t send_patiently(struct patience *patience, struct cursor *cursor, int flags)
 {
-    struct patience patience = {
-        .file = file, .direction = FILE_SEND, .never = (flags & MSG_DONTWAIT) != 0};
+    struct file *file = patience->file;
     unsigned stack_flags = ((flags & MSG_OOB) != 0 ? DAYTONA_SEND_URGENT : 0u) |
                            ((flags & MSG_MORE) != 0 ? DAYTONA_SEND_MORE : 0u);
     size_t wanted = cursor_left(cursor), total = 0;
@@ -207,10 +231,20 @@ static ssize_t send_locked(struct file *file, struct cursor *cursor, int flags)
         }
         if (total == wanted)
             return (ssize_t)total;
-        int status = sent == -EAGAIN ? wait_patiently(&patience) : 0;
+        int status = sent == -EAGAIN ? wait_patiently(patience, total) : 0;
         if (status < 0)
             return total > 0 ? (ssize_t)total : status;
     }
+}
+
+static ssize_t send_locked(struct file *file, struct cursor *cursor, int flags)
+{
+    struct patience patience = {
+        .file = file, .direction = FILE_SEND, .never = (flags & MSG_DONTWAIT) != 0};
+    begin_call(&patience, cursor_left(cursor));
+    ssize_t result = send_patiently(&patience, cursor, flags);
+    end_call(&patience, result);
+    return result;
 }
 
 ssize_t file_send(struct file *file, const struct iovec *iov, size_t count, int flags)

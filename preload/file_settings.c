@@ -153,6 +153,16 @@ int file_take_error(struct file *file)
     return status;
 }
 
+int file_observe(struct file *file, uint64_t mask)
+{
+    int status = file_enter(file);
+    if (status < 0)
+        return status;
+    status = daytona_stack_observe_socket(engine.stack, file->id, mask);
+    engine_leave();
+    return status;
+}
+
 int file_info(struct file *file, struct daytona_connection_info *out)
 {
     int status = file_enter(file);

@@ -2,6 +2,7 @@
 
 #include "preload/engine.h"
 #include "preload/engine_thread.h"
+#include "preload/event_ring.h"
 #include "preload/file_record.h"
 #include "preload/real.h"
 #include "preload/record.h"
@@ -115,6 +116,7 @@ void linger_here(void)
     atomic_store(&engine.exit_wanted, false); /* whoever asks is answered */
     finish_connections();
     summary_write_all();
+    event_ring_end();
     record_end();
     real._exit(0);
     __builtin_unreachable();
@@ -146,6 +148,7 @@ void linger_fork(void)
         child();
     if (!needed) {
         summary_write_all();
+        event_ring_end();
         record_end();
     }
     atomic_store(&engine.exit_done, 1);

@@ -1,6 +1,7 @@
 #include "preload/pump.h"
 
 #include "preload/engine.h"
+#include "preload/event_ring.h"
 #include "preload/file_record.h"
 #include "preload/ledger.h"
 #include "preload/log.h"
@@ -38,6 +39,7 @@ static void report_ready(void)
     struct daytona_ready ready;
     ledger_update();
     record_touch();
+    event_ring_look();
     while (daytona_stack_take_ready(engine.stack, &ready))
         if (ready.user != NULL)
             file_changed(ready.user, ready.now, ready.edges);

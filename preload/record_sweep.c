@@ -4,6 +4,7 @@
 #include "preload/text.h"
 
 #include <daytona/record.h>
+#include <daytona/ring.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -26,7 +27,8 @@ struct dead {
 static bool is_record(const char *name)
 {
     return strncmp(name, DAYTONA_RECORD_PREFIX, strlen(DAYTONA_RECORD_PREFIX)) == 0 &&
-           strlen(name) < NAME_MAX_BYTES - strlen(".control") && strstr(name, ".control") == NULL;
+           strlen(name) < NAME_MAX_BYTES - strlen(".control") && strstr(name, ".control") == NULL &&
+           strstr(name, DAYTONA_RING_SUFFIX) == NULL;
 }
 
 /* Whether the file is a record of this user that no process holds; when it was written last. */
@@ -46,11 +48,13 @@ static bool is_dead(int directory, const char *name, time_t *changed)
 
 static void discard(int directory, const char *name)
 {
-    char room[NAME_MAX_BYTES + 8];
-    struct text control = text_begin(room, sizeof room);
-    text_add_format(&control, "%s.control", name);
-    unlinkat(directory, name, 0);
-    unlinkat(directory, room, 0);
+    static const char *const suffixes[] = {"", ".control", DAYTONA_RING_SUFFIX};
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        char room[NAME_MAX_BYTES + 8];
+        struct text text = text_begin(room, sizeof room);
+        text_add_format(&text, "%s%s", name, suffixes[i]);
+        unlinkat(directory, room, 0);
+    }
 }
 
 /* Keeps the newest: the oldest of those kept makes room, or the new one goes at once. */

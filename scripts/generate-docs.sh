@@ -72,6 +72,36 @@ TEXT
     call_rows kernel
 } >"$pages/intercepted-calls.md"
 
+# One row a line, fields separated by "@": as EVENT has them.
+events() {
+    cpp -P -x c - <<TABLE | tr '\n' ' ' | sed 's/@ENDS/\n/g; s/" *"//g' | grep EVENT
+#define EVENT(name, pace, description, a, ua, b, ub, c, uc, d, ud, reason, source) EVENT@name@pace@description@a@ua@b@ub@c@uc@d@ud@reason@source@ENDS
+#include "include/daytona/events.def"
+TABLE
+}
+
+{
+    cat <<'TEXT'
+# Events
+
+Made by `make docs` from `include/daytona/events.def`. Names in lower case are those of the JSON that `daytona trace
+--json` writes; every event has `time`, `number`, `pid`, `program`, and where they are known `local`, `remote`, `socket`,
+`state`, `call`, `una`, `nxt`, `cwnd`, `ssthresh`, `srtt_us` and `in_flight`.
+
+| event | what happens | its numbers, with units | its reason | source |
+|---|---|---|---|---|
+TEXT
+    events | awk -F'@' '
+        function trim(text) { gsub(/^[ "]+|[ "]+$/, "", text); return text }
+        {
+            numbers = ""
+            for (i = 5; i <= 11; i += 2)
+                if (trim($i) != "")
+                    numbers = numbers (numbers == "" ? "" : ", ") "`" trim($i) "` " tolower(trim($(i + 1)))
+            printf "| `%s` | %s | %s | %s | %s |\n", tolower(trim($2)), trim($4), numbers, trim($13), trim($14)
+        }'
+} >"$pages/events.md"
+
 # One row a line: "level name kind what".
 options() {
     tr '\n' ' ' <preload/socket_option_table.c | grep -oE '\{NAMED\([^{}]*\}' |

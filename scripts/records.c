@@ -233,7 +233,7 @@ static int is_record(const struct dirent *entry)
 {
     const char *name = entry->d_name;
     return strncmp(name, DAYTONA_RECORD_PREFIX, strlen(DAYTONA_RECORD_PREFIX)) == 0 &&
-           strstr(name, ".control") == NULL;
+           strstr(name, ".control") == NULL && strstr(name, DAYTONA_RING_SUFFIX) == NULL;
 }
 
 static int by_process(const struct dirent **a, const struct dirent **b)

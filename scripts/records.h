@@ -7,6 +7,7 @@
 
 #include <daytona/control.h>
 #include <daytona/record.h>
+#include <daytona/ring.h>
 #include <stddef.h>
 #include <sys/types.h>
 

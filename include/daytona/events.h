@@ -64,7 +64,7 @@ struct daytona_event_kind {
 const struct daytona_event_kind *daytona_event_kind(enum daytona_event_type type);
 const char *daytona_event_name(enum daytona_event_type type);
 
-/** What keeps a sender from sending more (RFC 4898 section 3.4, and what is our own). */
+/** What keeps a sender from sending more (RFC 4898, tcpEStatsPerfSndLim..., in finer parts). */
 enum daytona_limit {
     DAYTONA_LIMITED_BY_UNKNOWN,     /**< it was not looked at yet */
     DAYTONA_LIMITED_BY_APPLICATION, /**< everything that was written has been sent */
@@ -95,7 +95,8 @@ struct daytona_event {
     uint32_t socket_index, socket_generation; /**< 0, 0: no socket is known */
     const struct daytona_endpoint *local;     /**< borrowed for the call; NULL: not known */
     const struct daytona_endpoint *remote;    /**< the same */
-    uint8_t state;                            /**< enum daytona_tcp_state; 0 without a socket */
+    bool singled_out;  /**< daytona_stack_observe_socket() asked for it of this socket */
+    uint8_t state;     /**< enum daytona_tcp_state; 0 without a socket */
     uint32_t call;     /**< the application's call that began last on the socket; 0 none yet */
     uint32_t una, nxt; /**< send.una and send.nxt, sequence numbers */
     uint32_t cwnd_bytes, ssthresh_bytes, srtt_us, in_flight_bytes;

@@ -100,8 +100,8 @@ struct daytona_stack_config {
     uint32_t send_buffer_max;      /**< 32 MB if 0: twice 100 ms of 1 Gbit/s, and some */
 
     /** The driver's own socket calls may block, and are made of several of the stack's: it tells of
-     *  the application's connect, accept, send and receive with daytona_stack_call_begin(). false:
-     *  each call of the stack is the application's. */
+     *  the application's accept, send and receive with daytona_stack_call_begin(). false: each call
+     *  of the stack is the application's, as connect, shutdown and close always are. */
     bool calls_are_told;
 
     uint32_t sockets_max;   /**< 0: bounded by memory only */

@@ -80,10 +80,8 @@ static int connect_with(struct daytona_stack *stack, struct daytona_instant now,
     struct socket *socket = socket_held(stack, id);
     if (socket == NULL)
         return -EBADF;
-    struct daytona_call call = {0};
-    bool told = stack->tcp.config.calls_are_told;
-    if (!told)
-        socket_call_begin(socket, DAYTONA_CALL_CONNECT, 0, &call);
+    struct daytona_call call;
+    socket_call_begin(socket, DAYTONA_CALL_CONNECT, 0, &call);
     int error = connect_check(socket, local);
     if (error == 0 && remote->port == 0)
         error = -EINVAL;
@@ -99,8 +97,7 @@ static int connect_with(struct daytona_stack *stack, struct daytona_instant now,
         if (error < 0 && error != -EINPROGRESS)
             entry_set_ends(socket, &bound, &nobody);
     }
-    if (!told)
-        socket_call_end(socket, &call, error);
+    socket_call_end(socket, &call, error);
     tcp_leave(&stack->tcp);
     return error;
 }

@@ -1,6 +1,6 @@
 /*
- * What keeps the sender from sending more: the states that RFC 4898 section 3.4 counts as
- * SndLimTransRwin, SndLimTransCwnd and SndLimTransSnd, the last one told apart by what is missing.
+ * What keeps the sender from sending more: what RFC 4898 counts as SndLimTransRwin, SndLimTransCwnd
+ * and SndLimTransSnd, the last one told apart by what is missing.
  */
 #include "stack/tcp/tcp_loss.h"
 

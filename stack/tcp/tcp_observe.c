@@ -27,6 +27,7 @@ static void fill_who(struct daytona_event *event, struct daytona_socket_id id, u
     event->socket_index = id.index;
     event->socket_generation = id.generation;
     event->state = state;
+    event->singled_out = false;
     event->call = call;
     event->local = entry == NULL ? NULL : &entry->local;
     event->remote = entry == NULL ? NULL : &entry->remote;
@@ -57,6 +58,8 @@ static void fill_socket(struct daytona_event *event, const struct socket *socket
         fill_who(event, (struct daytona_socket_id){0, 0}, 0, 0, tuple);
     else
         fill_who(event, socket->id, (uint8_t)socket->state, socket->call, &socket->entry);
+    if (socket != NULL)
+        event->singled_out = (socket->events & DAYTONA_EVENT_BIT(event->type)) != 0;
     if (socket == NULL || socket->connection == NULL)
         fill_numbers(event, 0, 0);
     else

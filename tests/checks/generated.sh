@@ -16,6 +16,7 @@ grep -q '^| `connect`, `__connect` | decides by the port rules | interop/sockets
 grep -q '^| IPPROTO_TCP | `TCP_REPAIR` | is refused with EPERM |' "$work/pages/socket-options.md" || { echo 'socket-options.md lacks TCP_REPAIR'; status=1; }
 grep -q '^| RFC 9293 section 3.10.7.4 | .*tests/unit' "$work/pages/rfc-map.md" || { echo 'rfc-map.md lacks RFC 9293 section 3.10.7.4'; status=1; }
 grep -q '^| `cur_cwnd` | CurCwnd | gauge | bytes | ' "$work/pages/variables.md" || { echo 'variables.md lacks cur_cwnd'; status=1; }
+grep -q '^| `retransmit` | a segment is sent again | `sequence` sequence, `length` bytes |' "$work/pages/events.md" || { echo 'events.md lacks retransmit'; status=1; }
 # Every clause has a test or a reason, and every reason is still needed.
 if grep -F '**none**' "$work/pages/rfc-map.md"; then
     echo 'these clauses have no test; cite them in one, or say why not in tests/conformance/untested.txt'
