@@ -2,11 +2,13 @@
  * call_raw.c - syscall(): a program's own system calls on sockets go the way of the C library's.
  */
 #include "preload/engine.h"
+#include "preload/process.h"
 #include "preload/raw.h"
 #include "preload/result.h"
 #include "preload/settings.h"
 #include "preload/wrappers.h"
 
+#include <sched.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 
@@ -131,6 +133,17 @@ static bool changes_descriptors(long number, const long *a, long *result)
 
 /* Whatever holds no Daytona socket has no business here: these calls are the C library's, too, on
  * its way into the wrappers. */
+/* What the child does with its descriptors is not to be seen here. */
+static void prepare_clone(long number, const long *a)
+{
+#ifdef SYS_fork
+    if (number == SYS_fork || number == SYS_vfork)
+        process_clone_prepare();
+#endif
+    if (number == SYS_clone3 || (number == SYS_clone && (a[0] & CLONE_FILES) == 0))
+        process_clone_prepare();
+}
+
 long daytona_syscall_list(long number, va_list list)
 {
     long words[WORDS], result;
@@ -141,6 +154,8 @@ long daytona_syscall_list(long number, va_list list)
         (moves_data(number, words, &result) || concerns_socket(number, words, &result) ||
          changes_descriptors(number, words, &result)))
         return result;
+    if (may_concern_us)
+        prepare_clone(number, words);
     result = raw_call(number, words);
     if (result < 0 && result >= -4095) {
         errno = (int)-result;

@@ -97,6 +97,14 @@ void process_fork_child(void)
     engine_fork_child();
 }
 
+void process_clone_prepare(void)
+{
+    if (!engine_is_here() || engine_enter() < 0)
+        return;
+    file_each(mark_shared);
+    engine_leave();
+}
+
 ATTRIBUTE_DESTRUCTOR static void library_ends(void)
 {
     process_exit();

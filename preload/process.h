@@ -26,4 +26,8 @@ void process_fork_prepare(void);
 void process_fork_parent(void);
 void process_fork_child(void);
 
+/** Before a system call of the program's own that makes a process with a descriptor table of its
+ *  own: from then on only the kernel knows the last close. */
+void process_clone_prepare(void);
+
 #endif

@@ -172,6 +172,31 @@ static bool numbers_are_the_lowest_free(void)
     return true;
 }
 
+static bool child_of_a_bare_system_call_keeps_a_connection(void)
+{
+    struct ends ends;
+    struct sockaddr_in peer;
+    socklen_t length = sizeof peer;
+    int closed[2], status = 0;
+    char got;
+    MUST(make(&ends) && pipe(closed) == 0);
+    pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+    if (child == 0) {
+        bool right = read(closed[0], &got, 1) == 1 &&
+                     getpeername(ends.server, (struct sockaddr *)&peer, &length) == 0 &&
+                     peer.sin_family == AF_INET && write(ends.server, "x", 1) == 1;
+        _exit(right ? 0 : 1);
+    }
+    MUST(child > 0 && close(ends.server) == 0 && write(closed[1], "c", 1) == 1);
+    MUST(read(ends.client, &got, 1) == 1 && got == 'x');
+    MUST(waitpid(child, &status, 0) == child && status == 0);
+    MUST(read(ends.client, &got, 1) == 0);
+    close(closed[0]);
+    close(closed[1]);
+    close(ends.client);
+    return true;
+}
+
 static bool child_that_closes_leaves_the_parent_connected(void)
 {
     struct ends ends;
@@ -418,6 +443,7 @@ static const struct claim claims[] = {
     CLAIM(cancelled_thread_leaves_the_others_alone),
     CLAIM(copies_keep_a_connection_open),
     CLAIM(numbers_are_the_lowest_free),
+    CLAIM(child_of_a_bare_system_call_keeps_a_connection),
     CLAIM(child_that_closes_leaves_the_parent_connected),
     CLAIM(child_and_parent_may_use_a_connection_in_turns),
     CLAIM(shutdown_by_a_child_holds_for_the_parent),
