@@ -3,11 +3,14 @@
  * the connections it gets become bridged first (bridge.h).
  */
 #include "preload/bridge.h"
+#include "preload/engine.h"
 #include "preload/heritage.h"
 #include "preload/process.h"
+#include "preload/programs.h"
 #include "preload/result.h"
 #include "preload/wrappers.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 
 static void let_inherit(void)
@@ -17,12 +20,18 @@ static void let_inherit(void)
     errno = before;
 }
 
-/* Before this process becomes another program. */
-static bool let_become(void)
+/* One of its own, or that of the process it was forked from. */
+static bool has_engine(void)
+{
+    return engine.epoch != 0;
+}
+
+/* Before this process becomes another program, if there is one. */
+static bool let_become(bool exists)
 {
     int before = errno;
-    bool left = process_exec();
-    if (!left)
+    bool left = exists && process_exec();
+    if (exists && !left)
         bridge_inheritable();
     errno = before;
     return left;
@@ -42,7 +51,7 @@ int daytona_execve(const char *path, char *const *words, char *const *environmen
 {
     size_t room = heritage_words(environment);
     char *const *heirs = heritage_add(environment, __builtin_alloca(room * sizeof(char *)), room);
-    bool left = let_become();
+    bool left = let_become(has_engine() && programs_has(AT_FDCWD, path, 0));
     return failed(real.execve(path, words, heirs), left);
 }
 
@@ -55,7 +64,7 @@ int daytona_execvpe(const char *file, char *const *words, char *const *environme
 {
     size_t room = heritage_words(environment);
     char *const *heirs = heritage_add(environment, __builtin_alloca(room * sizeof(char *)), room);
-    bool left = let_become();
+    bool left = let_become(has_engine() && programs_finds(file));
     return failed(real.execvpe(file, words, heirs), left);
 }
 
@@ -68,7 +77,7 @@ int daytona_fexecve(int descriptor, char *const *words, char *const *environment
 {
     size_t room = heritage_words(environment);
     char *const *heirs = heritage_add(environment, __builtin_alloca(room * sizeof(char *)), room);
-    bool left = let_become();
+    bool left = let_become(has_engine() && programs_has(descriptor, "", AT_EMPTY_PATH));
     return failed(real.fexecve(descriptor, words, heirs), left);
 }
 
@@ -77,7 +86,7 @@ int daytona_execveat(int folder, const char *path, char *const *words, char *con
 {
     size_t room = heritage_words(environment);
     char *const *heirs = heritage_add(environment, __builtin_alloca(room * sizeof(char *)), room);
-    bool left = let_become();
+    bool left = let_become(has_engine() && programs_has(folder, path, flags));
     return failed(real.execveat(folder, path, words, heirs, flags), left);
 }
 

@@ -345,7 +345,7 @@ int engine_start(void)
         return 0;
     signals_hold();
     pthread_mutex_lock(&starting);
-    int status = engine_alive() ? 0 : failed_in == getpid() ? failed : 1;
+    int status = engine_alive() ? 0 : failed < 0 && failed_in == getpid() ? failed : 1;
     if (status == 1) {
         char message[ENGINE_MESSAGE_MAX] = "";
         status = failed = start(message, sizeof message);

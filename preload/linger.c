@@ -24,7 +24,12 @@
  * even that where the ports are guarded by listening sockets instead of rules: they would be in
  * the way of the program's next start. */
 #define TIME_WAIT_US ((uint64_t)1000 * 1000)
+#define PATIENCE_S   2
 #define PATIENCE_US  ((uint64_t)120 * 1000 * 1000) /* without a packet from any peer */
+
+/* Futexes: how many engines' threads have been told to end after they have left a child behind, and
+ * have let go of what they held. */
+static atomic_uint deserted, ended;
 
 struct unfinished {
     bool open;      /* something is still to be delivered or closed */
@@ -151,8 +156,29 @@ void linger_fork(void)
         event_ring_end();
         record_end();
     }
+    struct daytona_capture *capture = engine.capture;
+    struct daytona_rawtx *sink = engine.sink;
+    struct daytona_room region = engine.region;
+    unsigned before = atomic_load(&deserted);
     atomic_store(&engine.exit_done, 1);
     syscall(SYS_futex, &engine.exit_done, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
-    for (;;) /* with the engine locked: two must not drive the same connections */
-        pause();
+    /* With the engine locked: two must not drive the same connections. */
+    while (atomic_load(&deserted) == before)
+        syscall(SYS_futex, &deserted, FUTEX_WAIT_PRIVATE, before, NULL, NULL, 0);
+    daytona_capture_close(capture);
+    daytona_rawtx_close(sink);
+    munmap(region.data, region.length);
+    real.close_range(0, ~0U, 0);
+    atomic_fetch_add(&ended, 1);
+    syscall(SYS_futex, &ended, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+    pthread_exit(NULL);
+}
+
+void linger_desert(void)
+{
+    const struct timespec patience = {.tv_sec = PATIENCE_S};
+    unsigned before = atomic_load(&ended);
+    atomic_fetch_add(&deserted, 1);
+    syscall(SYS_futex, &deserted, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+    syscall(SYS_futex, &ended, FUTEX_WAIT_PRIVATE, before, &patience, NULL, 0);
 }

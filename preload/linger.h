@@ -11,6 +11,9 @@ struct file;
  *  tells who waits on engine.exit_done, and does not return: the process is about to end. */
 _Noreturn void linger_fork(void);
 
+/** The process was not about to end after all: that thread gives back what it holds, and ends. */
+void linger_desert(void);
+
 /** The same in this very process, a server's, which ends when nothing is left to do. */
 _Noreturn void linger_here(void);
 

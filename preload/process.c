@@ -72,6 +72,7 @@ bool process_exec(void)
 
 void process_exec_failed(void)
 {
+    linger_desert();
     engine_left_behind();
 }
 

@@ -88,6 +88,15 @@ struct ends {
     int listener, client, server;
 };
 
+/* The numbers that make() got in the claim that is running. */
+static char numbers[1024];
+
+static inline void note_number(int fd)
+{
+    size_t length = strlen(numbers);
+    snprintf(numbers + length, sizeof numbers - length, " %d", fd);
+}
+
 static inline bool make(struct ends *ends)
 {
     ends->listener = listen_on(++port_in_use, 5);
@@ -95,6 +104,9 @@ static inline bool make(struct ends *ends)
     MUST(ends->client >= 0);
     ends->server = accept(ends->listener, NULL, NULL);
     MUST(ends->server >= 0);
+    note_number(ends->listener);
+    note_number(ends->client);
+    note_number(ends->server);
     return true;
 }
 
@@ -164,6 +176,14 @@ static inline void *write_later(void *context)
     return NULL;
 }
 
+/* What a claim that failed has left open would change the numbers of the next. */
+static inline void close_noted(void)
+{
+    char *at = numbers;
+    for (long fd = strtol(at, &at, 10); fd > 0; fd = strtol(at, &at, 10))
+        close((int)fd);
+}
+
 /* ------------------------------------------------------------------ running them */
 
 struct claim {
@@ -192,9 +212,14 @@ static inline int run_claims(const struct claim *claims, size_t claim_count, int
     for (size_t i = 0; i < claim_count; i++) {
         if (!is_wanted(claims[i].name, count - 1, arguments + 1))
             continue;
+        numbers[0] = '\0';
         bool holds = claims[i].holds();
         failures += !holds;
         printf("%sok %d - %s\n", holds ? "" : "not ", ++number, claims[i].name);
+        if (holds && numbers[0] != '\0')
+            printf("# descriptors of %s:%s\n", claims[i].name, numbers);
+        if (!holds)
+            close_noted();
         if (!holds)
             printf("# line %d: %s (%s)\n", failed_line, what_failed, strerror(failed_errno));
     }

@@ -27,10 +27,18 @@ claims_of() {
         'ok '*) claim_of "$1" ok "${line#* - }" ;;
         'not ok '*) claim_of "$1" not_ok "${line#* - }" ;;
         '1..'*) ended=${line#1..} ;;
+        '# descriptors of '*) echo "$2 ${line#\# descriptors of }" >>"$WORK/$1.numbers" ;;
         *) note "${line#\# }" ;;
         esac
     done < <(DAYTONA_MODE=${1#*-} on "$SERVER" "${1%-*}" --listen 7000-7999 --connect 6000-7999 -- "$B/tests/interop/$2" 2>&1)
     equal 'it came to its end' "$ended" "$(grep -o '  CLAIM(' "tests/interop/$2.c" | wc -l)"
+}
+
+# The claims that hold on both got the same numbers for all their sockets.
+same_numbers() {
+    [ -s "$WORK/$1.numbers" ] &&
+        diff <(sort "$WORK/$1.numbers") <(sort "$WORK/kernel-direct.numbers" |
+            grep -F -f <(sed 's/:.*/:/' "$WORK/$1.numbers"))
 }
 
 lab_up
@@ -41,6 +49,11 @@ for tcp in kernel-direct daytona-direct daytona-bridged; do
         claims_of "$tcp" "$program"
         wait_until 10 no_pids "$SERVER" # before the next one uses the same ports
     done
+done
+section 'descriptors'
+for tcp in daytona-direct daytona-bridged; do
+    # A claim that is a difference has not come to its end.
+    check "have the numbers that they have on the kernel's TCP, $tcp" same_numbers "$tcp"
 done
 section 'afterwards'
 check 'no process is left' no_process_left "$SERVER"

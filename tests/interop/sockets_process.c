@@ -382,6 +382,47 @@ static bool commands_write_to_an_inherited_connection(void)
     return true;
 }
 
+static size_t mapped_bytes(void)
+{
+    size_t pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file == NULL || fscanf(file, "%*u %zu", &pages) != 1)
+        pages = 0;
+    if (file != NULL)
+        fclose(file);
+    return pages * 4096;
+}
+
+/* A program that is not there, and one that the kernel does not take. */
+static bool a_process_goes_on_after_an_exec_that_failed(void)
+{
+    static char huge[1 << 20];
+    char *nothing[] = {"nothing", NULL}, *words[] = {"sh", huge, NULL};
+    struct ends ends;
+    size_t before = 0;
+    memset(huge, 'x', sizeof huge - 1);
+    MUST(make(&ends));
+    MUST(fcntl(ends.client, F_SETFD, FD_CLOEXEC) == 0);
+    MUST(execv("/nothing", nothing) == -1 && errno == ENOENT);
+    MUST(execv("/etc/passwd", nothing) == -1 && errno == EACCES);
+    MUST(execvp("nothing", nothing) == -1 && errno == ENOENT);
+    MUST(write(ends.client, "a", 1) == 1 && drain(ends.server, 1));
+    MUST(fcntl(ends.client, F_SETFD, 0) == 0);
+    for (int i = 0; i < 5; i++) {
+        struct ends more;
+        MUST(execv("/bin/sh", words) == -1 && errno == E2BIG);
+        MUST(make(&more));
+        MUST(write(more.client, "b", 1) == 1 && drain(more.server, 1));
+        MUST(write(ends.client, "a", 1) == 1 && drain(ends.server, 1));
+        drop(&more);
+        if (i == 1)
+            before = mapped_bytes();
+    }
+    MUST(mapped_bytes() < before + (32 << 20)); /* each engine had that and more */
+    drop(&ends);
+    return true;
+}
+
 static bool close_range_ends_connections(void)
 {
     struct ends ends;
@@ -453,6 +494,7 @@ static const struct claim claims[] = {
     CLAIM(formatted_output_on_a_descriptor_is_sent),
     CLAIM(system_calls_of_the_program_itself_work),
     CLAIM(commands_write_to_an_inherited_connection),
+    CLAIM(a_process_goes_on_after_an_exec_that_failed),
     CLAIM(close_range_ends_connections),
     CLAIM(lingering_close_waits_for_delivery),
     CLAIM(closed_listener_leaves_its_port_at_once),
