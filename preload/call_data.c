@@ -4,7 +4,9 @@
 #include "preload/bridge.h"
 #include "preload/decide.h"
 #include "preload/memory.h"
+#include "preload/remote.h"
 #include "preload/result.h"
+#include "preload/settings.h"
 #include "preload/wrappers.h"
 
 #include <limits.h>
@@ -13,6 +15,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 
 #define MESSAGES_MAX 1024 /* Linux: UIO_MAXIOV bounds recvmmsg and sendmmsg too */
@@ -55,6 +58,40 @@ static struct file *get_receiver(int descriptor, int flags)
     return (flags & MSG_ERRQUEUE) != 0 ? file_get(descriptor) : file_get_direct(descriptor);
 }
 
+/* What was received natively: AF_UNIX says of a listener that it is no stream, TCP that it has no
+ * connection. */
+static ssize_t of_stream(int descriptor, ssize_t result)
+{
+    int listens = 0;
+    socklen_t length = sizeof listens;
+    if (result >= 0 || errno != EINVAL || settings.engine != SETTINGS_ENGINE_PROCESS)
+        return result;
+    bool twin = real.getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 &&
+                listens != 0;
+    errno = twin ? ENOTCONN : EINVAL;
+    return result;
+}
+
+/* The queue of errors is always empty. AF_UNIX has none, and would give data. */
+static bool asks_for_errors(int descriptor, int flags)
+{
+    if ((flags & MSG_ERRQUEUE) == 0 || !settings.present || !remote_is_twin(descriptor))
+        return false;
+    errno = EAGAIN;
+    return true;
+}
+
+/* A twin's other end has a name, and AF_UNIX tells it to who receives; TCP tells none. */
+static void hide_name(const void *address, socklen_t room, socklen_t *length)
+{
+    static const char prefix[] = "\0daytona-";
+    const struct sockaddr_un *name = address;
+    size_t path = offsetof(struct sockaddr_un, sun_path);
+    if (room >= path + sizeof prefix - 1 && *length > path && name->sun_family == AF_UNIX &&
+        memcmp(name->sun_path, prefix, sizeof prefix - 1) == 0)
+        *length = 0;
+}
+
 static ssize_t receive(struct file *file, void *data, size_t length, int flags)
 {
     struct iovec part = {.iov_base = data, .iov_len = length < SSIZE_MAX ? length : SSIZE_MAX};
@@ -66,7 +103,7 @@ ssize_t daytona_read(int descriptor, void *data, size_t length)
     int before = errno;
     struct file *file = file_get_direct(descriptor);
     if (file == NULL)
-        return real.read(descriptor, data, length);
+        return of_stream(descriptor, real.read(descriptor, data, length));
     return result_finish(file, receive(file, data, length, 0), before);
 }
 
@@ -75,7 +112,7 @@ ssize_t daytona_readv(int descriptor, const struct iovec *parts, int count)
     int before = errno;
     struct file *file = file_get_direct(descriptor);
     if (file == NULL)
-        return real.readv(descriptor, parts, count);
+        return of_stream(descriptor, real.readv(descriptor, parts, count));
     return result_finish(file, receive_parts(file, parts, (size_t)count, 0, -EINVAL, NULL), before);
 }
 
@@ -83,8 +120,10 @@ ssize_t daytona_recv(int descriptor, void *data, size_t length, int flags)
 {
     int before = errno;
     struct file *file = get_receiver(descriptor, flags);
+    if (file == NULL && asks_for_errors(descriptor, flags))
+        return -1;
     if (file == NULL)
-        return real.recv(descriptor, data, length, flags);
+        return of_stream(descriptor, real.recv(descriptor, data, length, flags));
     return result_finish(file, receive(file, data, length, flags), before);
 }
 
@@ -105,8 +144,18 @@ ssize_t daytona_recvfrom(int descriptor, void *data, size_t length, int flags,
 {
     int before = errno;
     struct file *file = get_receiver(descriptor, flags);
-    if (file == NULL)
-        return real.recvfrom(descriptor, data, length, flags, address, address_length);
+    if (file == NULL && asks_for_errors(descriptor, flags))
+        return -1;
+    if (file == NULL) {
+        bool named = address != NULL && settings.present &&
+                     memory_can_be_read(address_length, sizeof *address_length);
+        socklen_t room = named ? *address_length : 0;
+        ssize_t got = of_stream(
+            descriptor, real.recvfrom(descriptor, data, length, flags, address, address_length));
+        if (got >= 0 && named)
+            hide_name(address, room, address_length);
+        return got;
+    }
     return result_finish(file, receive_from(file, data, length, flags, address, address_length),
                          before);
 }
@@ -157,8 +206,17 @@ ssize_t daytona_recvmsg(int descriptor, struct msghdr *message, int flags)
 {
     int before = errno;
     struct file *file = get_receiver(descriptor, flags);
-    if (file == NULL)
-        return real.recvmsg(descriptor, message, flags);
+    if (file == NULL && asks_for_errors(descriptor, flags))
+        return -1;
+    if (file == NULL) {
+        bool named = settings.present && memory_can_be_read(message, sizeof *message) &&
+                     message->msg_name != NULL;
+        socklen_t room = named ? message->msg_namelen : 0;
+        ssize_t got = of_stream(descriptor, real.recvmsg(descriptor, message, flags));
+        if (got >= 0 && named)
+            hide_name(message->msg_name, room, &message->msg_namelen);
+        return got;
+    }
     return result_finish(file, receive_message(file, message, flags), before);
 }
 

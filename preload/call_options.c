@@ -8,6 +8,7 @@
 #include "preload/settings.h"
 #include "preload/signatures.h"
 #include "preload/socket_options.h"
+#include "preload/tcp_info.h"
 #include "preload/wrappers.h"
 
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/ioctl.h>
 
 /* This process may have sockets of another process's engine. */
@@ -27,10 +29,10 @@ static bool has_others(void)
 /* Options that a twin has, but with another meaning: they are its engine's. */
 static bool is_engines(int level, int option)
 {
-    static const int options[] = {SO_LINGER,    SO_KEEPALIVE, SO_DOMAIN,      SO_PROTOCOL,
-                                  SO_SNDBUF,    SO_RCVBUF,    SO_SNDBUFFORCE, SO_RCVBUFFORCE,
-                                  SO_ERROR,     SO_OOBINLINE, SO_MARK,        SO_MAX_PACING_RATE,
-                                  SO_REUSEADDR, SO_REUSEPORT};
+    static const int options[] = {SO_LINGER,    SO_KEEPALIVE, SO_DOMAIN,          SO_PROTOCOL,
+                                  SO_SNDBUF,    SO_RCVBUF,    SO_SNDBUFFORCE,     SO_RCVBUFFORCE,
+                                  SO_OOBINLINE, SO_MARK,      SO_MAX_PACING_RATE, SO_REUSEADDR,
+                                  SO_REUSEPORT};
     for (size_t i = 0; level == SOL_SOCKET && i < sizeof options / sizeof options[0]; i++)
         if (options[i] == option)
             return has_others();
@@ -51,13 +53,47 @@ static bool ask_engine(int descriptor, int level, int option, void *value, sockl
            remote_get_option(descriptor, level, option, value, length, result);
 }
 
+/* Of a connection that was reset there is nobody left to ask, and nothing to tell but that. */
+static bool tell_of_ended(int descriptor, int level, int option, void *value, socklen_t *length,
+                          int *result)
+{
+    static const struct daytona_connection_info ended = {.state = DAYTONA_TCP_CLOSED};
+    uint8_t bytes[TCP_INFO_BYTES_MAX];
+    if (level != IPPROTO_TCP || option != TCP_INFO || memory_is_bad(length, sizeof *length) ||
+        !remote_is_twin(descriptor))
+        return false;
+    size_t all = tcp_info_write(&ended, bytes);
+    *length = *length < all ? *length : (socklen_t)all;
+    bool bad = memory_is_bad(value, *length);
+    if (!bad)
+        memcpy(value, bytes, *length);
+    *result = bad ? -EFAULT : 0;
+    return true;
+}
+
+/* The twin knows that something is wrong, once, and its engine what. */
+static void tell_true_error(int descriptor, void *value, socklen_t *length)
+{
+    int twins = 0, result;
+    if (*length != sizeof twins || !has_others())
+        return;
+    memcpy(&twins, value, sizeof twins);
+    if (twins == 0)
+        return;
+    if (!remote_get_option(descriptor, SOL_SOCKET, SO_ERROR, value, length, &result) || result < 0)
+        memcpy(value, &twins, sizeof twins);
+}
+
 static int get_natively(int descriptor, int level, int option, void *value, socklen_t *length)
 {
     int before = errno, result;
     if (is_engines(level, option) && ask_engine(descriptor, level, option, value, length, &result))
         return (int)result_give(result, before);
     result = real.getsockopt(descriptor, level, option, value, length);
-    if (lacks(level, result) && ask_engine(descriptor, level, option, value, length, &result))
+    if (level == SOL_SOCKET && option == SO_ERROR && result == 0)
+        tell_true_error(descriptor, value, length);
+    if (lacks(level, result) && (ask_engine(descriptor, level, option, value, length, &result) ||
+                                 tell_of_ended(descriptor, level, option, value, length, &result)))
         return (int)result_give(result, before);
     return result;
 }

@@ -92,6 +92,7 @@ static int tell_end(struct file *file, bool remote, struct sockaddr *address, so
 static int name_natively(int (*call)(int, struct sockaddr *, socklen_t *), bool peer,
                          int descriptor, struct sockaddr *address, socklen_t *length)
 {
+    static const struct daytona_endpoint nowhere;
     socklen_t room = length != NULL && settings.present ? *length : 0;
     int result = call(descriptor, address, length), before = errno;
     if (result < 0 || room < sizeof address->sa_family || address->sa_family != AF_UNIX)
@@ -99,6 +100,10 @@ static int name_natively(int (*call)(int, struct sockaddr *, socklen_t *), bool 
     if (remote_name(descriptor, peer, address, &room, &result)) {
         *length = room;
         return (int)result_give(result, before);
+    }
+    if (!peer && remote_is_twin(descriptor)) {
+        address_write(&nowhere, AF_INET, address, &room);
+        *length = room;
     }
     return result;
 }

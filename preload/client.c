@@ -70,6 +70,8 @@ static int change_places(struct candidate *candidate, int twin)
 {
     places_take(candidate->fd, &candidate->places);
     int status = places_give(&candidate->places, twin);
+    if (candidate->places.async)
+        real.fcntl(candidate->fd, F_SETFL, real.fcntl(candidate->fd, F_GETFL) | O_ASYNC);
     places_watch(&candidate->places);
     real.close(twin);
     return status;
@@ -146,7 +148,7 @@ static uint64_t send_timeout_us(int fd)
 }
 
 /* Until the server tells the outcome, or is gone, which the twin shows. */
-static int wait_outcome(int through, int fd, uint64_t timeout_us)
+static int wait_outcome(int through, int fd, uint64_t timeout_us, int *returned)
 {
     struct pollfd entries[] = {{.fd = through, .events = POLLIN}, {.fd = fd, .events = 0}};
     struct daytona_instant end = daytona_instant_after_us(engine_now(), timeout_us);
@@ -159,8 +161,7 @@ static int wait_outcome(int through, int fd, uint64_t timeout_us)
             return -EINTR;
         if (ready == 0)
             return -EINPROGRESS; /* SO_SNDTIMEO, as in Linux */
-        if (ready > 0 &&
-            real.recv(through, &answer, sizeof answer, MSG_DONTWAIT) == (ssize_t)sizeof answer)
+        if (ready > 0 && remote_hear(through, &answer, returned) == 0)
             return answer.result;
         if (ready > 0 && (entries[0].revents & POLLIN) == 0)
             return -ECONNRESET;
@@ -183,8 +184,11 @@ int client_connect(struct candidate *candidate, const struct daytona_endpoint *r
         int moved = change_places(candidate, twin);
         status = moved < 0 ? moved : status;
     }
+    int returned = -1;
     if (status == -EINPROGRESS && !candidate->nonblocking)
-        status = wait_outcome(through, candidate->fd, timeout_us);
+        status = wait_outcome(through, candidate->fd, timeout_us, &returned);
+    if (returned >= 0)
+        change_places(candidate, returned);
     if (through >= 0)
         real.close(through);
     return status;

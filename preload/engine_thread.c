@@ -236,7 +236,7 @@ static void join_accepted(struct file *listener)
             continue;
         }
         file->engine_end = end;
-        file->served = listener->served;
+        file->served = file->told = listener->served;
         if (settings.mode == SETTINGS_MODE_BRIDGED || file->served)
             bridge_from_birth(file);
         share_reservation(file, listener);

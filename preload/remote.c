@@ -60,7 +60,7 @@ static int send_request(int through, const struct remote_request *request, int f
     return real.sendmsg(through, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static int receive_answer(int through, struct remote_answer *answer, int *received)
+int remote_hear(int through, struct remote_answer *answer, int *received)
 {
     union control room = {0};
     struct iovec part = {.iov_base = answer, .iov_len = sizeof *answer};
@@ -68,13 +68,6 @@ static int receive_answer(int through, struct remote_answer *answer, int *receiv
                              .msg_iovlen = 1,
                              .msg_control = room.bytes,
                              .msg_controllen = sizeof room.bytes};
-    struct pollfd entry = {.fd = through, .events = POLLIN};
-    int ready;
-    do
-        ready = real.poll(&entry, 1, PATIENCE_MS);
-    while (ready < 0 && errno == EINTR);
-    if (ready <= 0)
-        return -ETIMEDOUT;
     ssize_t got = real.recvmsg(through, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     struct cmsghdr *header = got < 0 ? NULL : CMSG_FIRSTHDR(&message);
     if (header != NULL && header->cmsg_type == SCM_RIGHTS)
@@ -88,9 +81,15 @@ static int receive_answer(int through, struct remote_answer *answer, int *receiv
 int remote_call(int through, const struct remote_request *request, int fd,
                 struct remote_answer *answer, int *received)
 {
+    struct pollfd entry = {.fd = through, .events = POLLIN};
     *received = -1;
-    int status = send_request(through, request, fd);
-    return status < 0 ? status : receive_answer(through, answer, received);
+    int status = send_request(through, request, fd), ready;
+    if (status < 0)
+        return status;
+    do
+        ready = real.poll(&entry, 1, PATIENCE_MS);
+    while (ready < 0 && errno == EINTR);
+    return ready <= 0 ? -ETIMEDOUT : remote_hear(through, answer, received);
 }
 
 /* Asks the engine of `fd`, a twin, whose name is found out here. False: it is none. */
@@ -111,6 +110,17 @@ static bool ask(int fd, struct remote_request *request, struct remote_answer *an
         real.close(through);
     errno = before;
     return answered;
+}
+
+bool remote_is_twin(int fd)
+{
+    struct twin_name connection;
+    struct sockaddr_un engine_name;
+    socklen_t length;
+    int before = errno;
+    bool twin = twin_identify(fd, &connection, &engine_name, &length) || twin_was_connected(fd);
+    errno = before;
+    return twin;
 }
 
 bool remote_bridge(int fd)
@@ -210,7 +220,7 @@ bool remote_amount(int fd, unsigned long request_code, int *result)
 {
     struct remote_request request = {.what = REMOTE_AMOUNT, .option = (int)request_code};
     struct remote_answer answer;
-    if (!ask(fd, &request, &answer))
+    if (!ask(fd, &request, &answer) || answer.result == -EBADF)
         return false;
     *result = answer.result;
     return true;
@@ -223,7 +233,7 @@ bool remote_get_option(int fd, int level, int option, void *value, socklen_t *le
     struct remote_answer answer;
     if (request.length > REMOTE_VALUE_MAX)
         request.length = REMOTE_VALUE_MAX;
-    if (!ask(fd, &request, &answer))
+    if (!ask(fd, &request, &answer) || answer.result == -EBADF)
         return false;
     *result = answer.result;
     if (answer.result == 0) {
@@ -242,7 +252,7 @@ bool remote_set_option(int fd, int level, int option, const void *value, socklen
     if (length > REMOTE_VALUE_MAX)
         return false;
     memcpy(request.value, value, length);
-    if (!ask(fd, &request, &answer))
+    if (!ask(fd, &request, &answer) || answer.result == -EBADF)
         return false;
     *result = answer.result;
     return true;
@@ -252,7 +262,7 @@ bool remote_name(int fd, bool peer, struct sockaddr *address, socklen_t *length,
 {
     struct remote_request request = {.what = peer ? REMOTE_REMOTE : REMOTE_LOCAL};
     struct remote_answer answer;
-    if (!ask(fd, &request, &answer))
+    if (!ask(fd, &request, &answer) || (answer.result == -EBADF && !peer))
         return false;
     *result = answer.result == -EBADF ? -ENOTCONN : answer.result; /* it is over */
     if (answer.result == 0 && address != NULL) {

@@ -78,6 +78,13 @@ int remote_reach(const struct sockaddr_un *address, socklen_t length);
 int remote_call(int through, const struct remote_request *request, int fd,
                 struct remote_answer *answer, int *received);
 
+/** Takes an answer that has come. 0 or -errno; *received as above. */
+int remote_hear(int through, struct remote_answer *answer, int *received);
+
+/** Whether `fd` is, or was, the twin of another process's engine's socket. When nobody has answered
+ *  about it, its connection has been reset, or the engine has died. */
+bool remote_is_twin(int fd);
+
 /** Makes what `fd` names, if it is a connection of another process's engine, bridged. False when it
  *  is none, or its engine is gone. */
 bool remote_bridge(int fd);
@@ -115,8 +122,8 @@ bool remote_name(int fd, bool peer, struct sockaddr *address, socklen_t *length,
 /** Opens the engine's address. The descriptor or -errno. */
 int remote_open(void);
 
-/** A second answer to who has asked for a connection and waits. */
-void remote_tell(const struct remote_asker *asker, int result);
+/** A second answer to who has asked for a connection and waits; with a descriptor, -1 none. */
+void remote_tell(const struct remote_asker *asker, int result, int fd);
 
 /** Answers what has been asked. Engine's thread, engine locked; gives the lock back meanwhile. */
 void remote_serve(int service);

@@ -160,13 +160,13 @@ static void send_answer(int through, const struct remote_answer *answer,
     real.sendmsg(through, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-void remote_tell(const struct remote_asker *asker, int result)
+void remote_tell(const struct remote_asker *asker, int result, int fd)
 {
     struct remote_answer answer = {.version = SERVER_VERSION, .result = result};
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     memcpy(name.sun_path, asker->name, asker->length);
     send_answer(front, &answer, &name,
-                (socklen_t)offsetof(struct sockaddr_un, sun_path) + asker->length, -1);
+                (socklen_t)offsetof(struct sockaddr_un, sun_path) + asker->length, fd);
 }
 
 static int tell_end(struct file *file, bool peer, struct remote_answer *answer)

@@ -167,13 +167,21 @@ int server_open(const struct remote_request *request, const struct remote_asker 
                            twin, taken);
 }
 
+/* A socket whose attempt has failed may try again: it gets its kernel socket back. */
+static void tell_outcome(struct file *file, int status)
+{
+    if (status < 0 && file->reservation >= 0)
+        shield_lower(file->reservation);
+    remote_tell(&file->asker, status, status < 0 ? file->reservation : -1);
+}
+
 int server_attempt_over(struct file *file)
 {
     int status = file_outcome(file);
     bool waits = file->asker.length > 0;
     file->told = waits;
     if (waits)
-        remote_tell(&file->asker, status);
+        tell_outcome(file, status);
     if (status == 0)
         file->asker.length = 0;
     return -status;

@@ -44,6 +44,15 @@ int shield_raise(int socket)
     return listen_to_nobody(socket, &program, true, 1);
 }
 
+void shield_lower(int socket)
+{
+    const int none = 0;
+    real.shutdown(socket, SHUT_RDWR);
+    real.setsockopt(socket, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof none);
+    real.setsockopt(socket, IPPROTO_IP, IP_MINTTL, &none, sizeof none);
+    real.setsockopt(socket, IPPROTO_IPV6, IPV6_MINHOPCOUNT, &none, sizeof none);
+}
+
 int shield_raise_against_ipv4(int socket, int backlog)
 {
     struct sock_filter drop_ipv4[] = {

@@ -15,6 +15,9 @@
  */
 int shield_raise(int socket);
 
+/** Takes that back: the socket neither listens nor drops anything, and keeps its port. */
+void shield_lower(int socket);
+
 /** The same for a listener of both address families: only IPv4 packets are dropped, connections by
  *  IPv6 are the kernel's to accept, `backlog` of them. */
 int shield_raise_against_ipv4(int socket, int backlog);

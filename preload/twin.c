@@ -138,6 +138,20 @@ bool twin_is_listener(int fd)
     return identify_alone(fd, &ignored, &nonce) && listens(fd);
 }
 
+bool twin_was_connected(int fd)
+{
+    struct sockaddr_un name = {0};
+    struct twin_name ignored;
+    socklen_t length = sizeof name, size = sizeof(int);
+    uint64_t nonce;
+    int listens = 1;
+    if (real.getsockname(fd, (struct sockaddr *)&name, &length) < 0)
+        return false;
+    length -= is_own_name(&name, length);
+    return parse_name(&name, length, &ignored, &nonce) &&
+           real.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens == 0;
+}
+
 bool twin_identify(int fd, struct twin_name *connection, struct sockaddr_un *engine_name,
                    socklen_t *length)
 {

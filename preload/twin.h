@@ -77,6 +77,10 @@ enum twin_origin twin_origin(int accepted, const struct sockaddr_un *name, sockl
  *  twins are the engine's alone. True on kernels that cannot tell, those before 5.14. */
 bool twin_is_near(int fd, int engine_socket);
 
+/** Whether `fd`, which may have no peer any more, was a connection's twin: its own name, or its
+ * listener's, says so. */
+bool twin_was_connected(int fd);
+
 /** The address of the engine with that nonce. */
 socklen_t twin_name_of_engine(struct sockaddr_un *out, uint64_t nonce);
 

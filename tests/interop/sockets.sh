@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The claims of sockets_*.c, on the kernel's TCP to show that they are right, and on Daytona's, direct
-# and bridged.
+# The claims of sockets_*.c, on the kernel's TCP to show that they are right, and on Daytona's, direct,
+# bridged, and in a server process.
 # seconds-max: 200
 # shellcheck source=tests/interop/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -9,14 +9,26 @@
 bridged_cannot='more_holds_back_until_a_write_without_it low_water_makes_readers_wait
 reads_tell_what_is_left_when_asked_to urgent_mark_stops_what_is_readable'
 
+process_cannot="$bridged_cannot signals_asked_for_before_connect_come_after"
+
 # claim_of TCP RESULT NAME: takes over one claim.
 claim_of() {
-    if [ "$1" = daytona-bridged ] && grep -qw "$3" <<<"$bridged_cannot"; then
+    local cannot=
+    [ "$1" != daytona-bridged ] || cannot=$bridged_cannot
+    [ "$1" != daytona-process ] || cannot=$process_cannot
+    if grep -qw "$3" <<<"$cannot"; then
         [ "$2" = not_ok ] || not_ok "$3: listed as a difference, and is none"
         [ "$2" = ok ] || ok "$3 differs, as docs/decisions/0008-bridged.md says"
     else
         "$2" "$3"
     fi
+}
+
+settings_of() { # TCP
+    case $1 in
+    *-process) export ENGINE=process ;;
+    *) export DAYTONA_MODE=${1#*-} ;;
+    esac
 }
 
 # claims_of TCP PROGRAM: runs the program and takes over its claims.
@@ -30,7 +42,7 @@ claims_of() {
         '# descriptors of '*) echo "$2 ${line#\# descriptors of }" >>"$WORK/$1.numbers" ;;
         *) note "${line#\# }" ;;
         esac
-    done < <(DAYTONA_MODE=${1#*-} on "$SERVER" "${1%-*}" --listen 7000-7999 --connect 6000-7999 -- "$B/tests/interop/$2" 2>&1)
+    done < <(settings_of "$1" && on "$SERVER" "${1%-*}" --listen 7000-7999 --connect 6000-7999 -- "$B/tests/interop/$2" 2>&1)
     equal 'it came to its end' "$ended" "$(grep -o '  CLAIM(' "tests/interop/$2.c" | wc -l)"
 }
 
@@ -42,7 +54,7 @@ same_numbers() {
 }
 
 lab_up
-for tcp in kernel-direct daytona-direct daytona-bridged; do
+for tcp in kernel-direct daytona-direct daytona-bridged daytona-process; do
     for program in sockets_data sockets_flow sockets_ready sockets_process sockets_passed sockets_signals sockets_calls \
         sockets_late; do
         section "$tcp, $program"
