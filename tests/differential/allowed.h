@@ -5,8 +5,8 @@
  * docs/kernel-differences.md
  *
  * The first five are patterns as of a shell, for several words with spaces between; results are
- * compared together with how things were then. What follows a difference in a program is not
- * compared.
+ * compared together with how things were then. A `?` behind the heading says that it is a matter of
+ * time whether the difference is there. What follows a difference in a program is not compared.
  */
 #ifndef TESTS_DIFFERENTIAL_ALLOWED_H
 #define TESTS_DIFFERENTIAL_ALLOWED_H

@@ -368,6 +368,15 @@ long perform_linger(const struct request *request, struct answer *answer)
     return setsockopt(word(request, 0), SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
 }
 
+long perform_timeout(const struct request *request, struct answer *answer)
+{
+    (void)answer;
+    struct timeval time = {.tv_sec = word(request, 2) / 1000,
+                           .tv_usec = word(request, 2) % 1000 * 1000};
+    return setsockopt(word(request, 0), SOL_SOCKET,
+                      word(request, 1) == SHUT_RD ? SO_RCVTIMEO : SO_SNDTIMEO, &time, sizeof time);
+}
+
 long perform_deafen(const struct request *request, struct answer *answer)
 {
     (void)answer;

@@ -150,6 +150,67 @@ static void attempt(struct list *list, const char *type, const char *wait, bool 
     ask(p, wait, "b");
 }
 
+/* ------------------------------------------------------------------ calls that wait */
+
+static const char *const waiting[] = {"read c 9",       "recv c 9 waitall", "recvmsg c 9 plain",
+                                      "readv c 9",      "accept d a block", "poll c in -1",
+                                      "select c in -1", "epoll_wait e -1"};
+
+/* Ended by a signal, with and without SA_RESTART; by SO_RCVTIMEO and SO_SNDTIMEO; by data. */
+static void interrupted(struct list *list, const char *call, bool times_out, char manner)
+{
+    const char *how = manner == ' '   ? "signal"
+                      : manner == '^' ? "restart"
+                      : manner == '&' ? "data"
+                                      : "time";
+    struct program *p = begin(list, "wait-%.*s-%s-%s", (int)strcspn(call, " "), call,
+                              times_out ? "timeout" : "ever", how);
+    connect_two(p, 'A', "block");
+    program_add(p, "0 epoll e");
+    program_add(p, "0 epoll_ctl e add c in");
+    if (times_out)
+        program_add(p, "0 timeout %s rd 150", strncmp(call, "accept", 6) == 0 ? "a" : "c");
+    program_add(p, "0%s %s", manner == ' ' ? "" : (char[]){manner, '\0'}, call);
+    program_add(p, "0 getfl c");
+}
+
+static void interruptions(struct list *list)
+{
+    for (size_t i = 0; i < sizeof waiting / sizeof waiting[0]; i++) {
+        bool has_timeout = strstr(waiting[i], "-1") == NULL;
+        for (int times_out = 0; times_out <= has_timeout; times_out++) {
+            interrupted(list, waiting[i], times_out != 0, ' ');
+            interrupted(list, waiting[i], times_out != 0, '^');
+        }
+        if (has_timeout)
+            interrupted(list, waiting[i], true, ':');
+    }
+}
+
+/* A thread waits, another one brings what it waits for, or closes. */
+static void waits_for_another(struct list *list, const char *call, const char *what)
+{
+    struct program *p = begin(list, "another-%.*s-%s", (int)strcspn(call, " "), call, what);
+    connect_two(p, 'A', "block");
+    program_add(p, "0 epoll e");
+    program_add(p, "0 epoll_ctl e add c in");
+    program_add(p, "0 thread 1");
+    program_add(p, "1& %s", call);
+    happen(p, what);
+    program_add(p, "1 finish");
+    program_add(p, "0 get c SO_ERROR 4");
+}
+
+static void threads(struct list *list)
+{
+    static const char *const whats[] = {"data", "fin", "rst", "rdshut"};
+    static const char *const calls[] = {"read c 5", "recvmsg c 5 plain", "poll c in -1",
+                                        "select c in -1", "epoll_wait e -1"};
+    for (size_t call = 0; call < sizeof calls / sizeof calls[0]; call++)
+        for (size_t what = 0; what < sizeof whats / sizeof whats[0]; what++)
+            waits_for_another(list, calls[call], whats[what]);
+}
+
 size_t programs_make(struct program *programs, size_t max)
 {
     struct list list = {programs, 0, max};
@@ -163,5 +224,7 @@ size_t programs_make(struct program *programs, size_t max)
             attempt(&list, type == 0 ? "block" : "nonblock", waits[wait], true);
         }
     }
+    interruptions(&list);
+    threads(&list);
     return list.count;
 }
