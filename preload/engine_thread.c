@@ -122,13 +122,15 @@ void engine_thread_adopt(struct file *file, int reservation, int end)
     engine_add_work(file, file->gone ? FILE_WORK_GONE : FILE_WORK_MIRROR);
 }
 
-/* A server's: where it is asked. */
+/* A server's: where it is asked, or the one file that it writes. */
 static void take_service(const int *received, size_t count)
 {
-    if (count > 0)
+    if (count == 1) {
+        summary_take(received[0]);
+    } else if (count == 2) {
         front = received[0];
-    if (count > 1)
         service = received[1];
+    }
 }
 
 /* The application has sent the descriptors of a socket that has become Daytona's. */

@@ -11,6 +11,7 @@
 #include "preload/server.h"
 #include "preload/server_listeners.h"
 #include "preload/settings.h"
+#include "preload/summary.h"
 #include "preload/text.h"
 
 #include <errno.h>
@@ -155,9 +156,28 @@ static void wait_for_the_end(int control)
         pause();
 }
 
+/* It opens the file of DAYTONA_SUMMARY as who has started it. */
+static int open_summary(void)
+{
+    int file = settings.summary_file[0] == '\0' ? -1 : summary_open();
+    if (file < 0 && settings.summary_file[0] != '\0')
+        log_line(LOG_LEVEL_ERROR, "DAYTONA_SUMMARY: cannot open %s: %s", settings.summary_file,
+                 strerror(errno));
+    return file;
+}
+
+static void hand_over(int summary)
+{
+    if (summary < 0)
+        return;
+    engine_table_send(engine.control, ENGINE_FOR_ITSELF, &summary, 1);
+    real.close(summary);
+}
+
 static bool begin(const struct server_plan *plan)
 {
     char message[ENGINE_MESSAGE_MAX];
+    int summary = open_summary();
     const int services[] = {plan->front, plan->service};
     server_listeners_bind(plan->listeners);
     if (engine_start() < 0)
@@ -169,6 +189,7 @@ static bool begin(const struct server_plan *plan)
     }
     if (engine_table_send(engine.control, ENGINE_FOR_ITSELF, services, 2) < 0)
         return false;
+    hand_over(summary);
     real.close(plan->front);
     real.close(plan->service);
     return real.write(plan->control, "", 1) == 1;
@@ -183,13 +204,13 @@ int server_run(const struct server_plan *asked)
     prctl(PR_SET_NAME, "daytona-server");
     silence(STDIN_FILENO);
     silence(STDOUT_FILENO);
-    int ignored = chdir("/");
-    (void)ignored;
     set_signals();
     raise_limit();
     engine.server = &plan;
     if (!read_settings() || !begin(&plan))
         return STATUS_NOT_STARTED;
+    int ignored = chdir("/");
+    (void)ignored;
     wait_for_the_end(plan.control);
     return 0;
 }

@@ -126,14 +126,24 @@ static void complain(const char *failure, int error)
 
 /* A file that lets itself be opened may still take nothing, as /dev/full, which an empty write
  * finds out. O_NONBLOCK: a pipe without a reader must not hold up the first connection. */
+int summary_open(void)
+{
+    return open(settings.summary_file,
+                O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644);
+}
+
+void summary_take(int file)
+{
+    output = file;
+}
+
 void summary_begin(void)
 {
     waiting_bytes = 0;
     complained = line_is_torn = false;
-    if (settings.summary_file[0] == '\0')
+    if (settings.summary_file[0] == '\0' || engine.server != NULL)
         return;
-    output = open(settings.summary_file,
-                  O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644);
+    output = summary_open();
     if (output < 0)
         complain("cannot open", errno);
     else if (real.write(output, "", 0) < 0)

@@ -13,6 +13,12 @@ const struct daytona_observer *summary_observer(void);
  * or, later, written, one message says so. */
 void summary_begin(void);
 
+/** For a server, which opens the file while it still may: -1 and errno when it cannot. */
+int summary_open(void);
+
+/** The engine's thread has got that file from its process; instead of summary_begin(). */
+void summary_take(int file);
+
 /** The engine's thread: writes the lines that have come together. Engine locked. */
 void summary_write(void);
 

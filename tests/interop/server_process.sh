@@ -50,7 +50,7 @@ chmod 755 "$WORK"
 
 section 'run --server'
 # shellcheck disable=SC2046 # words
-exec_in_ns "$SERVER" "$B/daytona-run" --server --listen 7000,80 -- $(as 1000) "$python" "$programs" \
+exec_in_ns "$SERVER" "$B/daytona-run" --server --listen 7000,80 --summary "$WORK/summary" -- $(as 1000) "$python" "$programs" \
     serve 7000 >"$WORK/serve.log" 2>&1 </dev/null &
 run=$!
 check 'a program without privileges listens' wait_until 20 says serve ready || note "$(cat "$WORK/serve.log")"
@@ -64,6 +64,7 @@ kill -KILL "$(pid_of "$SERVER" python3 | head -n 1)"
 wait "$run"
 equal 'daytona run ends as the program did' $? 137
 check 'the server ends too' no_process_left "$SERVER"
+check 'it has told of its connections' grep -q '"bytes_received":3000000' "$WORK/summary"
 check 'no rule is left' no_rule_left
 check 'no address is left' test ! -e "/run/daytona/server.$run"
 
