@@ -1,7 +1,7 @@
 #!/bin/sh
 # Prints the linker's version script: the shared library shows exactly the names in calls.def,
-# and for each call its wrapper with the prefix; and those of daytona/look.h. `exports.sh list` prints
-# one name a line.
+# and for each call its wrapper with the prefix; and those of daytona/look.h and observe.h. `exports.sh
+# list` prints one name a line.
 set -eu
 table=$(dirname "$0")/calls.def
 
@@ -16,7 +16,8 @@ names() {
 #define CALL_ALIAS(alias, name) shown alias
 #include "$table"
 TABLE
-    sed -n 's/^[a-z].* \(daytona_[a-z_]*\)(.*/shown \1/p' "$(dirname "$0")/../include/daytona/look.h"
+    sed -n 's/^[a-z].* \(daytona_[a-z_]*\)(.*/shown \1/p' \
+        "$(dirname "$0")/../include/daytona/look.h" "$(dirname "$0")/../include/daytona/observe.h"
 }
 
 list() {

@@ -1,14 +1,17 @@
 /* daytona/observe.h: the program's own look at its connections. */
 #include <daytona/observe.h>
 
+#include "preload/attributes.h"
 #include "preload/engine.h"
 #include "preload/file.h"
 #include "preload/observers.h"
+#include "preload/result.h"
 
 #include <errno.h>
 
-int daytona_observe(void (*event)(void *context, const struct daytona_event *event), void *context,
-                    uint64_t mask)
+ATTRIBUTE_PUBLIC int daytona_observe(void (*event)(void *context,
+                                                   const struct daytona_event *event),
+                                     void *context, uint64_t mask)
 {
     const struct daytona_observer observer = {
         .context = context, .event = event, .mask = event == NULL ? 0 : mask};
@@ -19,12 +22,13 @@ int daytona_observe(void (*event)(void *context, const struct daytona_event *eve
     return 0;
 }
 
-int daytona_observe_socket(int descriptor, uint64_t mask)
+ATTRIBUTE_PUBLIC int daytona_observe_socket(int descriptor, uint64_t mask)
 {
+    int before = errno;
     struct file *file = file_get(descriptor);
-    if (file == NULL)
-        return -EBADF;
-    int status = file_observe(file, mask);
-    file_put(file);
-    return status;
+    if (file == NULL) {
+        errno = EBADF;
+        return -1;
+    }
+    return (int)result_finish(file, file_observe(file, mask), before);
 }
