@@ -77,7 +77,7 @@ static struct followed *follow(const struct live *live, const char *name)
         return NULL;
     }
     const struct daytona_ring_header *header = &followed->reader.header;
-    strcpy(followed->name, name);
+    snprintf(followed->name, sizeof followed->name, "%s", name);
     followed->about = (struct trace_about){.pid = (uint32_t)header->pid,
                                            .began_ns = header->began.ns,
                                            .began_realtime_ns = header->began_realtime_ns};

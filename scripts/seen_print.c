@@ -40,7 +40,7 @@ const char *seen_flags(uint64_t flags, char *room)
             end = stpcpy(end, names[i]);
         }
     if (end == room)
-        strcpy(room, "none");
+        memcpy(room, "none", sizeof "none");
     return room;
 }
 

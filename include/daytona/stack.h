@@ -456,7 +456,7 @@ const char *daytona_call_name(enum daytona_call_kind kind);
  *  functions below read and write it. Events that happen on the socket from its beginning on, until
  *  another one begins, bear its number. */
 struct daytona_call {
-    uint32_t number; /**< counts the calls of this stack, from 1 */
+    uint32_t number; /**< counts the calls of this stack, from 1; 0: it is not counted */
     enum daytona_call_kind kind;
     struct daytona_socket_id id;
     struct daytona_instant began;
@@ -464,8 +464,8 @@ struct daytona_call {
     uint32_t sequence; /**< sequence number of the first of them */
 };
 
-/** A call begins. Nothing happens when there is no such socket; of an ACCEPT, `id` is the accepted
- *  one. */
+/** A call begins. Nothing happens when there is no such socket, or nobody observes anything; of an
+ *  ACCEPT, `id` is the accepted one. */
 void daytona_stack_call_begin(struct daytona_stack *stack, struct daytona_instant now,
                               struct daytona_socket_id id, enum daytona_call_kind kind,
                               uint64_t asked, struct daytona_call *call);

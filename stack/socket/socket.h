@@ -23,11 +23,26 @@ unsigned socket_readiness(const struct socket *socket);
 bool socket_port_conflict(const struct socket *socket, const struct daytona_endpoint *local,
                           bool listening);
 
-/** Numbers a call of the application; socket_call.c. */
-void socket_call_begin(struct socket *socket, enum daytona_call_kind kind, uint64_t asked,
-                       struct daytona_call *call);
+/** Gives a call of the application its number; socket_call.c. */
+void socket_call_number(struct socket *socket, enum daytona_call_kind kind, uint64_t asked,
+                        struct daytona_call *call);
+
+/** A call begins. While nobody observes anything it gets no number. */
+static inline void socket_call_begin(struct socket *socket, enum daytona_call_kind kind,
+                                     uint64_t asked, struct daytona_call *call)
+{
+    call->number = 0;
+    if (socket->tcp->wanted != 0)
+        socket_call_number(socket, kind, asked, call);
+}
+
 /** It is over: event CALL. */
-void socket_call_end(const struct socket *socket, const struct daytona_call *call, int64_t result);
+static inline void socket_call_end(const struct socket *socket, const struct daytona_call *call,
+                                   int64_t result)
+{
+    if (call->number != 0)
+        tcp_observe_call(socket, DAYTONA_EVENT_CALL, call, 0, result);
+}
 
 /** The pending error, cleared; 0 none. */
 static inline int socket_take_error(struct socket *socket)

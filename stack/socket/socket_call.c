@@ -20,8 +20,8 @@ static uint32_t first_byte(const struct connection *connection, enum daytona_cal
     return 0;
 }
 
-void socket_call_begin(struct socket *socket, enum daytona_call_kind kind, uint64_t asked,
-                       struct daytona_call *call)
+void socket_call_number(struct socket *socket, enum daytona_call_kind kind, uint64_t asked,
+                        struct daytona_call *call)
 {
     struct tcp *tcp = socket->tcp;
     const struct connection *connection = socket->connection;
@@ -36,18 +36,13 @@ void socket_call_begin(struct socket *socket, enum daytona_call_kind kind, uint6
     socket->call = call->number;
 }
 
-void socket_call_end(const struct socket *socket, const struct daytona_call *call, int64_t result)
-{
-    tcp_observe_call(socket, DAYTONA_EVENT_CALL, call, 0, result);
-}
-
 void daytona_stack_call_begin(struct daytona_stack *stack, struct daytona_instant now,
                               struct daytona_socket_id id, enum daytona_call_kind kind,
                               uint64_t asked, struct daytona_call *call)
 {
     tcp_enter(&stack->tcp, now);
     struct socket *socket = socket_held(stack, id);
-    *call = (struct daytona_call){0};
+    call->number = 0;
     if (socket != NULL)
         socket_call_begin(socket, kind, asked, call);
 }
@@ -56,8 +51,8 @@ void daytona_stack_call_waits(struct daytona_stack *stack, struct daytona_instan
                               const struct daytona_call *call, uint64_t done)
 {
     tcp_enter(&stack->tcp, now);
-    const struct socket *socket = socket_find(&stack->tcp, call->id);
-    if (socket != NULL && call->number != 0)
+    const struct socket *socket = call->number == 0 ? NULL : socket_find(&stack->tcp, call->id);
+    if (socket != NULL)
         tcp_observe_call(socket, DAYTONA_EVENT_CALL_WAITS, call, done, 0);
 }
 
@@ -65,8 +60,8 @@ void daytona_stack_call_end(struct daytona_stack *stack, struct daytona_instant 
                             const struct daytona_call *call, int64_t result)
 {
     tcp_enter(&stack->tcp, now);
-    const struct socket *socket = socket_find(&stack->tcp, call->id);
-    if (socket != NULL && call->number != 0)
+    const struct socket *socket = call->number == 0 ? NULL : socket_find(&stack->tcp, call->id);
+    if (socket != NULL)
         socket_call_end(socket, call, result);
 }
 

@@ -70,7 +70,7 @@ static void same(const struct seen *a, const struct seen *b)
 
 static int temporary(char *path)
 {
-    strcpy(path, "/tmp/daytona-trace-XXXXXX");
+    memcpy(path, "/tmp/daytona-trace-XXXXXX", sizeof "/tmp/daytona-trace-XXXXXX");
     int file = mkstemp(path);
     assert_true(file >= 0);
     return file;
