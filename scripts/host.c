@@ -4,7 +4,9 @@
 #include "preload/server_listeners.h"
 #include "scripts/say.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <libgen.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,9 +43,33 @@ static int make_front(const char *path)
     return server_make_front(path);
 }
 
+/** Addresses of servers whose keeper was killed, too, in the directory of this one's. */
+static void sweep(const char *path)
+{
+    char directory[PATH_MAX], other[2 * PATH_MAX];
+    struct stat status;
+    snprintf(directory, sizeof directory, "%s", path);
+    DIR *listing = opendir(dirname(directory));
+    if (listing == NULL)
+        return;
+    for (const struct dirent *entry; (entry = readdir(listing)) != NULL;) {
+        if (strncmp(entry->d_name, "server.", strlen("server.")) != 0)
+            continue;
+        snprintf(other, sizeof other, "%s/%s", directory, entry->d_name);
+        int probe = server_reach_front(other);
+        if (probe >= 0)
+            close(probe);
+        else if (probe == -ECONNREFUSED && lstat(other, &status) == 0 && S_ISSOCK(status.st_mode))
+            unlink(other);
+    }
+    closedir(listing);
+}
+
 static bool make_addresses(struct host *host)
 {
     const char *path = host->plan->socket;
+    if (host->plan->program != NULL)
+        sweep(path);
     if (getrandom(&host->nonce, sizeof host->nonce, 0) < 0)
         return false;
     host->front = make_front(path);
