@@ -48,6 +48,8 @@ tracer=$!
 check 'trace attaches to a program that runs' wait_until 20 grep -qs 'is followed' "$WORK/trace.log"
 equal 'a file comes without losses' "$(fetch whole; echo $?)" 0
 equal 'a file comes although a segment is lost' "$(fetch broken; echo $?)" 0
+# The network keeps the order: when this one comes, the last acknowledgment of that one has come.
+equal 'and so does the next one' "$(fetch whole; echo $?)" 0
 check 'and detaches when told to' stop "$tracer" INT
 check 'no event was missed' test -z "$(grep overwritten "$WORK/trace.log")"
 tool trace --json "$WORK/trace" >"$WORK/events.json"
@@ -62,7 +64,7 @@ check 'as text it has as many lines' \
 
 section explaining
 tool explain --json --all "$WORK/trace" >"$WORK/explained.json"
-equal 'both requests are told' "$(field "$WORK/explained.json" 'len(whole)')" 2
+equal 'each request is told' "$(field "$WORK/explained.json" 'len(whole)')" 3
 # Whether it is most to blame depends on how busy this machine is; a round trip it costs at least.
 at_least 'what the single loss has cost is told, in ms' \
     "$(field "$WORK/explained.json" 'whole[1]["charged_ms"]["single loss"] + whole[1]["charged_ms"]["loss burst"]')" 20
