@@ -24,6 +24,8 @@ static const char usage[] = "usage: daytona explain [OPTION]... TRACE\n\n"
                             "  --causes         lists what can be to blame\n\n"
                             "Exit status: 0; 1 when it could not be done; 125 wrong options.\n";
 
+enum { SHOWN_CAUSES = 3 };
+
 struct wish {
     const char *from;
     size_t most;
@@ -77,7 +79,7 @@ static void print_causes(const struct request_told *request)
     order_causes(request, order);
     for (unsigned i = 0; i < CAUSE_COUNT; i++)
         total += request->charged[i];
-    for (unsigned i = 0; i < CAUSE_COUNT && i < 3; i++) {
+    for (unsigned i = 0; i < SHOWN_CAUSES; i++) {
         uint64_t ns = request->charged[order[i]];
         if (ns == 0 || ns * 100 < total)
             break;
@@ -196,7 +198,7 @@ static int explain(const struct wish *wish, const struct blame *blame, uint64_t 
     size_t count = 0;
     while (blame_request(blame, count) != NULL)
         count++;
-    const struct request_told **list = calloc(count + 1, sizeof(struct request_told *));
+    const struct request_told **list = calloc(count + 1, sizeof *list);
     if (list == NULL)
         return 1;
     for (size_t i = 0; i < count; i++)
