@@ -32,6 +32,11 @@ struct wish {
     bool all, json;
 };
 
+/** A request in a list that is brought in order. */
+struct listed {
+    const struct request_told *request;
+};
+
 static struct trace_reader reader;
 
 /* ------------------------------------------------------------------ in order */
@@ -43,8 +48,8 @@ static uint64_t took_ns(const struct request_told *request)
 
 static int slower(const void *a, const void *b)
 {
-    const struct request_told *const *first = a, *const *second = b;
-    uint64_t one = took_ns(*first), other = took_ns(*second);
+    const struct listed *first = a, *second = b;
+    uint64_t one = took_ns(first->request), other = took_ns(second->request);
     return one < other ? 1 : one > other ? -1 : 0;
 }
 
@@ -174,7 +179,7 @@ static void json_request(const struct request_told *request, uint64_t begin_ns)
 
 /* ------------------------------------------------------------------ doing it */
 
-static void show(const struct wish *wish, const struct request_told **list, size_t count,
+static void show(const struct wish *wish, const struct listed *list, size_t count,
                  uint64_t begin_ns)
 {
     size_t shown = wish->all || count < wish->most ? count : wish->most;
@@ -183,11 +188,11 @@ static void show(const struct wish *wish, const struct request_told **list, size
                shown < count ? "; the slowest:" : "");
     for (size_t i = 0; i < shown; i++) {
         if (!wish->json) {
-            print_request(list[i], begin_ns);
+            print_request(list[i].request, begin_ns);
             continue;
         }
         fputs(i == 0 ? "[\n" : ",\n", stdout);
-        json_request(list[i], begin_ns);
+        json_request(list[i].request, begin_ns);
     }
     if (wish->json)
         fputs(shown == 0 ? "[]\n" : "\n]\n", stdout);
@@ -198,11 +203,11 @@ static int explain(const struct wish *wish, const struct blame *blame, uint64_t 
     size_t count = 0;
     while (blame_request(blame, count) != NULL)
         count++;
-    const struct request_told **list = calloc(count + 1, sizeof *list);
+    struct listed *list = calloc(count + 1, sizeof *list);
     if (list == NULL)
         return 1;
     for (size_t i = 0; i < count; i++)
-        list[i] = blame_request(blame, i);
+        list[i].request = blame_request(blame, i);
     if (!wish->all)
         qsort(list, count, sizeof *list, slower);
     show(wish, list, count, begin_ns);
