@@ -78,7 +78,8 @@ claims_of() { # mode, policy, what the connection agrees on
     equal 'the receiver saw all the marks' "$seen" "$marked"
     at_least 'the sender was told' "$(told "$SERVER" "$(server_of "$mode")" delivered_ce TcpExtTCPDeliveredCE)" "$([ "$agreed" = 2 ] && echo "$marked" || echo 10)"
     again=$(told "$SERVER" "$(server_of "$mode")" segments_retransmitted TcpRetransSegs)
-    equal 'nothing was sent again' "$again" 0
+    # A tail loss probe may be, where a busy machine has kept an ACK.
+    at_most 'nothing was sent again, but for a probe' "$again" 2
     if [ "$(server_of "$mode")" = daytona ]; then
         equal 'the server says what was agreed on' "$(summed "$WORK/$SERVER.jsonl" ecn)" "$agreed"
     fi
