@@ -40,9 +40,9 @@ end_capture() {
         -e tcp.analysis.out_of_order -e tcp.analysis.ack_rtt >"$WORK/packets" 2>"$WORK/tshark.err" || note "$(cat "$WORK/tshark.err")"
 }
 
-# The killed one has left a record and a socket.
+# The killed one has left a record, its events and a socket.
 only_the_dead() {
-    [ "$(find "$WORK/records" -name 'daytona.*' | wc -l)" -eq 2 ]
+    [ "$(find "$WORK/records" -name "daytona.*" | wc -l)" -eq 3 ]
 }
 
 lab_up
