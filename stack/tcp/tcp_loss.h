@@ -198,7 +198,7 @@ void tcp_rate_delivered(struct connection *connection, const struct sent *record
 /** The report is complete: makes the sample. */
 void tcp_rate_sample(struct connection *connection, struct ack_report *report);
 
-/** The application has nothing to send although the window has room. */
+/** The application has less than a segment to send although the window has room. */
 void tcp_rate_app_limited(struct connection *connection);
 
 /** A record is marked lost. */

@@ -157,6 +157,16 @@ static uint8_t push_flag(const struct sender *send, uint64_t start, uint64_t end
     return covers || (end == send->pages.end && !send->more) ? TCP_PSH : 0;
 }
 
+/* Less than a segment waits, if anything: what leaves next shows what the application gives, not
+ * what the path takes (draft-ietf-ccwg-bbr-06 section 4.1.2.4, CheckIfApplicationLimited). */
+static void note_if_app_limited(struct connection *connection)
+{
+    const struct sender *send = &connection->send;
+    if (unsent(send) < send->mss && sent_first_lost(&send->sent) == NULL &&
+        tcp_pipe(connection) + unsent(send) < connection->controls.cwnd_bytes)
+        tcp_rate_app_limited(connection);
+}
+
 static bool new_data(struct connection *connection, struct outgoing *what)
 {
     struct sender *send = &connection->send;
@@ -164,9 +174,7 @@ static bool new_data(struct connection *connection, struct outgoing *what)
     if (connection->ecn.paused)
         return false;
     if (unsent(send) == 0 && !fin) {
-        if (sent_first_lost(&send->sent) == NULL &&
-            tcp_pipe(connection) < connection->controls.cwnd_bytes)
-            tcp_rate_app_limited(connection);
+        note_if_app_limited(connection);
         return false;
     }
     restart_when_idle(connection);
@@ -174,8 +182,10 @@ static bool new_data(struct connection *connection, struct outgoing *what)
     bool probe = tcp_plpmtud_due(connection, &length);
     if (unsent(send) > 0 && !probe)
         length = new_data_length(connection);
-    if (unsent(send) > 0 && length == 0)
+    if (unsent(send) > 0 && length == 0) {
+        note_if_app_limited(connection);
         return false;
+    }
     *what = (struct outgoing){.seq = send->nxt, .length = length, .probe = probe};
     uint64_t end = send->nxt + length;
     if (fin && end == send->pages.end && window_room(send) > length)

@@ -499,7 +499,8 @@ enum daytona_verdict tcp_reset_unknown(struct tcp *tcp, const struct demux_entry
 void tcp_reset_send(struct connection *connection, const char *cause);
 
 /** RST for a segment that ends its connection. It bears the number that the segment acknowledges,
- *  the only one that its sender is sure to believe (RFC 5961 section 3.2). */
+ *  the only one that its sender is sure to believe (RFC 5961 section 3.2); of a signed connection
+ *  that of what will have arrived, as no second one will be believed. */
 void tcp_reset_answer(struct connection *connection, const struct segment *segment,
                       const char *cause);
 

@@ -120,6 +120,13 @@ void tcp_reset_send(struct connection *connection, const char *cause)
 void tcp_reset_answer(struct connection *connection, const struct segment *segment,
                       const char *cause)
 {
+    if (connection->signature) {
+        /* The keys go with the connection: what is answered later is not signed, and the peer has
+         * to ignore it. So this one reset fits what the peer will have received, not what it had.
+         */
+        tcp_reset_send(connection, cause);
+        return;
+    }
     struct reply reply = {
         .local = connection->socket->entry.local,
         .remote = connection->socket->entry.remote,

@@ -97,6 +97,31 @@ static void sample_is_app_limited_when_the_application_had_no_more(void **state)
     peer_stop(&peer);
 }
 
+/* Nagle's rule holds the last bytes back: that is no sign of the path either (Linux
+ * tcp_rate_check_app_limited). */
+static void sample_is_app_limited_when_less_than_a_segment_waits(void **state)
+{
+    (void)state;
+    struct peer peer;
+    start_flying(&peer, &offer_all, 2);
+    we_send(&peer, 100, 0);
+    expect_segment(&peer, TCP_ACK | TCP_PSH, SEGMENT(2), 1, 100);
+    we_send(&peer, 200, 0); /* waits for the acknowledgment of the 100 */
+    expect_silence(&peer);
+    peer_wait_us(&peer, RTT_US);
+    peer_say(&peer, TCP_ACK, 1, SEGMENT(2) + 100, NULL);
+    expect_segment(&peer, TCP_ACK | TCP_PSH, SEGMENT(2) + 100, 1, 200);
+    we_send(&peer, 50, 0);
+    expect_silence(&peer);
+    peer_wait_us(&peer, RTT_US);
+    peer_say(&peer, TCP_ACK, 1, SEGMENT(2) + 300, NULL);
+    expect_segment(&peer, TCP_ACK | TCP_PSH, SEGMENT(2) + 300, 1, 50);
+    peer_wait_us(&peer, RTT_US);
+    peer_say(&peer, TCP_ACK, 1, SEGMENT(2) + 350, NULL);
+    assert_true(our_info(&peer).delivery_rate_app_limited);
+    peer_stop(&peer);
+}
+
 /* By SACK first, then by the ACK */
 static void sacked_bytes_count_as_delivered_once(void **state)
 {
@@ -119,6 +144,7 @@ int main(void)
         cmocka_unit_test(nothing_is_paced_unasked),
         cmocka_unit_test(delivery_rate_is_what_a_round_trip_delivers),
         cmocka_unit_test(sample_is_app_limited_when_the_application_had_no_more),
+        cmocka_unit_test(sample_is_app_limited_when_less_than_a_segment_waits),
         cmocka_unit_test(sacked_bytes_count_as_delivered_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -177,6 +177,24 @@ static void resets_are_signed(void **state)
     peer_stop(&peer);
 }
 
+/* What is answered after it bears no signature: the peer, which has meanwhile taken what we sent,
+ * must believe the first (RFC 5961 section 3.2). */
+static void reset_after_close_fits_what_the_peer_will_have(void **state)
+{
+    (void)state;
+    struct peer peer;
+    connect_signed(&peer);
+    we_send(&peer, 100, 0);
+    expect_segment(&peer, TCP_ACK | TCP_PSH, 1, 1, 100);
+    daytona_stack_close(peer.stack, peer.now, peer.id);
+    expect_segment(&peer, TCP_ACK | TCP_FIN, 101, 1, 0);
+    assert_int_equal(say_signed(&peer, TCP_ACK, 1, 1, "crossed", secret),
+                     DAYTONA_VERDICT_RESET_SENT);
+    expect_segment(&peer, TCP_RST | TCP_ACK, 102, 1, 0);
+    expect_signed(&peer, secret);
+    peer_stop(&peer);
+}
+
 /* RFC 2385 4.2: as in Linux timestamps give way, and SACK has room for two blocks */
 static void signature_leaves_no_room_for_timestamps_and_for_two_sack_blocks(void **state)
 {
@@ -287,6 +305,7 @@ int main(void)
         cmocka_unit_test(segment_with_a_wrong_signature_or_none_is_dropped_and_counted),
         cmocka_unit_test(signature_from_a_peer_without_a_key_is_dropped),
         cmocka_unit_test(resets_are_signed),
+        cmocka_unit_test(reset_after_close_fits_what_the_peer_will_have),
         cmocka_unit_test(signature_leaves_no_room_for_timestamps_and_for_two_sack_blocks),
         cmocka_unit_test(client_signs_its_syn),
         cmocka_unit_test(cookie_is_signed_too),
