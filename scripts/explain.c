@@ -79,7 +79,7 @@ static const char *amount(uint64_t bytes, char *room, size_t size)
 
 static void print_causes(const struct request_told *request)
 {
-    enum cause order[CAUSE_COUNT];
+    enum cause order[CAUSE_COUNT] = {0};
     uint64_t total = 0;
     order_causes(request, order);
     for (unsigned i = 0; i < CAUSE_COUNT; i++)

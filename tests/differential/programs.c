@@ -177,8 +177,8 @@ static void interrupted(struct list *list, const char *call, bool times_out, cha
 static void interruptions(struct list *list)
 {
     for (size_t i = 0; i < sizeof waiting / sizeof waiting[0]; i++) {
-        bool has_timeout = strstr(waiting[i], "-1") == NULL;
-        for (int times_out = 0; times_out <= has_timeout; times_out++) {
+        int last = strstr(waiting[i], "-1") == NULL ? 1 : 0; /* 1: with a timeout, too */
+        for (int times_out = 0; times_out <= last; times_out++) {
             interrupted(list, waiting[i], times_out != 0, ' ');
             interrupted(list, waiting[i], times_out != 0, '^');
         }
