@@ -182,7 +182,7 @@ static void interruptions(struct list *list)
             interrupted(list, waiting[i], times_out != 0, ' ');
             interrupted(list, waiting[i], times_out != 0, '^');
         }
-        if (has_timeout)
+        if (last == 1)
             interrupted(list, waiting[i], true, ':');
     }
 }
