@@ -8,6 +8,7 @@
 
 #define PACKETS_AT_FIRST 5u /* section 3.2.1: so that a counter set to zero on its way is seen */
 #define ACE_MODULUS      8u
+#define ACE_CWR          2u /* of which the flag CWR is this bit */
 #define COUNTER_MASK     0xffffffu
 #define COUNTER_HALF     0x800000u
 #define ALL_FIELDS       (1u << TCP_ACCECN_E0B | 1u << TCP_ACCECN_CEB | 1u << TCP_ACCECN_E1B)
@@ -83,6 +84,16 @@ static void write_option(struct ecn *ecn, struct tcp_header *header)
         ecn->option_due--;
 }
 
+static unsigned counter_out(const struct ecn *ecn)
+{
+    return ecn->ce_in + PACKETS_AT_FIRST;
+}
+
+bool tcp_accecn_has_cwr(const struct ecn *ecn)
+{
+    return (counter_out(ecn) & ACE_CWR) != 0;
+}
+
 void tcp_accecn_write(struct connection *connection, const struct outgoing *what,
                       uint32_t option_room, struct tcp_header *header)
 {
@@ -93,7 +104,7 @@ void tcp_accecn_write(struct connection *connection, const struct outgoing *what
         tcp_accecn_ace_set(header, tcp_accecn_reflection((enum ip_ecn)ecn->syn_ecn));
         ecn->reflect = false;
     } else if (!syn) {
-        tcp_accecn_ace_set(header, ecn->ce_in + PACKETS_AT_FIRST);
+        tcp_accecn_ace_set(header, counter_out(ecn));
         ecn->unreported = 0;
     }
     /* Section 3.2.3.2.1: a SYN-ACK that was lost with the option is sent again without. */

@@ -254,6 +254,12 @@ bool tcp_ecn_reflects(const struct connection *connection)
     return connection->ecn.reflect && connection->receive.acks_owed > 0;
 }
 
+bool tcp_ecn_writes_cwr(const struct connection *connection)
+{
+    const struct ecn *ecn = &connection->ecn;
+    return ecn->mode == DAYTONA_ECN_MODE_ACCURATE ? tcp_accecn_has_cwr(ecn) : ecn->cwr_due;
+}
+
 /* ------------------------------------------------------------------ the sender */
 
 bool tcp_ecn_feedback(struct connection *connection, const struct segment *segment,

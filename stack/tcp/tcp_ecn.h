@@ -84,6 +84,10 @@ enum ip_ecn tcp_ecn_write(struct connection *connection, const struct outgoing *
 /** A pure ACK is due before any data, RFC 9768 section 3.2.2.1. */
 bool tcp_ecn_reflects(const struct connection *connection);
 
+/** The next new data carry the CWR bit: as CWR, or as a part of the counter of RFC 9768. What
+ *  splits a super-segment leaves that bit on the first part alone. */
+bool tcp_ecn_writes_cwr(const struct connection *connection);
+
 /* ------------------------------------------------------------------ the sender, tcp_ecn.c */
 
 /** Reads what an ACK reports that has told of `delivered` bytes for the first time. True when cwnd
@@ -132,6 +136,9 @@ void tcp_accecn_arrived(struct connection *connection, const struct segment *seg
 /** The ACE field, and the option if it is due and fits. */
 void tcp_accecn_write(struct connection *connection, const struct outgoing *what,
                       uint32_t option_room, struct tcp_header *header);
+
+/** The ACE field of the next segment has CWR's bit. */
+bool tcp_accecn_has_cwr(const struct ecn *ecn);
 
 /** Reads both. Returns how many packets of ours are newly said to be marked; `newly` bytes are
  *  acknowledged by the segment. */

@@ -3,6 +3,7 @@
  * ring and take turns. In order: SYN, what is lost, new data and FIN, probes, bare ACKs.
  */
 #include "stack/tcp/tcp_calls.h"
+#include "stack/tcp/tcp_ecn.h"
 #include "stack/tcp/tcp_fastopen.h"
 #include "stack/tcp/tcp_loss.h"
 
@@ -77,8 +78,8 @@ static uint32_t new_data_length(struct connection *connection)
         most = most > SUPER_SEGMENT_MAX ? SUPER_SEGMENT_MAX : most;
         uint32_t quantum = tcp_pacing_quantum(connection);
         most = most > quantum ? quantum : most;
-        /* CWR stands on one segment alone, and each has an urgent pointer of its own. */
-        if (most < send->mss || connection->ecn.cwr_due || send->up > send->nxt)
+        /* Each has an urgent pointer of its own. */
+        if (most < send->mss || tcp_ecn_writes_cwr(connection) || send->up > send->nxt)
             most = send->mss;
         whole = whole < most ? whole : most;
         return whole - whole % send->mss;

@@ -384,6 +384,36 @@ static void full_segment_has_no_option(void **state)
     peer_stop(&peer);
 }
 
+/* A super-segment's parts repeat its header but for CWR (RFC 3168 6.1.2), which is a bit of the
+ * counter: what has that bit goes one by one */
+static void counter_is_the_same_on_every_part_of_a_super_segment(void **state)
+{
+    (void)state;
+    for (unsigned marks = 0; marks < 8; marks++) {
+        struct peer peer;
+        struct daytona_stack_config config = {
+            .owns_every_port = true, .ecn = "accurate", .super_segment_bytes_max = 64000};
+        peer_start(&peer, &config);
+        peer_we_connect(&peer);
+        assert_true(peer_hears(&peer));
+        ecn_answer(&peer, 2);
+        peer.ace = counter(0);
+        for (unsigned i = 0; i < marks; i++)
+            say_marked(&peer, 1 + 10 * i, 10, IP_ECN_CE);
+        peer_hears_all(&peer);
+        we_send(&peer, 5 * 1448, 0);
+        size_t heard = 0;
+        for (; peer_hears(&peer) && peer.heard.length > 0; heard += peer.heard.length) {
+            assert_int_equal(peer.heard.ace, counter(marks));
+            assert_true(peer.heard.packet.segment_bytes == 0 || (peer.heard.ace & 2) == 0);
+            if ((counter(marks) & 2) == 0)
+                assert_int_equal(peer.heard.packet.segment_bytes, 1448);
+        }
+        assert_int_equal(heard, 5 * 1448);
+        peer_stop(&peer);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -405,6 +435,7 @@ int main(void)
         cmocka_unit_test(bytes_in_the_option_tell_whether_the_counter_has_gone_round),
         cmocka_unit_test(option_that_begins_with_zeros_is_ignored),
         cmocka_unit_test(full_segment_has_no_option),
+        cmocka_unit_test(counter_is_the_same_on_every_part_of_a_super_segment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
