@@ -75,9 +75,9 @@ static void forget(struct file *file, int fd)
     bool carried = bridge_is_up(file) && (!file->attached || file->engine_end >= 0);
     if (last && !file->shared && !carried) {
         daytona_stack_get_option(engine.stack, file->id, DAYTONA_OPTION_LINGER_US, &linger_us);
-        file_end(file);
+        file_end_after_calls(file);
         pump_output();
-        if (linger_us > 0 && file->kind == FILE_KIND_CONNECTION)
+        if (linger_us > 0 && file->closed && file->kind == FILE_KIND_CONNECTION)
             wait_condition(file, is_delivered, file, ~0u,
                            daytona_instant_after_us(engine_now(), (uint64_t)linger_us));
         if (file->kind == FILE_KIND_LISTENER)

@@ -170,7 +170,7 @@ static void notice_ends(void)
         if (file->unclaimed) /* as the kernel ends what a listener leaves behind */
             file_abort(file);
         else
-            file_end(file);
+            file_end_after_calls(file);
         close_number(&file->engine_end);
     }
 }

@@ -88,6 +88,22 @@ void file_end(struct file *file)
     wait_wake(file, ~0u);
 }
 
+void file_end_after_calls(struct file *file)
+{
+    if (file->callers > 0)
+        file->ends_late = true;
+    else
+        file_end(file);
+}
+
+void file_call_over(struct file *file)
+{
+    if (!file->ends_late || file->callers > 0 || file->closed)
+        return;
+    file_end(file);
+    pump_output();
+}
+
 /* ------------------------------------------------------------------ listen, accept */
 
 int file_listen(struct file *file, int backlog)
@@ -237,6 +253,9 @@ int file_wait_connected(struct file *file)
     if (status == -EAGAIN)
         status = -EINPROGRESS; /* SO_SNDTIMEO, as in Linux */
     status = status < 0 ? status : file_outcome(file);
+    if (file->spent && status != -EINTR) /* by shutdown(), meanwhile */
+        status = -ECONNRESET;
+    file_call_over(file);
     daytona_stack_call_end(engine.stack, engine_now(), &call, status);
     return status;
 }
@@ -317,6 +336,7 @@ int file_shutdown(struct file *file, int how)
     int status = file_enter(file);
     if (status < 0)
         return status;
+    settle_attempt(file);
     if (bridge_is_up(file) && file->descriptor >= 0) {
         status = real.shutdown(file->descriptor, how) < 0 ? -errno : 0;
         engine_leave();
@@ -325,7 +345,6 @@ int file_shutdown(struct file *file, int how)
     enum daytona_shutdown direction = how == SHUT_RD   ? DAYTONA_SHUTDOWN_READ
                                       : how == SHUT_WR ? DAYTONA_SHUTDOWN_WRITE
                                                        : DAYTONA_SHUTDOWN_BOTH;
-    settle_attempt(file);
     status = daytona_stack_shutdown(engine.stack, engine_now(), file->id, direction);
     if (file->kind == FILE_KIND_LISTENER && status == 0 && file->descriptor >= 0)
         real.shutdown(file->descriptor, how); /* ends an accept() that waits there */

@@ -174,6 +174,7 @@ static ssize_t receive_locked(struct file *file, struct cursor *cursor, int flag
     begin_call(&patience, cursor_left(cursor));
     ssize_t result = receive_patiently(&patience, cursor, flags);
     end_call(&patience, result);
+    file_call_over(file);
     return result;
 }
 
@@ -244,6 +245,7 @@ static ssize_t send_locked(struct file *file, struct cursor *cursor, int flags)
     begin_call(&patience, cursor_left(cursor));
     ssize_t result = send_patiently(&patience, cursor, flags);
     end_call(&patience, result);
+    file_call_over(file);
     return result;
 }
 

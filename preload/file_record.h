@@ -43,14 +43,16 @@ struct file {
     struct daytona_socket_id id;
     struct file *next_free;
 
-    int descriptors; /**< of this process that name it */
-    int descriptor;  /**< one of them, -1 none */
-    bool shared;     /**< a forked child may hold it too: only the kernel knows the last close */
-    bool closed;     /**< daytona_stack_close() was called */
-    bool gone;       /**< the stack has finished with it */
-    bool connecting; /**< connect() was called and its outcome not told yet */
-    bool spent;      /**< shut down while connecting: connect() says EINVAL from then on */
-    bool connected;  /**< connect() was told that it is, or it was accepted */
+    int descriptors;  /**< of this process that name it */
+    int descriptor;   /**< one of them, -1 none */
+    bool shared;      /**< a forked child may hold it too: only the kernel knows the last close */
+    bool closed;      /**< daytona_stack_close() was called */
+    bool gone;        /**< the stack has finished with it */
+    unsigned callers; /**< threads that sleep in a call on it */
+    bool ends_late;   /**< the last descriptor is gone: it ends with the calls in progress */
+    bool connecting;  /**< connect() was called and its outcome not told yet */
+    bool spent;       /**< shut down while connecting: connect() says EINVAL from then on */
+    bool connected;   /**< connect() was told that it is, or it was accepted */
     struct remote_asker asker; /**< who waits for the outcome of its attempt to connect */
     bool told;                 /**< a served one: connect() has said that it is connected */
     pid_t maker;               /**< a listener's: the process that made its twin */
@@ -161,5 +163,12 @@ void file_abort(struct file *file);
 
 /** The application's last descriptor is gone: ends the connection. Engine locked. */
 void file_end(struct file *file);
+
+/** The same, but not before the calls on it in which threads sleep have come to their ends: as in
+ *  Linux, a call keeps what it was called on. Engine locked. */
+void file_end_after_calls(struct file *file);
+
+/** A call on `file` in which the thread may have slept has come to its end. Engine locked. */
+void file_call_over(struct file *file);
 
 #endif

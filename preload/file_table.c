@@ -131,7 +131,8 @@ struct file *file_make(enum file_kind kind, int domain, struct daytona_socket_id
     file->descriptors = 0;
     file->descriptor = file->engine_end = file->reservation = -1;
     file->shared = file->closed = file->gone = file->connecting = file->connected = false;
-    file->spent = file->unclaimed = false;
+    file->spent = file->unclaimed = file->ends_late = false;
+    file->callers = 0;
     file->attached = file->accepted = file->served = file->told = false;
     file->maker = engine.pid;
     file->edges = file->work = 0;
@@ -241,7 +242,7 @@ static void forget_stale(int fd)
     struct file *stale = records + index;
     if (file_detach(stale, fd)) {
         if (!stale->shared && is_own(stale))
-            file_end(stale);
+            file_end_after_calls(stale);
         file_put(stale);
     }
 }

@@ -6,14 +6,40 @@
 #include "preload/wait.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-#define ENTRIES_ON_STACK 64
+#define ENTRIES_ON_STACK 64 /* a handler may have a small stack, and must not allocate */
 
 static int result_of(int result)
 {
     return result < 0 ? -errno : result;
+}
+
+/* ------------------------------------------------------------------ room for entries */
+
+struct entries {
+    struct pollfd *at;
+    size_t count;
+    struct pollfd few[WAIT_ENTRIES + ENTRIES_ON_STACK];
+};
+
+static bool entries_take(struct entries *entries, size_t count)
+{
+    entries->at = entries->few;
+    entries->count = count;
+    if (count <= sizeof entries->few / sizeof *entries->few)
+        return true;
+    entries->at = mmap(NULL, count * sizeof *entries->at, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return entries->at != MAP_FAILED;
+}
+
+static void entries_release(void *context)
+{
+    struct entries *entries = context;
+    if (entries->at != entries->few)
+        munmap(entries->at, entries->count * sizeof *entries->at);
 }
 
 /* ------------------------------------------------------------------ what the stack says */
@@ -211,7 +237,7 @@ static int poll_with_ours(struct poll_call *call)
 int ready_poll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
                const sigset_t *mask)
 {
-    struct pollfd few[WAIT_ENTRIES + ENTRIES_ON_STACK];
+    struct entries entries;
     if (atomic_load_explicit(&file_count, memory_order_relaxed) == 0 || engine_is_thread() ||
         engine_is_locked())
         return result_of(real.ppoll(fds, count, timeout, mask));
@@ -219,19 +245,17 @@ int ready_poll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
         wait_natively(); /* there may be a listener among them */
         return result_of(real.ppoll(fds, count, timeout, mask));
     }
+    if (!entries_take(&entries, WAIT_ENTRIES + count))
+        return -ENOMEM;
     struct poll_call call = {.fds = fds,
                              .count = count,
-                             .entries = few,
+                             .entries = entries.at,
                              .deadline = wait_deadline(timeout),
                              .mask = mask};
-    if (count > ENTRIES_ON_STACK)
-        call.entries = calloc(WAIT_ENTRIES + count, sizeof *few);
-    if (call.entries == NULL)
-        return -ENOMEM;
     int result;
-    pthread_cleanup_push(free, call.entries == few ? NULL : call.entries);
+    pthread_cleanup_push(entries_release, &entries);
     result = poll_with_ours(&call);
-    pthread_cleanup_pop(call.entries != few);
+    pthread_cleanup_pop(1);
     return result;
 }
 
@@ -245,6 +269,7 @@ static bool has(const fd_set *set, int fd)
     return set != NULL && FD_ISSET(fd, set);
 }
 
+/* `entries` NULL: only how many there are. */
 static nfds_t entries_of(int count, const fd_set *in, const fd_set *out, const fd_set *except,
                          struct pollfd *entries)
 {
@@ -252,8 +277,9 @@ static nfds_t entries_of(int count, const fd_set *in, const fd_set *out, const f
     for (int fd = 0; fd < count; fd++) {
         int events = (has(in, fd) ? POLLIN : 0) | (has(out, fd) ? POLLOUT : 0) |
                      (has(except, fd) ? POLLPRI : 0);
-        if (events != 0)
-            entries[used++] = (struct pollfd){.fd = fd, .events = (short)events};
+        if (events != 0 && entries != NULL)
+            entries[used] = (struct pollfd){.fd = fd, .events = (short)events};
+        used += events != 0;
     }
     return used;
 }
@@ -273,13 +299,9 @@ static int keep(fd_set *set, int events, const struct pollfd *entries, nfds_t us
     return kept;
 }
 
-int ready_select(int count, fd_set *in, fd_set *out, fd_set *except, const struct timespec *timeout,
-                 const sigset_t *mask)
+static int select_by(struct pollfd *entries, int count, fd_set *in, fd_set *out, fd_set *except,
+                     const struct timespec *timeout, const sigset_t *mask)
 {
-    struct pollfd entries[FD_SETSIZE];
-    if (atomic_load_explicit(&file_count, memory_order_relaxed) == 0 || count > FD_SETSIZE ||
-        engine_is_thread() || engine_is_locked())
-        return result_of(real.pselect(count, in, out, except, timeout, mask));
     nfds_t used = entries_of(count, in, out, except, entries);
     if (!concerns_us(entries, used)) {
         wait_natively();
@@ -293,4 +315,20 @@ int ready_select(int count, fd_set *in, fd_set *out, fd_set *except, const struc
             return -EBADF;
     return keep(in, SELECT_IN, entries, used) + keep(out, SELECT_OUT, entries, used) +
            keep(except, POLLPRI, entries, used);
+}
+
+int ready_select(int count, fd_set *in, fd_set *out, fd_set *except, const struct timespec *timeout,
+                 const sigset_t *mask)
+{
+    struct entries entries;
+    int result;
+    if (atomic_load_explicit(&file_count, memory_order_relaxed) == 0 || count > FD_SETSIZE ||
+        engine_is_thread() || engine_is_locked())
+        return result_of(real.pselect(count, in, out, except, timeout, mask));
+    if (!entries_take(&entries, entries_of(count, in, out, except, NULL)))
+        return -ENOMEM;
+    pthread_cleanup_push(entries_release, &entries);
+    result = select_by(entries.at, count, in, out, except, timeout, mask);
+    pthread_cleanup_pop(1);
+    return result;
 }

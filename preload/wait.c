@@ -114,29 +114,53 @@ static bool has_role(void)
            pthread_equal(engine.runner_thread, pthread_self());
 }
 
-static void cancelled_runner(void *context)
-{
-    (void)context;
-    engine_resume();
-    signals_sleep_end();
-    if (has_role())
-        leave_role();
-    engine_leave();
-}
-
 /* What a runner sleeps in. */
 struct runner_bed {
     struct signals_sleep sleep;
     struct wait_set *set;
+    bool counted; /* among the callers of the set's file */
 };
+
+static void bed_enter(struct runner_bed *bed)
+{
+    bed->counted = bed->set->file != NULL;
+    if (bed->counted)
+        bed->set->file->callers++;
+}
+
+static void bed_leave(struct runner_bed *bed)
+{
+    if (bed->counted)
+        bed->set->file->callers--;
+    bed->counted = false;
+}
+
+/* For good: the thread is cancelled, or the handler that is about to run may not come back. */
+static void bed_abandon(struct runner_bed *bed)
+{
+    bool counted = bed->counted;
+    bed_leave(bed);
+    if (counted)
+        file_call_over(bed->set->file);
+}
+
+static void cancelled_runner(void *bed)
+{
+    engine_resume();
+    signals_sleep_end();
+    bed_abandon(bed);
+    if (has_role())
+        leave_role();
+    engine_leave();
+}
 
 #define NO_DESCRIPTOR INT_MAX /* poll() says so at once */
 
 /* A handler may wait for something itself, and must not have to wait for this thread to pump. */
 static void runner_up(struct signals_sleep *sleep)
 {
-    (void)sleep;
     engine_resume();
+    bed_abandon((struct runner_bed *)sleep);
     if (has_role())
         leave_role();
     engine_leave();
@@ -168,8 +192,9 @@ static int runner_sleep(struct wait_set *set, struct daytona_instant until)
     set->entries[0] = (struct pollfd){.fd = engine.capture_descriptor, .events = POLLIN};
     set->entries[1] = (struct pollfd){.fd = engine.runner_wake, .events = POLLIN};
     engine.sleeps_until = until;
+    bed_enter(&bed);
     signals_sleep_begin(&bed.sleep);
-    pthread_cleanup_push(cancelled_runner, NULL);
+    pthread_cleanup_push(cancelled_runner, &bed);
     engine_pause();
     got =
         real.ppoll(set->entries, WAIT_ENTRIES + set->count, for_ever ? NULL : &timeout, set->mask);
@@ -177,6 +202,7 @@ static int runner_sleep(struct wait_set *set, struct daytona_instant until)
     engine_resume();
     pthread_cleanup_pop(0);
     signals_sleep_end();
+    bed_leave(&bed);
 
     if (bed.sleep.interrupted)
         got = -EINTR;
@@ -230,6 +256,7 @@ static void follower_join(struct wait_follower *follower)
     engine.followers = follower;
     follower->next_for_file = follower->file->followers;
     follower->file->followers = follower;
+    follower->file->callers++;
 }
 
 static void follower_part(struct wait_follower *follower)
@@ -242,6 +269,7 @@ static void follower_part(struct wait_follower *follower)
     while (*at != follower)
         at = &(*at)->next_for_file;
     *at = follower->next_for_file;
+    follower->file->callers--;
 }
 
 /* Goes; true when it was handed the role. */
@@ -268,17 +296,20 @@ static void cancelled_follower(void *context)
     signals_sleep_end();
     if (follower_go(follower))
         pass_on();
+    file_call_over(follower->file);
     engine_leave();
 }
 
 /* The handler may never return, and leave this memory to others. */
 static void follower_up(struct signals_sleep *sleep)
 {
+    struct wait_follower *follower = (struct wait_follower *)sleep;
     int type;
     pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);
     engine_resume();
-    if (follower_go((struct wait_follower *)sleep))
+    if (follower_go(follower))
         pass_on();
+    file_call_over(follower->file);
     engine_leave();
     pthread_setcanceltype(type, NULL);
 }
@@ -379,8 +410,11 @@ int wait_condition(struct file *file, bool (*satisfied)(void *context), void *co
                    unsigned interest, struct daytona_instant deadline)
 {
     struct pollfd entries[WAIT_ENTRIES];
-    struct wait_set set = {
-        .entries = entries, .satisfied = satisfied, .context = context, .deadline = deadline};
+    struct wait_set set = {.entries = entries,
+                           .satisfied = satisfied,
+                           .context = context,
+                           .deadline = deadline,
+                           .file = file};
     int result = 0;
     pthread_cleanup_push(cancelled_wait, file);
     while (result == 0 && !satisfied(context)) {

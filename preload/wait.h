@@ -30,6 +30,7 @@ struct wait_set {
     struct pollfd *entries; /**< WAIT_ENTRIES free ones, then `count` of the application's */
     size_t count;
     const sigset_t *mask; /**< while it sleeps; NULL: unchanged */
+    struct file *file;    /**< whose call it is, which keeps it; NULL: of several, or of none */
     bool (*satisfied)(void *context);
     void *context;
     struct daytona_instant deadline;

@@ -54,9 +54,10 @@ same_numbers() {
 }
 
 lab_up
+ip -n "$ROUTER" route add blackhole 192.0.2.0/24 # who connects there waits
 for tcp in kernel-direct daytona-direct daytona-bridged daytona-process; do
     for program in sockets_data sockets_flow sockets_ready sockets_process sockets_passed sockets_signals sockets_calls \
-        sockets_late; do
+        sockets_late sockets_threads; do
         section "$tcp, $program"
         claims_of "$tcp" "$program"
         wait_until 10 no_pids "$SERVER" # before the next one uses the same ports
