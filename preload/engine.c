@@ -341,8 +341,10 @@ int engine_start(void)
 {
     static int failed;
     static pid_t failed_in;
+    int cancel_state;
     if (engine_alive())
         return 0;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     signals_hold();
     pthread_mutex_lock(&starting);
     int status = engine_alive() ? 0 : failed < 0 && failed_in == getpid() ? failed : 1;
@@ -354,6 +356,7 @@ int engine_start(void)
     }
     pthread_mutex_unlock(&starting);
     signals_release();
+    pthread_setcancelstate(cancel_state, NULL);
     return status;
 }
 

@@ -65,6 +65,7 @@ static bool block_in(struct call *call, ssize_t (*perform)(struct call *call), i
         int id = atomic_load(&call->id);
         asleep = id != 0 && is_asleep(id) ? asleep + 1 : 0;
     }
+    errno = call->error;
     MUST(!atomic_load(&call->over));
     return true;
 }
@@ -148,6 +149,14 @@ static char many[BYTES];
 static ssize_t call_write(struct call *call)
 {
     return write(call->fd, many, sizeof many);
+}
+
+/* Without that buffers grow, in the worst case to hold all. */
+static void keep_buffers_small(const struct ends *ends)
+{
+    int bytes = 128 << 10;
+    setsockopt(ends->server, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+    setsockopt(ends->client, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
 }
 
 static int set_of(int fd)
@@ -238,6 +247,7 @@ static bool writer_ends_what_it_began(void (*end)(int fd))
     struct call call;
     char got;
     MUST(make(&ends));
+    keep_buffers_small(&ends);
     MUST(block_in(&call, call_write, ends.server));
     end(ends.server);
     MUST(still_blocks(&call));
@@ -332,6 +342,7 @@ static bool shutting_down_ends_a_write(void)
         struct ends ends;
         struct call call;
         MUST(make(&ends));
+        keep_buffers_small(&ends);
         MUST(block_in(&call, call_write, ends.server));
         MUST(shutdown(ends.server, how[i]) == 0);
         for (long long end = now_ms() + PATIENCE; !atomic_load(&call.over) && now_ms() < end;)
@@ -375,11 +386,27 @@ static bool shutting_down_ends_an_accept(void)
     return true;
 }
 
+/* Nobody shall have to do with the attempt for minutes. */
+static bool block_in_connect(struct call *call, int fd)
+{
+    struct ends ends;
+    struct tcp_info info = {0};
+    int tries = 2; /* seven seconds */
+    socklen_t length = sizeof info;
+    MUST(make(&ends)); /* what is done once only has been done */
+    drop(&ends);
+    MUST(setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &tries, sizeof tries) == 0);
+    MUST(block_in(call, call_connect, fd));
+    MUST(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0);
+    MUST(info.tcpi_state == TCP_SYN_SENT);
+    return true;
+}
+
 static bool shutting_down_ends_a_connect(void)
 {
     struct call call;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    MUST(block_in(&call, call_connect, fd));
+    MUST(block_in_connect(&call, fd));
     MUST(shutdown(fd, SHUT_RDWR) == 0);
     MUST(returns(&call, -1, ECONNRESET));
     close(fd);
@@ -415,6 +442,7 @@ static bool cancels(ssize_t (*perform)(struct call *call), bool in_set)
     int lowest = lowest_free();
     MUST(make(&ends));
     int fd = in_set ? set_of(ends.server) : ends.server;
+    keep_buffers_small(&ends);
     MUST(block_in(&call, perform, fd));
     MUST(is_cancelled(&call));
     if (perform != call_write) { /* the socket is in order too */
@@ -469,7 +497,7 @@ static bool thread_can_be_cancelled_in_connect(void)
 {
     struct call call;
     int lowest = lowest_free(), fd = socket(AF_INET, SOCK_STREAM, 0);
-    MUST(block_in(&call, call_connect, fd));
+    MUST(block_in_connect(&call, fd));
     MUST(is_cancelled(&call));
     close(fd);
     return all_goes_on(lowest);
@@ -544,12 +572,13 @@ static void poll_many(int number)
 static bool handler_may_poll_a_thousand_entries_within_malloc(void)
 {
     struct ends ends;
+    struct sigaction action = {.sa_handler = poll_many, .sa_flags = SA_RESTART};
     struct itimerval timer = {.it_interval.tv_usec = 500, .it_value.tv_usec = 500}, none = {0};
     void *blocks[64];
     MUST(make(&ends));
     many_of = ends.client;
     polls = polled_well = 0;
-    signal(SIGALRM, poll_many);
+    MUST(sigaction(SIGALRM, &action, NULL) == 0);
     setitimer(ITIMER_REAL, &timer, NULL);
     for (size_t size = 100; polls < 50; size = size < 9000 ? size + 37 : 100) {
         for (size_t i = 0; i < 64; i++)
