@@ -550,49 +550,6 @@ static bool thread_can_be_cancelled_at_any_moment(void)
     return all_goes_on(lowest);
 }
 
-/* ------------------------------------------------------------------ many entries */
-
-static int many_of; /* the socket that the handler polls */
-static volatile sig_atomic_t polled_well, polls;
-
-static void poll_many(int number)
-{
-    static struct pollfd entries[1000];
-    int saved = errno;
-    (void)number;
-    for (size_t i = 0; i < 1000; i++)
-        entries[i] = (struct pollfd){.fd = many_of, .events = POLLIN | POLLOUT};
-    polls++;
-    if (poll(entries, 1000, SOON) == 1000 && entries[999].revents == POLLOUT)
-        polled_well++;
-    errno = saved;
-}
-
-/* The interrupted thread is in the allocator nearly all of the time. */
-static bool handler_may_poll_a_thousand_entries_within_malloc(void)
-{
-    struct ends ends;
-    struct sigaction action = {.sa_handler = poll_many, .sa_flags = SA_RESTART};
-    struct itimerval timer = {.it_interval.tv_usec = 500, .it_value.tv_usec = 500}, none = {0};
-    void *blocks[64];
-    MUST(make(&ends));
-    many_of = ends.client;
-    polls = polled_well = 0;
-    MUST(sigaction(SIGALRM, &action, NULL) == 0);
-    setitimer(ITIMER_REAL, &timer, NULL);
-    for (size_t size = 100; polls < 50; size = size < 9000 ? size + 37 : 100) {
-        for (size_t i = 0; i < 64; i++)
-            blocks[i] = malloc(size + i * 16);
-        for (size_t i = 0; i < 64; i++)
-            free(blocks[i]);
-    }
-    setitimer(ITIMER_REAL, &none, NULL);
-    signal(SIGALRM, SIG_DFL);
-    MUST(polled_well == polls);
-    drop(&ends);
-    return true;
-}
-
 static const struct claim claims[] = {
     CLAIM(closing_leaves_a_read_that_blocks),
     CLAIM(another_descriptor_over_it_leaves_a_read_that_blocks),
@@ -617,7 +574,6 @@ static const struct claim claims[] = {
     CLAIM(thread_can_be_cancelled_in_connect),
     CLAIM(cancelling_one_reader_leaves_the_others),
     CLAIM(thread_can_be_cancelled_at_any_moment),
-    CLAIM(handler_may_poll_a_thousand_entries_within_malloc),
 };
 
 int main(int count, char **arguments)
