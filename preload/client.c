@@ -61,6 +61,9 @@ static int ask(const struct candidate *candidate, const struct remote_request *r
         *through < 0 ? *through : remote_call(*through, request, candidate->fd, &answer, twin);
     if (status < 0 || answer.result == -EPROTONOSUPPORT || answer.result > 0)
         return refuse(status < 0 ? status : answer.result, &answer);
+    /* It was sent, but there is no number for it here: it is dropped, and the server sees that. */
+    if (*twin < 0 && (answer.result == 0 || answer.result == -EINPROGRESS))
+        return -EMFILE;
     return answer.result;
 }
 

@@ -6,6 +6,7 @@
     server_process.py slow PORT               reads what was sent to it when the connection is over
     server_process.py inherited ADDRESS PORT  the same, and a program without the library reads
     server_process.py bind PORT               says what it gets for it
+    server_process.py few ADDRESS PORT FREE   what it gets with FREE numbers left for descriptors
     server_process.py leave PORT              to each client 300,000 bytes, and is killed; the second
                                               time with something unread
     server_process.py locks PID               what a server captures can be changed by nobody
@@ -15,6 +16,7 @@ import ctypes
 import errno
 import os
 import re
+import resource
 import select
 import signal
 import socket
@@ -122,6 +124,31 @@ def bind(port):
     try:
         socket.create_server(("", port)).close()
         print("bound")
+    except OSError as error:
+        print(name_of(error))
+
+
+def few(address, port, numbers):
+    """With one number the server can be asked, and what it sends has none."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    connection, listener = socket.socket(), socket.socket()
+    listener.bind(("", port + 1))
+    held = []
+    try:
+        while True:
+            held.append(os.dup(0))
+    except OSError:
+        for number in held[-numbers:]:
+            os.close(number)
+    for action in lambda: connection.connect((address, port)), listener.listen:
+        try:
+            action()
+            print("worked", end=" ")
+        except OSError as error:
+            print(name_of(error), end=" ")
+    try:
+        connection.sendall(b"x")
+        print(connection.recv(1).decode())
     except OSError as error:
         print(name_of(error))
 

@@ -84,6 +84,8 @@ equal 'an end is no reset, however late it is read' "$(of_server 1002 slow 7003)
 equal 'the port cannot be had twice' "$(of_server 1002 bind 7000)" EADDRINUSE
 equal 'nor a privileged one at all' "$(of_server 1002 bind 81)" EACCES
 equal 'other ports are freed at once' "$(of_server 1002 bind 7001)$(of_server 1003 bind 7001)" boundbound
+equal 'a program with no number for the twin is told so' "$(of_server 1002 few "$SERVER_IP" 7000 1)" 'EMFILE EMFILE EPIPE'
+equal 'with one more it is served' "$(of_server 1002 few "$SERVER_IP" 7000 2)" 'worked worked x'
 equal 'ports that are not the server'\''s are the kernel'\''s, and that is said' \
     "$(in_ns "$SERVER" timeout 60 "$B/daytona-run" --engine process --socket "$WORK/socket" --listen 7200 -- \
         "$python" "$programs" bind 7200 2>&1 | sed 's/^daytona[^:]*: //; s/at .* was/was/')" \
