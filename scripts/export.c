@@ -119,11 +119,14 @@ static int listen_on(const char *where)
     const char *colon = strrchr(where, ':');
     struct sockaddr_in name = {.sin_family = AF_INET};
     const char *port = colon == NULL ? where : colon + 1;
+    char *rest;
+    unsigned long number = strtoul(port, &rest, 10);
     int on = 1;
     if (colon != NULL)
         snprintf(address, sizeof address, "%.*s", (int)(colon - where), where);
-    name.sin_port = htons((uint16_t)strtoul(port, NULL, 10));
-    if (inet_pton(AF_INET, address, &name.sin_addr) != 1 || name.sin_port == 0)
+    name.sin_port = htons((uint16_t)number);
+    if (inet_pton(AF_INET, address, &name.sin_addr) != 1 || *rest != '\0' || number == 0 ||
+        number > UINT16_MAX)
         return -EINVAL;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||

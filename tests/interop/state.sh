@@ -113,6 +113,8 @@ in_ns "$CLIENT" curl -sS --max-time 20 http://127.0.0.1:9100/metrics >"$WORK/got
 equal 'and answers with the same families' "$(grep '^# TYPE' "$WORK/got")" "$(grep '^# TYPE' "$WORK/out")"
 equal 'but nothing else' "$(in_ns "$CLIENT" curl -sS -o /dev/null -w '%{http_code}' http://127.0.0.1:9100/)" 404
 stop "$export_pid"
+timeout 10 "$B/daytona-export" --listen 99999 >/dev/null 2>"$WORK/err"
+equal 'a port that there is not is refused' $? 1
 equal 'lines of JSON are one each' "$(in_ns "$CLIENT" "$B/daytona-export" --json | "$python" -c 'import json, sys
 print(len([json.loads(line) for line in sys.stdin]))')" 1
 
