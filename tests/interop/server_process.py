@@ -132,7 +132,7 @@ def few(address, port, numbers):
     """With one number the server can be asked, and what it sends has none."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
     connection, listener = socket.socket(), socket.socket()
-    listener.bind(("", port + 1))
+    listener.bind(("", port + 10 + numbers))
     held = []
     try:
         while True:
