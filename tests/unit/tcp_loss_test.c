@@ -293,6 +293,24 @@ static void renounced_data_go_again_after_half_a_round_trip(void **state)
     peer_stop(&peer);
 }
 
+/* What a peer SACKs again after it has renounced it counts again. */
+static void block_that_was_renounced_is_believed_when_it_comes_again(void **state)
+{
+    (void)state;
+    struct peer peer;
+    start_sent(&peer, &offer_all, 10);
+    const uint32_t block[] = {1 + 5 * MSS, 1 + 10 * MSS}, again[] = {1 + 7 * MSS, 1 + 10 * MSS};
+    peer_sack(&peer, 1, block, 1);
+    peer_hears_all(&peer);
+    peer_say(&peer, TCP_ACK, 1, 1 + 5 * MSS, NULL);
+    peer_wait_us(&peer, 10000);
+    expect_segment(&peer, TCP_ACK, 1 + 5 * MSS, 1, MSS);
+    assert_int_equal(our_info(&peer).sacked_bytes, 0);
+    peer_sack(&peer, 1 + 6 * MSS, again, 1);
+    assert_int_equal(our_info(&peer).sacked_bytes, 3 * MSS);
+    peer_stop(&peer);
+}
+
 /* The ACK that moved una was only the first of two. */
 static void later_ack_clears_the_peer_of_renouncing(void **state)
 {
@@ -401,6 +419,7 @@ int main(void)
         cmocka_unit_test(recovery_sends_no_faster_than_the_network_delivers),
         cmocka_unit_test(peer_that_renounces_sacked_data_gets_them_again),
         cmocka_unit_test(renounced_data_go_again_after_half_a_round_trip),
+        cmocka_unit_test(block_that_was_renounced_is_believed_when_it_comes_again),
         cmocka_unit_test(later_ack_clears_the_peer_of_renouncing),
         cmocka_unit_test(without_sack_two_duplicates_send_new_data_and_the_third_retransmits),
         cmocka_unit_test(duplicates_after_a_timeout_do_not_start_fast_retransmit),
