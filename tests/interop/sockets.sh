@@ -47,6 +47,7 @@ claims_of() {
 }
 
 # The claims that hold on both got the same numbers for all their sockets.
+# shellcheck disable=SC2317 # called by check
 same_numbers() {
     [ -s "$WORK/$1.numbers" ] &&
         diff <(sort "$WORK/$1.numbers") <(sort "$WORK/kernel-direct.numbers" |
