@@ -32,7 +32,8 @@ struct daytona_congestion_sample {
     uint32_t acked_bytes;           /**< newly acknowledged, cumulatively or by SACK */
     uint32_t lost_bytes;            /**< marked lost since the last call */
     uint32_t in_flight_bytes;       /**< RFC 6675 "pipe" after this ACK */
-    uint32_t prior_in_flight_bytes; /**< before it */
+    uint32_t prior_in_flight_bytes; /**< before it; of a loss, mark or timeout what the reduction
+                                       starts from */
     uint32_t rtt_us;                /**< sample of this ACK, 0 none */
     uint32_t srtt_us, rtt_min_us;   /**< 0: not measured yet */
     uint64_t una, nxt;              /**< offsets on the stream, to tell round trips apart */
@@ -53,7 +54,7 @@ struct daytona_congestion_sample {
     uint64_t loss_lost_before;         /**< as lost_before */
 
     uint32_t ce_bytes;  /**< of acked_bytes, those that the receiver says were marked CE */
-    bool cwnd_limited;  /**< the sender filled cwnd since the last ACK: it may grow */
+    bool cwnd_limited;  /**< the sender has filled cwnd within the last round trip: it may grow */
     bool in_recovery;   /**< fast recovery or loss recovery is going on */
     bool after_timeout; /**< in_recovery, and a timeout began it */
     bool without_sack;  /**< the peer does not say what arrived: a round trip shows one loss */
@@ -91,7 +92,8 @@ struct daytona_congestion {
      *  connection asks for ECN even when the setting says only to accept it. */
     bool needs_ecn;
     /** The sender keeps the window of an application that does not use it, and reduces it after a
-     *  loss, by the rules of RFC 7661: restart() is not called, and cwnd_limited is false as long
+     *  loss, by the rules of RFC 7661: restart() is not called, unless option
+     *  WINDOW_VALIDATION is 0, and cwnd_limited is false as long
      *  as the window is not validated. For controllers whose window stands for what losses say. */
     bool validated_by_use;
     /** A connection is established, or the controller is switched to. Controls hold the

@@ -29,7 +29,7 @@ static void sack_detect(struct connection *connection, const struct ack_report *
     struct sender *send = &connection->send;
     if (!report->sacked)
         return;
-    /* Three duplicates condemn the first segment at least (section 5 step 3). */
+    /* Three duplicates condemn the first segment at least (section 5 step 1). */
     struct sent *first = sent_first(&send->sent);
     if (send->duplicate_acks >= DUP_THRESH && send->recovery == RECOVERY_NONE &&
         first->fate == SENT_IN_FLIGHT) {

@@ -85,7 +85,7 @@ extern const struct loss_detector detector_sack;    /**< RFC 6675. tcp_detect_sa
 extern const struct loss_detector detector_newreno; /**< RFC 6582. tcp_detect_newreno.c */
 
 /** The one that the settings ask for. Without SACK it is NewReno whatever they say: RFC 8985
- *  section 5.1 requires SACK. */
+ *  section 4 requires SACK. */
 const struct loss_detector *tcp_detector(const struct connection *connection);
 
 /** RACK learns what the ACK says of reordering (section 6.2 step 4). */
@@ -101,8 +101,8 @@ void tcp_rack_delivered(struct connection *connection, const struct sent *record
 /** The reordering window now in force. */
 uint32_t tcp_rack_wait_us(const struct connection *connection);
 
-/** Whether the record can have been lost by the measure of RACK with no reordering window: the
- *  others were sent too recently for the timeout that has just fired (RFC 8985 section 6.3). */
+/** Whether the record was sent so long ago that RACK takes it for lost: more than the round trip
+ *  and the reordering window (RFC 8985 section 6.2 step 5, and after a timeout section 6.3). */
 bool tcp_rack_overdue(const struct connection *connection, const struct sent *record);
 
 /* ------------------------------------------------------------------ tcp_recovery.c */

@@ -1,6 +1,7 @@
 /*
  * What to send next. daytona_stack_output() pulls; connections that may have something wait in a
- * ring and take turns. In order: SYN, what is lost, new data and FIN, probes, bare ACKs.
+ * ring and take turns. In order: an ACK that tells of a gap or a mark, SYN, a tail loss probe, what
+ * is lost, new data and FIN, other probes, bare ACKs.
  */
 #include "stack/tcp/tcp_calls.h"
 #include "stack/tcp/tcp_ecn.h"

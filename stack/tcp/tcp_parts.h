@@ -236,7 +236,7 @@ void tcp_window_take(struct connection *connection, const struct segment *segmen
 /** The segment acknowledges our SYN, which counts as an offset: una moves for the first time. */
 void tcp_syn_acknowledged(struct connection *connection, const struct segment *segment);
 
-/** The one place where a sample for the congestion controller is made. */
+/** Begins every sample for the congestion controller; rates are filled in by tcp_rate_fill(). */
 struct daytona_congestion_sample tcp_congestion_sample(const struct connection *connection,
                                                        uint32_t acked_bytes, uint32_t prior_pipe,
                                                        uint32_t rtt_us);

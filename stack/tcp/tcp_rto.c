@@ -243,7 +243,7 @@ static bool thin_and_linear(const struct connection *connection)
            connection->controls.ssthresh_bytes != UINT32_MAX;
 }
 
-/* RFC 9293 section 3.8.6 (SHLD-18), Linux tcp_rtx_probe0_timed_out(): a peer that has taken its
+/* RFC 9293 section 3.8.6 (SHLD-17), Linux tcp_rtx_probe0_timed_out(): a peer that has taken its
  * window back, and says so again whenever it is asked, is there. */
 static void closed_window_excuses(struct connection *connection)
 {

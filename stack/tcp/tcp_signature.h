@@ -53,7 +53,7 @@ const struct signature_key *signature_key_by(const struct socket *socket,
                                              const struct daytona_address *remote,
                                              uint8_t receive_id);
 
-/** RFC 5925 section 7.5.2: the peer wants to hear this id of ours from now on. */
+/** RFC 5925 section 7.5: the peer wants to hear this id of ours from now on. */
 void signature_key_wanted(struct socket *socket, const struct daytona_address *remote,
                           uint8_t send_id);
 

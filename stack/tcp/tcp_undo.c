@@ -135,7 +135,8 @@ bool tcp_undo_if_spurious(struct connection *connection, const struct ack_report
 void tcp_frto_begin(struct connection *connection)
 {
     struct sender *send = &connection->send;
-    /* Section 2.1 step 1: not when fast recovery was going on. */
+    /* Not after fast recovery, whose ACKs say less. Section 2.1 step 1 also leaves out a timeout
+     * during RTO recovery; Linux tries again then, and so do we. */
     send->frto = send->recovery == RECOVERY_FAST ? FRTO_OFF : FRTO_FIRST_ACK;
 }
 

@@ -109,9 +109,6 @@ void sim_invariant_event(void *context, const struct daytona_event *event)
         sim_meter_event(world->meter, side, event);
     if (side != NULL && event->type == DAYTONA_EVENT_RTT_SAMPLE)
         check_round_trip(host, side, event->a);
-    /* A round trip measured (by a SACK, too) ends the doubling: RFC 6298 section 5. */
-    if (event->type == DAYTONA_EVENT_RTT_SAMPLE && event->socket_index < SIM_SOCKETS_WATCHED)
-        host->watches[event->socket_index].rto_us = 0;
     if (event->type == DAYTONA_EVENT_TIMEOUT && event->socket_index < SIM_SOCKETS_WATCHED)
         follow_timeout(host, event);
     if (event->type == DAYTONA_EVENT_RTT_SAMPLE && event->socket_index < SIM_SOCKETS_WATCHED)
