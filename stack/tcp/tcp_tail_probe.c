@@ -80,11 +80,14 @@ static void probe_repaired(struct connection *connection)
         return;
     uint32_t flight = tcp_flight(connection);
     tcp_undo_save(connection);
-    struct daytona_congestion_sample sample = tcp_congestion_sample(connection, 0, flight, 0);
     if (!tcp_ecn_loss(connection))
         return; /* a mark in the same window has reduced it already */
+    flight = tcp_validation_congested(connection, flight);
+    struct daytona_congestion_sample sample = tcp_congestion_sample(connection, 0, flight, 0);
     tcp_congestion_call(connection, CONGESTION_LOSS, &sample);
+    tcp_validation_reduced(connection);
     tcp_congestion_call(connection, CONGESTION_RECOVERED, &sample);
+    tcp_validation_recovered(connection, false);
 }
 
 void tcp_tail_probe_acknowledged(struct connection *connection, const struct ack_report *report)

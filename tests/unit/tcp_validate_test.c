@@ -152,6 +152,31 @@ static void loss_in_an_unused_window_leaves_half_of_what_was_used(void **state)
     }
 }
 
+/* The same for a lost tail that a probe has repaired (RFC 8985 section 7.4.2). */
+static void lost_tail_in_an_unused_window_leaves_half_of_what_was_used(void **state)
+{
+    (void)state;
+    struct peer peer;
+    unsigned sent = start_grown(&peer, "reno");
+    peer_wait_us(&peer, 10 * SECOND_US);
+    we_send(&peer, 10 * MSS, 0);
+    assert_int_equal(peer_hears_all(&peer), 10);
+    peer_wait_us(&peer, RTT_US);
+    peer_say(&peer, TCP_ACK, 1, SEGMENT(sent + 8), NULL);
+    peer_wait_us(&peer, 2 * RTT_US + 2000);
+    assert_int_equal(peer_hears_all(&peer), 1); /* the probe */
+    peer_wait_us(&peer, RTT_US);
+    peer_say(&peer, TCP_ACK, 1, SEGMENT(sent + 10), NULL);
+    we_send(&peer, MSS, 0);
+    assert_int_equal(peer_hears_all(&peer), 1);
+    peer_wait_us(&peer, RTT_US);
+    peer_say(&peer, TCP_ACK, 1, SEGMENT(sent + 11), NULL);
+    assert_int_equal(our_info(&peer).timeouts, 0);
+    assert_int_equal(our_info(&peer).tail_probes, 1);
+    assert_int_equal(our_info(&peer).cwnd_bytes, 4 * MSS); /* eight were acknowledged in a round */
+    peer_stop(&peer);
+}
+
 /* The same loss in a window that is used leaves half of the window. */
 static void loss_in_a_used_window_reduces_from_the_window(void **state)
 {
@@ -178,6 +203,7 @@ int main(void)
         cmocka_unit_test(window_grows_again_once_half_of_it_was_acknowledged),
         cmocka_unit_test(burst_into_an_unused_window_is_paced),
         cmocka_unit_test(loss_in_an_unused_window_leaves_half_of_what_was_used),
+        cmocka_unit_test(lost_tail_in_an_unused_window_leaves_half_of_what_was_used),
         cmocka_unit_test(loss_in_a_used_window_reduces_from_the_window),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
