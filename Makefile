@@ -64,8 +64,12 @@ LIBRARY  := $(call sources,$(ONLY))
 STACK    := $(filter stack/%,$(LIBRARY))
 PRELOAD  := $(filter preload/%,$(LIBRARY))
 
-TOOL_MAINS    := $(wildcard $(patsubst %,scripts/%.c,run rules check stat set export trace pcap explain))
-TOOL_SHARED   := $(filter-out $(TOOL_MAINS),$(wildcard scripts/*.c))
+TOOL_MAINS    := $(wildcard $(patsubst %,scripts/%.c,run rules check stat top set export trace pcap explain))
+# `daytona top` alone needs ncurses; without its header it is left out.
+NCURSES       := $(shell printf '\043include <ncurses.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo yes)
+TOP           := scripts/top.c scripts/top_screen.c
+TOOL_MAINS    := $(filter-out $(if $(NCURSES),,scripts/top.c),$(TOOL_MAINS))
+TOOL_SHARED   := $(filter-out $(TOOL_MAINS) $(TOP),$(wildcard scripts/*.c))
 UNIT_MAINS    := $(sort $(wildcard tests/unit/*_test.c))
 UNIT_SHARED   := $(filter-out $(UNIT_MAINS),$(wildcard tests/unit/*.c))
 SIM           := $(sort $(wildcard tests/sim/*.c))
@@ -76,7 +80,7 @@ DIFFERENTIAL  := $(sort $(wildcard tests/differential/*.c))
 BENCH         := $(sort $(wildcard tests/bench/*.c))
 EXAMPLE_MAINS := $(sort $(wildcard tests/examples/*.c))
 INTEROP_MAINS := $(sort $(wildcard tests/interop/*.c))
-ALL_SOURCES   := $(LIBRARY) $(TOOL_MAINS) $(TOOL_SHARED) $(UNIT_MAINS) $(UNIT_SHARED) $(SIM) \
+ALL_SOURCES   := $(LIBRARY) $(TOOL_MAINS) $(TOOL_SHARED) $(if $(NCURSES),$(TOP)) $(UNIT_MAINS) $(UNIT_SHARED) $(SIM) \
                  $(FUZZ_MAINS) $(FUZZ_SHARED) $(CONFORMANCE) $(DIFFERENTIAL) $(BENCH) $(EXAMPLE_MAINS) $(INTEROP_MAINS)
 
 objects   = $(patsubst %.c,$(B)/%.o,$(1))
@@ -99,7 +103,8 @@ all: library tools test-programs ## libraries, tools and test programs (the defa
 
 library: $(SHARED) $(STATIC) ## libdaytona.so and libdaytona.a
 
-tools: $(TOOLS) ## daytona-run, daytona-rules, daytona-check, daytona-stat, daytona-set, daytona-export, daytona-trace, daytona-pcap, daytona-explain
+tools: $(TOOLS) ## what the command `daytona` consists of: daytona-run, daytona-stat, daytona-trace ...
+	@$(if $(NCURSES),:,echo 'daytona-top is left out: there is no ncurses.h (Debian: libncurses-dev)')
 
 test-programs: $(UNITS) $(SIMULATOR) $(CONFORMER) $(DIFFERER) $(BENCHER) $(EXAMPLES) \
                $(call objects,$(FUZZ_MAINS) $(FUZZ_SHARED))
@@ -116,7 +121,7 @@ help: ## this list
 
 RUN    := B=$(B) tests/run -l $(B)/log
 STATIC_CHECKS := tidy build-gcc build-clang cppcheck floors symbols exports calls shellcheck format \
-                 sources generated selftest
+                 sources generated completion selftest
 INTEROP_CASES := $(sort $(wildcard tests/interop/*.sh))
 INTEROP_CASES := $(filter-out tests/interop/lib.sh,$(INTEROP_CASES))
 CASE          ?= $(patsubst tests/interop/%.sh,%,$(INTEROP_CASES))
@@ -214,6 +219,8 @@ install: library tools ## into $(DESTDIR)$(PREFIX)
 	install -m 755 $(TOOLS) $(DESTDIR)$(PREFIX)/libexec/daytona
 	install -m 755 scripts/daytona $(DESTDIR)$(PREFIX)/bin
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 644 scripts/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/daytona
 	install -m 644 man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 
 clean: ## removes the build directory
@@ -255,8 +262,10 @@ LINK_EVERYTHING = $(B)/tests/everything.a -ldl
 $(UNITS): $(B)/%: $(B)/%.o $(B)/tests/everything.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $< -lcmocka $(LINK_EVERYTHING)
 
+$(B)/daytona-top: $(call objects,scripts/top_screen.c)
+$(B)/daytona-top: LIBRARIES = -lncursesw -ltinfo
 $(TOOLS): $(B)/daytona-%: $(B)/scripts/%.o $(call objects,$(TOOL_SHARED)) $(B)/tests/everything.a
-	$(CC) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LINK_EVERYTHING)
+	$(CC) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LINK_EVERYTHING) $(LIBRARIES)
 
 $(B)/daytona-sim: $(call objects,$(SIM)) $(B)/tests/everything.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LINK_EVERYTHING)

@@ -6,7 +6,7 @@
 # Does nothing, and needs nothing, when all are there.
 set -eu
 
-build='gcc libc6-dev make binutils libpcap-dev'
+build='gcc libc6-dev make binutils libpcap-dev libncurses-dev'
 demo="$build bash iproute2 iptables libpcap0.8 procps nginx-light curl iperf3"
 check="$demo clang clang-tidy clang-format cppcheck shellcheck libcmocka-dev
     libnetfilter-queue-dev redis-server redis-tools wrk netcat-openbsd openssh-server
