@@ -22,11 +22,12 @@
  * A store to a page for which the file system has no room would end the program with SIGBUS. So
  * rows are used in chunks, each made sure of before its first row is written.
  */
-#define CHUNK_ROWS  ((uint32_t)96)
-#define ROW_BYTES   sizeof(struct daytona_record_row)
-#define ROWS_AT     ((size_t)4096)
-#define TOTAL_BYTES (ROWS_AT + DAYTONA_RECORD_ROWS_MAX * ROW_BYTES)
-#define TURN_ROWS   256 /* written before others may have the engine */
+#define CHUNK_ROWS      ((uint32_t)96)
+#define ROW_BYTES       sizeof(struct daytona_record_row)
+#define ROWS_AT         ((size_t)4096)
+#define TOTAL_BYTES     (ROWS_AT + DAYTONA_RECORD_ROWS_MAX * ROW_BYTES)
+#define TURN_ROWS       256 /* written before others may have the engine */
+#define TURN_ROWS_FOUND 16  /* that are as they were take as long as one that is written */
 
 _Static_assert(sizeof(struct daytona_record_header) <= ROWS_AT, "the header has room before rows");
 _Static_assert(ROW_BYTES % sizeof(uint64_t) == 0, "a row is made of words");
@@ -214,6 +215,17 @@ static pid_t user_of(struct daytona_socket_id id)
     return user->bridge.holder != 0 ? user->bridge.holder : engine.pid;
 }
 
+/* Its row says all, but for what time changes: the header says when that was looked at, and readers
+ * bring it forward. */
+static bool is_up_to_date(struct daytona_socket_id id, uint32_t pid)
+{
+    if (daytona_stack_take_stirred(engine.stack, id) || id.index >= row_count)
+        return false;
+    const struct daytona_record_row *row = row_at(id.index);
+    return row->state.id.index == id.index && row->state.id.generation == id.generation &&
+           row->pid == pid;
+}
+
 void record_touch(void)
 {
     if (touched || header == NULL)
@@ -227,6 +239,22 @@ struct daytona_instant record_deadline(void)
     return touched ? daytona_instant_after_us(written, DAYTONA_RECORD_PERIOD_US) : DAYTONA_NEVER;
 }
 
+enum written { WRITTEN_ANEW, WRITTEN_BEFORE, WRITTEN_NOTHING, WRITTEN_NO_ROOM };
+
+static enum written write_socket(struct daytona_socket_id id)
+{
+    struct daytona_record_row row = {.pid = (uint32_t)user_of(id)};
+    if (is_up_to_date(id, row.pid))
+        return WRITTEN_BEFORE;
+    if (daytona_stack_state(engine.stack, engine_now(), id, &row.state) < 0 ||
+        !worth_telling(&row.state))
+        return WRITTEN_NOTHING;
+    if (!make_room(id.index))
+        return WRITTEN_NO_ROOM;
+    write_row(id.index, &row);
+    return WRITTEN_ANEW;
+}
+
 void record_write(struct daytona_instant now)
 {
     struct daytona_socket_id id = {0, 0};
@@ -238,21 +266,18 @@ void record_write(struct daytona_instant now)
     written = now;
     futimens(file, NULL); /* stores do not count: how old a dead record is */
     while (daytona_stack_next(engine.stack, &id)) {
-        struct daytona_record_row row = {.pid = (uint32_t)user_of(id)};
-        if (daytona_stack_state(engine.stack, engine_now(), id, &row.state) < 0 ||
-            !worth_telling(&row.state))
-            continue;
-        if (!make_room(id.index)) {
-            left_out++;
-            continue;
+        enum written result = write_socket(id);
+        left_out += result == WRITTEN_NO_ROOM;
+        if (result == WRITTEN_ANEW || result == WRITTEN_BEFORE) {
+            clear_rows(next, id.index);
+            next = id.index + 1;
         }
-        clear_rows(next, id.index);
-        write_row(id.index, &row);
-        next = id.index + 1;
-        if (++turn % TURN_ROWS == 0) {
-            engine_thread_unlock();
-            engine_thread_lock();
-        }
+        turn += result == WRITTEN_ANEW ? TURN_ROWS_FOUND : 1;
+        if (turn < TURN_ROWS_FOUND * TURN_ROWS)
+            continue;
+        turn = 0;
+        engine_thread_unlock();
+        engine_thread_lock();
     }
     clear_rows(next, end_before);
     write_totals(next, left_out, now);

@@ -162,6 +162,7 @@ static void adopt(const struct record *record, uint32_t index, const uint8_t *by
     memcpy(out, bytes, VARIABLES_AT + known * sizeof(uint64_t));
     out->state.id.index = index;
     out->state.congestion[sizeof out->state.congestion - 1] = '\0';
+    daytona_state_later(&out->state, record->header.updated); /* nothing has happened to it since */
 }
 
 /* Three copies of the same rows, of which the middle one counts where the others agree. */

@@ -255,10 +255,9 @@ static void draw_help(void)
         "Space   stand still, go on",
         "q       quit",
         "",
-        "AGAIN/s are segments sent again per second; LIMIT is what keeps the sender from sending "
-        "more;",
-        "FLIGHT is what is thought to be in the network. `daytona stat` tells all, `daytona trace` "
-        "why.",
+        "AGAIN/s are segments sent again per second, FLIGHT is what is thought to be in the "
+        "network,",
+        "LIMIT is what keeps the sender from sending more. `daytona stat` tells all, `trace` why.",
     };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
         mvaddstr(HEAD_LINES - 1 + (int)i, 2, lines[i]);

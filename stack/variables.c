@@ -94,3 +94,38 @@ const char *daytona_variable_value_name(enum daytona_variable_kind kind, uint64_
     }
     return NULL;
 }
+
+/* ------------------------------------------------------------------ a quiet connection, later */
+
+static void add_us(uint64_t *value, uint64_t us)
+{
+    if (*value != DAYTONA_VARIABLE_NONE)
+        *value += us;
+}
+
+/* RFC 4898 has three kinds of limits for the times that Daytona tells apart further. */
+static uint64_t *limited_time(struct daytona_variables *variables)
+{
+    if (variables->limited_by == DAYTONA_LIMITED_BY_PEER)
+        return &variables->snd_lim_time_rwin;
+    if (variables->limited_by == DAYTONA_LIMITED_BY_CONGESTION ||
+        variables->limited_by == DAYTONA_LIMITED_BY_PACING)
+        return &variables->snd_lim_time_cwnd;
+    return &variables->snd_lim_time_snd;
+}
+
+void daytona_state_later(struct daytona_connection_state *state, struct daytona_instant now)
+{
+    struct daytona_variables *variables = &state->variables;
+    if (!daytona_instant_before(state->at, now))
+        return;
+    uint64_t us = now.ns / 1000 - state->at.ns / 1000;
+    state->at = now;
+    add_us(&variables->elapsed_micro_secs, us);
+    add_us(&variables->last_data_sent, us);
+    add_us(&variables->last_data_rcvd, us);
+    add_us(&variables->last_ack_rcvd, us);
+    add_us(limited_time(variables), us);
+    if (variables->cur_retx_queue != DAYTONA_VARIABLE_NONE && variables->cur_retx_queue > 0)
+        add_us(&variables->busy_time, us);
+}

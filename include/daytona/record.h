@@ -12,11 +12,13 @@
  * first byte as long as it lives; a record without is that of a process that has crashed or was
  * killed.
  *
- * The file is a header and rows, by the index of the socket. Numbers are in the host's order. A
- * row's words are consistent when its `sequence` is even and the same before and after they were
- * read; the same holds for the header's. Who reads by mmap() may be stopped by SIGBUS if the
- * writer's owner cuts the file short; read() and pread() are safe. They copy in any order, so it
- * takes three of them: for the sequence, for the words, and for the sequence again.
+ * The file is a header and rows, by the index of the socket. Numbers are in the host's order. A row
+ * is written when something has happened to its socket: it is as of state.at, and until `updated`
+ * of the header only time has gone by (daytona_state_later()). A row's words are consistent when
+ * its `sequence` is even and the same before and after they were read; the same holds for the
+ * header's. Who reads by mmap() may be stopped by SIGBUS if the writer's owner cuts the file short;
+ * read() and pread() are safe. They copy in any order, so it takes three of them: for the sequence,
+ * for the words, and for the sequence again.
  */
 #ifndef DAYTONA_RECORD_H
 #define DAYTONA_RECORD_H

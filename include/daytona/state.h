@@ -103,6 +103,15 @@ struct daytona_connection_state {
 int daytona_stack_state(struct daytona_stack *stack, struct daytona_instant now,
                         struct daytona_socket_id id, struct daytona_connection_state *out);
 
+/** Whether anything has happened to the socket since this was asked last: a segment came or went, a
+ *  timer fired, the application called. If not, its state is what it was, but for what time alone
+ *  changes (daytona_state_later()). For one who keeps copies of many; there can be only one. */
+bool daytona_stack_take_stirred(struct daytona_stack *stack, struct daytona_socket_id id);
+
+/** The state of a connection to which nothing has happened, at a later instant: how long it has
+ * lived, waited, and been limited. Nothing when `now` is not later. */
+void daytona_state_later(struct daytona_connection_state *state, struct daytona_instant now);
+
 #if defined(__cplusplus)
 }
 #endif

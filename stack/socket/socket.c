@@ -6,6 +6,15 @@
 struct socket *socket_held(const struct daytona_stack *stack, struct daytona_socket_id id)
 {
     struct socket *socket = socket_find(&stack->tcp, id);
+    if (socket == NULL || !socket->owned)
+        return NULL;
+    socket_stir(socket);
+    return socket;
+}
+
+const struct socket *socket_seen(const struct daytona_stack *stack, struct daytona_socket_id id)
+{
+    const struct socket *socket = socket_find(&stack->tcp, id);
     return socket != NULL && socket->owned ? socket : NULL;
 }
 
@@ -254,7 +263,7 @@ int daytona_stack_take_error(struct daytona_stack *stack, struct daytona_socket_
 int daytona_stack_endpoints(struct daytona_stack *stack, struct daytona_socket_id id,
                             struct daytona_endpoint *local, struct daytona_endpoint *remote)
 {
-    const struct socket *socket = socket_held(stack, id);
+    const struct socket *socket = socket_seen(stack, id);
     if (socket == NULL)
         return -EBADF;
     if (local != NULL)

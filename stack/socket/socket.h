@@ -11,8 +11,11 @@ struct daytona_stack {
     struct tcp tcp;
 };
 
-/** The socket of an id that the application holds; NULL: -EBADF. */
+/** The socket of an id that the application holds, for a call that may change it; NULL: -EBADF. */
 struct socket *socket_held(const struct daytona_stack *stack, struct daytona_socket_id id);
+
+/** The same, for a call that only looks. */
+const struct socket *socket_seen(const struct daytona_stack *stack, struct daytona_socket_id id);
 
 /** DAYTONA_READY_* that hold now. socket_ready.c */
 unsigned socket_readiness(const struct socket *socket);

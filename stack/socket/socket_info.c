@@ -40,6 +40,15 @@ int daytona_stack_state(struct daytona_stack *stack, struct daytona_instant now,
     return 0;
 }
 
+bool daytona_stack_take_stirred(struct daytona_stack *stack, struct daytona_socket_id id)
+{
+    struct socket *socket = socket_find(&stack->tcp, id);
+    bool stirred = socket == NULL || !socket->quiet; /* half-open connections do not last */
+    if (socket != NULL)
+        socket->quiet = true;
+    return stirred;
+}
+
 void *daytona_stack_user(struct daytona_stack *stack, struct daytona_socket_id id)
 {
     const struct socket *socket = socket_find(&stack->tcp, id);

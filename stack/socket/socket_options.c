@@ -76,7 +76,7 @@ static void option_in_force(const struct connection *connection, enum daytona_op
 int daytona_stack_get_option(struct daytona_stack *stack, struct daytona_socket_id id,
                              enum daytona_option option, int64_t *value)
 {
-    const struct socket *socket = socket_held(stack, id);
+    const struct socket *socket = socket_seen(stack, id);
     if (socket == NULL)
         return -EBADF;
     if ((unsigned)option >= DAYTONA_OPTION_COUNT)
@@ -110,7 +110,7 @@ int daytona_stack_set_congestion(struct daytona_stack *stack, struct daytona_ins
 
 const char *daytona_stack_get_congestion(struct daytona_stack *stack, struct daytona_socket_id id)
 {
-    const struct socket *socket = socket_held(stack, id);
+    const struct socket *socket = socket_seen(stack, id);
     return socket == NULL ? NULL : socket->congestion->name;
 }
 
@@ -139,7 +139,7 @@ int daytona_stack_set_fastopen_key(struct daytona_stack *stack, struct daytona_s
 int daytona_stack_get_fastopen_key(struct daytona_stack *stack, struct daytona_socket_id id,
                                    uint8_t out[32])
 {
-    const struct socket *socket = socket_held(stack, id);
+    const struct socket *socket = socket_seen(stack, id);
     if (socket == NULL)
         return -EBADF;
     const struct extras *extras = socket->extras;

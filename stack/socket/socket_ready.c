@@ -54,7 +54,7 @@ unsigned socket_readiness(const struct socket *socket)
 
 unsigned daytona_stack_readiness(struct daytona_stack *stack, struct daytona_socket_id id)
 {
-    const struct socket *socket = socket_held(stack, id);
+    const struct socket *socket = socket_seen(stack, id);
     return socket == NULL ? 0 : socket_readiness(socket);
 }
 

@@ -150,11 +150,12 @@ struct socket {
     bool shut_read, shut_write;
     bool receive_buffer_set, send_buffer_set; /**< SO_RCVBUF, SO_SNDBUF: no growing */
     bool wants_space;                         /**< a send left it not writable */
-    uint8_t edges, reported;                  /**< DAYTONA_READY_* */
-    struct list_node changed;                 /**< in tcp.changed or tcp.dead */
-    struct list_node sibling;                 /**< in the listener's embryos or queue */
-    struct socket *parent;                    /**< listener whose queues hold this one */
-    struct timer life;                        /**< keepalive, FIN-WAIT-2, TIME-WAIT */
+    bool quiet;               /**< nothing has happened since daytona_stack_take_stirred() */
+    uint8_t edges, reported;  /**< DAYTONA_READY_* */
+    struct list_node changed; /**< in tcp.changed or tcp.dead */
+    struct list_node sibling; /**< in the listener's embryos or queue */
+    struct socket *parent;    /**< listener whose queues hold this one */
+    struct timer life;        /**< keepalive, FIN-WAIT-2, TIME-WAIT */
     const struct daytona_congestion *congestion;
     struct connection *connection; /**< NULL: none yet, a listener, or TIME-WAIT alone */
     union {
@@ -429,6 +430,13 @@ struct connection {
 
 _Static_assert(sizeof(struct socket) <= 352, "a socket is one block of 352 bytes");
 _Static_assert(sizeof(struct connection) <= 1600, "a connection is one block of 1,600 bytes");
+
+/** Something happens to a socket that shows in its state (daytona_stack_take_stirred()). What time
+ *  alone changes does not count. */
+static inline void socket_stir(struct socket *socket)
+{
+    socket->quiet = false;
+}
 
 /** A received segment, its numbers unwrapped next to the connection's own. */
 struct segment {

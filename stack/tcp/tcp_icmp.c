@@ -58,6 +58,7 @@ void tcp_path_mtu_take(struct connection *connection, uint32_t mtu)
     /* One less than that, and tcp_transmit() leaves DF out. */
     if (mtu < PATH_MTU_UNBROKEN)
         mtu = old < PATH_MTU_UNBROKEN ? old : PATH_MTU_UNBROKEN - 1;
+    socket_stir(connection->socket);
     send->path_mtu = mtu;
     send->path_lowered_at = connection->tcp->now;
     tcp_mss_update(connection);
@@ -88,6 +89,7 @@ static struct connection *quoted_connection(struct demux_entry *entry,
         entry == NULL ? NULL : OWNER_OF(entry, struct socket, entry)->connection;
     if (connection == NULL || connection->ended)
         return NULL;
+    socket_stir(connection->socket);
     uint64_t seq = offset_near(connection->send.una, quoted->seq);
     return seq >= connection->send.una && seq < connection->send.nxt ? connection : NULL;
 }

@@ -286,6 +286,7 @@ static enum daytona_verdict unconnected_input(struct tcp *tcp, const struct demu
     struct socket *listener = tcp_listener_find(tcp, &tuple->local, &tuple->remote);
     if (listener == NULL)
         return tcp_reset_unknown(tcp, tuple, &segment->header, segment_length(segment));
+    socket_stir(listener);
     if (too_far(listener, segment))
         return DAYTONA_VERDICT_TOO_FAR;
     if (!signature_accept(listener, NULL, tuple, segment, &verdict))
@@ -317,6 +318,9 @@ static enum daytona_verdict dispatch(struct tcp *tcp, const struct demux_entry *
         entry->owner == DEMUX_REQUEST ? OWNER_OF(entry, struct request, entry) : NULL;
     struct socket *socket =
         request != NULL ? request->listener : OWNER_OF(entry, struct socket, entry);
+    socket_stir(socket);
+    if (socket->parent != NULL)
+        socket_stir(socket->parent); /* whose queues it may move in */
     if (too_far(socket, segment))
         return DAYTONA_VERDICT_TOO_FAR;
     if (request != NULL)
@@ -354,6 +358,7 @@ static enum daytona_verdict damaged(struct tcp *tcp, const struct demux_entry *t
                                         ? NULL
                                         : OWNER_OF(entry, struct socket, entry)->connection;
     if (connection != NULL) {
+        socket_stir(connection->socket);
         connection->tally.checksum_errors++;
         statistics_soft_error(connection, SOFT_ERROR_CHECKSUM);
         observe(tcp, connection->socket, DAYTONA_EVENT_BAD_CHECKSUM, length, 0, NULL);

@@ -91,6 +91,7 @@ static enum daytona_verdict passive_open(struct socket *listener, const struct d
                                          const struct segment *syn, const struct seq *isn)
 {
     struct tcp *tcp = listener->tcp;
+    socket_stir(listener);
     listener->listener.syns++;
     if (tcp_listen_overflows(listener))
         return DAYTONA_VERDICT_BACKLOG_FULL;

@@ -384,6 +384,7 @@ bool tcp_output(struct tcp *tcp, struct daytona_packet_out *out)
         struct connection *connection = OWNER_OF(node, struct connection, output);
         list_remove(node);
         if (tcp_output_next(connection, out)) {
+            socket_stir(connection->socket);
             tcp_output_want(connection); /* behind the others */
             return true;
         }

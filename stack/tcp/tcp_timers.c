@@ -149,11 +149,15 @@ void tcp_run_timers(struct tcp *tcp)
     while ((timer = timers_take_due(&tcp->timers, tcp->now)) != NULL) {
         const struct timer_action *action = &timer_actions[timer->kind];
         void *owner = (uint8_t *)timer - action->offset;
-        if (action->connection_fired != NULL)
+        if (action->connection_fired != NULL) {
+            socket_stir(((struct connection *)owner)->socket);
             action->connection_fired(owner);
-        else if (action->socket_fired != NULL)
+        } else if (action->socket_fired != NULL) {
+            socket_stir(owner);
             action->socket_fired(owner);
-        else
+        } else {
+            socket_stir(((struct request *)owner)->listener);
             action->request_fired(owner);
+        }
     }
 }

@@ -5,6 +5,7 @@
 #ifndef SIM_HOST_H
 #define SIM_HOST_H
 
+#include "tests/sim/quiet.h"
 #include "tests/sim/scenario.h"
 
 struct sim_world;
@@ -35,7 +36,8 @@ struct sim_host {
     uint64_t packets_given, packets_taken, resets_taken;
     size_t memory_at_rest;
     struct sim_watch *watches; /**< SIM_SOCKETS_WATCHED, owned */
-    struct sim_side **open;    /**< sides with a socket that they have not closed, owned */
+    struct sim_quiet quiet;
+    struct sim_side **open; /**< sides with a socket that they have not closed, owned */
     unsigned open_count, open_capacity;
     uint64_t rests; /**< times that it had nothing to do */
     bool narrowed;  /**< packets that it thinks fit may be too large for a link */

@@ -1,6 +1,7 @@
 #include "tests/sim/invariant.h"
 #include "stack/socket/socket.h"
 #include "tests/sim/meter.h"
+#include "tests/sim/quiet.h"
 #include <string.h>
 
 #define STILL_MAX_US 150000u    /* a delayed ACK or two, but no timeout */
@@ -202,6 +203,7 @@ void sim_invariant_rest(struct sim_host *host)
         check_info(host->open[i]);
         check_sent(host->open[i]);
     }
+    sim_quiet_rest(host);
     host->rests++;
 }
 
