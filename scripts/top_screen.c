@@ -255,8 +255,7 @@ static void draw_help(void)
         "Space   stand still, go on",
         "q       quit",
         "",
-        "AGAIN/s are segments sent again per second, FLIGHT is what is thought to be in the "
-        "network,",
+        "AGAIN/s are segments sent again per second, FLIGHT is thought to be in the network,",
         "LIMIT is what keeps the sender from sending more. `daytona stat` tells all, `trace` why.",
     };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
