@@ -188,6 +188,8 @@ int live_run(struct live *live)
         status = -ESRCH;
     if (status == 0 && count > 1 && live->single)
         status = -E2BIG;
+    if (status == 0 && live->begin != NULL)
+        status = live->begin(live->context);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     if (status == 0)

@@ -16,6 +16,9 @@ struct live {
     bool single;           /**< there must be one process only */
     bool history;          /**< begin with what the rings still hold */
     bool says;             /**< tells on standard error what it has attached to */
+    /** Called when there is something to follow, before the first event; negative: that is the
+     *  result. May be NULL. */
+    int (*begin)(void *context);
     /** What to do with each event; negative: stop, that is the result. */
     int (*take)(void *context, const struct trace_about *about, const struct seen *seen);
     void *context;

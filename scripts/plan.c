@@ -295,6 +295,13 @@ static int take_settings(struct plan *plan)
                 say("%s", messages.messages[i].line); /* the library repeats the warnings */
     if (read.fault)
         return EXIT_REFUSED;
+    if (read.listen.count == 0 && read.connect.count == 0 && plan->program == NULL) {
+        say("server: neither --listen nor --connect names a port: whose sockets is it to serve? "
+            "For "
+            "example `daytona server --listen 80,8000-8099 --connect all`; programs then run with "
+            "`daytona run --engine process` and the same ports");
+        return EXIT_REFUSED;
+    }
     if (read.listen.count == 0 && read.connect.count == 0)
         say("run: neither --listen nor --connect names a port, so every socket of the program "
             "stays on the kernel's TCP");

@@ -9,12 +9,16 @@
 #include "scripts/sift.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define PATIENCE_MS 2000
 #define CHANGES_MAX 16
+
+/* options.def: MAXIMUM_SEGMENT is at least that. */
+#define SEGMENT_MINIMUM 88
 
 static const char usage[] =
     "usage: daytona set [--pid PID,...] [--port PORT,...] [--state STATE,...] [--id "
@@ -37,6 +41,14 @@ static const char usage[] =
     "options.\n";
 
 enum form { FORM_BYTES, FORM_TIME, FORM_OFF };
+
+static const struct bounds {
+    int64_t minimum, maximum;
+} bounds[DAYTONA_OPTION_COUNT] = {
+#define OPTION(name, minimum, maximum, description) [DAYTONA_OPTION_##name] = {minimum, maximum},
+#include <daytona/options.def>
+#undef OPTION
+};
 
 /* What can be set, beside the controller. */
 static const struct setting {
@@ -112,6 +124,38 @@ static bool read_value(enum form form, const char *text, int64_t *out)
     return false;
 }
 
+/** A bound of 0 bytes would be none, for which there is a word. */
+static bool in_bounds(const struct setting *setting, const char *text, const char *value,
+                      int64_t amount)
+{
+    struct bounds allowed = bounds[setting->option];
+    bool or_none = setting->form == FORM_BYTES;
+    if (or_none && strcmp(value, "none") == 0)
+        return true;
+    if (or_none && allowed.minimum == 0)
+        allowed.minimum = setting->option == DAYTONA_OPTION_MAXIMUM_SEGMENT ? SEGMENT_MINIMUM : 1;
+    if (amount >= allowed.minimum && amount <= allowed.maximum)
+        return true;
+    say("set: %s: from %" PRId64 " to %" PRId64 " %s%s", text, allowed.minimum, allowed.maximum,
+        or_none ? "bytes" : "us", or_none ? ", or none" : "");
+    return false;
+}
+
+static bool is_controller(const char *text, const char *wanted)
+{
+    char list[256] = "";
+    const char *name;
+    for (size_t i = 0, length = 0; (name = daytona_stack_congestion_name(i)) != NULL; i++) {
+        if (strcmp(name, wanted) == 0)
+            return true;
+        if (length < sizeof list)
+            length += (size_t)snprintf(list + length, sizeof list - length, "%s%s",
+                                       i == 0 ? "" : ", ", name);
+    }
+    say("set: %s: there is no such controller; there are %s", text, list);
+    return false;
+}
+
 static bool add_change(struct order *order, const char *text)
 {
     char name[32];
@@ -124,6 +168,8 @@ static bool add_change(struct order *order, const char *text)
     value++;
     *change = (struct change){.text = text};
     if (strcmp(name, "cc") == 0 || strcmp(name, "congestion") == 0) {
+        if (!is_controller(text, value))
+            return false;
         change->request.verb = DAYTONA_CONTROL_SET_CONGESTION;
         snprintf(change->request.name, sizeof change->request.name, "%s", value);
         order->change_count++;
@@ -137,6 +183,8 @@ static bool add_change(struct order *order, const char *text)
         if (!read_value(settings_known[i].form, value, &change->request.value))
             return say("set: %s: %s cannot be read; `daytona set --help` tells how", text, value),
                    false;
+        if (!in_bounds(&settings_known[i], text, value, change->request.value))
+            return false;
         order->change_count++;
         return true;
     }

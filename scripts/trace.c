@@ -38,7 +38,7 @@ struct wish {
     const char *from, *to;
     uint64_t limit_bytes, port;
     bool json;
-    int file;
+    int file, file_error;
     struct trace_writer *writer;
 };
 
@@ -137,19 +137,31 @@ static int finish(struct wish *wish, int status)
     return status < 0;
 }
 
+/* Whose events there are is known: before that no file is made, and none emptied. */
+static int open_file(void *context)
+{
+    struct wish *wish = context;
+    if (wish->to == NULL)
+        return 0;
+    wish->file = open(wish->to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    wish->file_error = wish->file < 0 ? errno : 0;
+    return -wish->file_error;
+}
+
 static int run(struct wish *wish)
 {
     if (wish->from != NULL)
         return show_file(wish);
     if (wish->to != NULL) {
         wish->live.single = wish->live.pid == 0;
-        wish->file = open(wish->to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        if (wish->file < 0)
-            return say_failure(wish, -errno);
     } else {
         setvbuf(stdout, NULL, _IOLBF, 0);
     }
     int status = live_run(&wish->live);
+    if (wish->file_error != 0) {
+        say("trace: %s: %s", wish->to, strerror(wish->file_error));
+        return 1;
+    }
     if (status == -ESRCH || status == -E2BIG)
         return say_failure(wish, status);
     if (wish->to != NULL)
@@ -219,6 +231,7 @@ static bool take_argument(struct wish *wish, char **arguments, int *index)
 int main(int count, char **arguments)
 {
     static struct wish wish;
+    wish.live.begin = open_file;
     wish.live.take = take;
     wish.live.context = &wish;
     wish.live.says = true;

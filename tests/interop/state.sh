@@ -100,7 +100,14 @@ equal 'the bound of cwnd is known' "$(told lim_cwnd)" 20000
 at_most 'and holds' "$(told cur_cwnd)" 20000
 equal 'so is that of the RTO' "$(told lim_rto_min)" 300000
 in_ns "$CLIENT" "$B/daytona-set" --pid "$program" cc=nonesuch >/dev/null 2>"$WORK/err"
-equal 'a controller that is not there is refused' $? 1
+equal 'a controller that is not there is refused' $? 125
+check 'and those that are there are listed' grep -q 'there are .*cubic, .*bbr' "$WORK/err" || note "$(cat "$WORK/err")"
+equal 'no bound is a word, not 0' \
+    "$(in_ns "$CLIENT" "$B/daytona-set" --pid "$program" lim_cwnd=0 2>&1 | sed 's/^daytona: //')" \
+    'set: lim_cwnd=0: from 1 to 1073741823 bytes, or none'
+equal 'the bounds of a time are told' \
+    "$(in_ns "$CLIENT" "$B/daytona-set" --pid "$program" lim_rto_max=300s 2>&1 | sed 's/^daytona: //')" \
+    'set: lim_rto_max=300s: from 1000 to 120000000 us'
 
 section 'daytona export'
 in_ns "$CLIENT" "$B/daytona-export" >"$WORK/out"

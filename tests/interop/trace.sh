@@ -43,6 +43,8 @@ server=$(pid_of "$SERVER" "${python##*/}" | head -n 1)
 section recording
 check 'only the same user and root may read events' \
     test -z "$(find "$DAYTONA_RECORD" -name '*.events' ! -perm 600)"
+tool trace --pid 1 -o "$WORK/refused" >/dev/null 2>&1
+equal 'a process without events is refused, and no file is made' "$?:$(ls "$WORK/refused" 2>/dev/null)" 1:
 "$B/daytona-trace" --pid "$server" -o "$WORK/trace" >"$WORK/trace.log" 2>&1 &
 tracer=$!
 check 'trace attaches to a program that runs' wait_until 20 grep -qs 'is followed' "$WORK/trace.log"
