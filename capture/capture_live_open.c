@@ -250,6 +250,8 @@ int daytona_capture_open(const struct daytona_capture_config *config, struct day
     }
     capture->library = library;
     int error = filter_ports_set(&capture->ports, config->ports, config->port_count);
+    if (error == 0)
+        error = filter_ports_set_openings(&capture->ports, config->openings, config->opening_count);
     if (error != 0)
         snprintf(message, message_size, "a range of ports ends before it begins");
     else

@@ -13,10 +13,15 @@ static const uint8_t icmp_error_types[] = {3, 4, 11, 12};
 
 #define FRAGMENT_OFFSET_MASK 0x1fffu
 
+/* RFC 9293 section 3.1: ACK, RST and SYN; a request for a connection has the last one alone. */
+#define FLAGS_MASK    0x16u
+#define FLAGS_OPENING 0x02u
+
 /* Offsets into the IPv4 header, and behind its end. */
 #define IP_FRAGMENT         6
 #define IP_PROTOCOL         9
 #define TCP_DESTINATION     2
+#define TCP_FLAGS           13
 #define ICMP_TYPE           0
 #define ICMP_QUOTE          8
 #define ICMP_QUOTE_PROTOCOL (ICMP_QUOTE + IP_PROTOCOL)
@@ -71,6 +76,20 @@ int filter_ports_set(struct filter_ports *ports, const struct daytona_port_span 
     ports->count = 0;
     for (size_t i = 0; i < count; i++)
         filter_ports_insert(ports, spans[i]);
+    return 0;
+}
+
+int filter_ports_set_openings(struct filter_ports *ports, const struct daytona_port_span *spans,
+                              size_t count)
+{
+    if (count > FILTER_OPENINGS_MAX)
+        return -E2BIG;
+    for (size_t i = 0; i < count; i++)
+        if (spans[i].low > spans[i].high)
+            return -EINVAL;
+    for (size_t i = 0; i < count; i++)
+        ports->openings[i] = spans[i];
+    ports->opening_count = count;
     return 0;
 }
 
@@ -139,11 +158,26 @@ static void emit_span(struct program *program, struct daytona_port_span span,
     emit_return(program, accepted_bytes);
 }
 
+/* With the port in the accumulator. */
+static void emit_openings(struct program *program, const struct filter_ports *ports,
+                          uint32_t ip_offset, uint32_t accepted_bytes)
+{
+    if (ports->opening_count == 0)
+        return;
+    emit(program, BPF_LD | BPF_B | BPF_IND, ip_offset + TCP_FLAGS);
+    emit(program, BPF_ALU | BPF_AND | BPF_K, FLAGS_MASK);
+    emit_jump(program, BPF_JEQ, FLAGS_OPENING, 1, 0);
+    emit_return(program, 0);
+    emit(program, BPF_LD | BPF_H | BPF_IND, ip_offset + TCP_DESTINATION);
+    for (size_t i = 0; i < ports->opening_count; i++)
+        emit_span(program, ports->openings[i], accepted_bytes);
+}
+
 size_t filter_program(const struct filter_ports *ports, uint32_t ip_offset, uint32_t snapshot_bytes,
                       struct sock_filter *out)
 {
     struct program program = {.out = out};
-    if (ports->count > 0) {
+    if (ports->count > 0 || ports->opening_count > 0) {
         emit_only_to_this_host(&program);
         emit(&program, BPF_LDX | BPF_B | BPF_MSH, ip_offset);
         emit(&program, BPF_LD | BPF_B | BPF_ABS, ip_offset + IP_PROTOCOL);
@@ -151,6 +185,7 @@ size_t filter_program(const struct filter_ports *ports, uint32_t ip_offset, uint
         emit_tcp(&program, ip_offset, snapshot_bytes);
         for (size_t i = 0; i < ports->count; i++)
             emit_span(&program, ports->spans[i], snapshot_bytes);
+        emit_openings(&program, ports, ip_offset, snapshot_bytes);
     }
     emit_return(&program, 0);
     return program.length;
@@ -158,12 +193,23 @@ size_t filter_program(const struct filter_ports *ports, uint32_t ip_offset, uint
 
 /* ------------------------------------------------------------------ our own form */
 
-static bool wants_port(const struct filter_ports *ports, uint32_t port)
+static bool has_port(const struct daytona_port_span *spans, size_t count, uint32_t port)
 {
-    for (size_t i = 0; i < ports->count; i++)
-        if (port >= ports->spans[i].low && port <= ports->spans[i].high)
+    for (size_t i = 0; i < count; i++)
+        if (port >= spans[i].low && port <= spans[i].high)
             return true;
     return false;
+}
+
+static bool wants_segment(const struct filter_ports *ports, struct daytona_span segment)
+{
+    if (segment.length < TCP_DESTINATION + 2)
+        return false;
+    uint32_t port =
+        (uint32_t)segment.data[TCP_DESTINATION] << 8 | segment.data[TCP_DESTINATION + 1];
+    return has_port(ports->spans, ports->count, port) ||
+           (segment.length > TCP_FLAGS && (segment.data[TCP_FLAGS] & FLAGS_MASK) == FLAGS_OPENING &&
+            has_port(ports->openings, ports->opening_count, port));
 }
 
 static bool wants_icmp(struct daytona_span message)
@@ -175,7 +221,7 @@ static bool wants_icmp(struct daytona_span message)
 
 bool filter_wants(const struct filter_ports *ports, struct daytona_span ip)
 {
-    if (ports->count == 0 || ip.length <= IP_PROTOCOL)
+    if ((ports->count == 0 && ports->opening_count == 0) || ip.length <= IP_PROTOCOL)
         return false;
     size_t header_length = (size_t)(ip.data[0] & 0xf) * 4;
     if (header_length > ip.length)
@@ -189,7 +235,5 @@ bool filter_wants(const struct filter_ports *ports, struct daytona_span ip)
     uint32_t fragment = (uint32_t)ip.data[IP_FRAGMENT] << 8 | ip.data[IP_FRAGMENT + 1];
     if ((fragment & FRAGMENT_OFFSET_MASK) != 0)
         return true;
-    return behind.length >= TCP_DESTINATION + 2 &&
-           wants_port(ports, (uint32_t)behind.data[TCP_DESTINATION] << 8 |
-                                 behind.data[TCP_DESTINATION + 1]);
+    return wants_segment(ports, behind);
 }

@@ -1,7 +1,7 @@
 /*
- * filter.h - which packets are wanted: TCP to a set of ports, IPv4 fragments of TCP, ICMP
- * errors that quote TCP. The same rule twice: as a program for the kernel's socket filter, and
- * as a function for packets that come from a file.
+ * filter.h - which packets are wanted: TCP to a set of ports, requests for a connection to another
+ * set, IPv4 fragments of TCP, ICMP errors that quote TCP. The same rule twice: as a program for the
+ * kernel's socket filter, and as a function for packets that come from a file.
  *
  * The program is not made with pcap_compile() and pcap_setfilter(): those put a filter that
  * drops everything in between the old one and the new one, which loses packets whenever a port
@@ -19,10 +19,16 @@ struct sock_filter;
  *  keeps two programs at once below the kernel's net.core.optmem_max of old (20 KB). */
 #define FILTER_SPANS_MAX 128
 
+/** As many as there can be port rules. */
+#define FILTER_OPENINGS_MAX 64
+
 /** Sorted, disjoint spans. Zeroed: no port at all. */
 struct filter_ports {
     struct daytona_port_span spans[FILTER_SPANS_MAX + 1]; /* one spare while inserting */
     size_t count;
+    /** Of TCP to these only SYNs without ACK; in any order. */
+    struct daytona_port_span openings[FILTER_OPENINGS_MAX];
+    size_t opening_count;
 };
 
 /** Sorts and joins `spans` (any order, overlapping or not). -EINVAL, and nothing is changed, when
@@ -30,8 +36,12 @@ struct filter_ports {
 int filter_ports_set(struct filter_ports *ports, const struct daytona_port_span *spans,
                      size_t count);
 
+/** Has the ports' requests for connections taken, too. -EINVAL as above, -E2BIG too many. */
+int filter_ports_set_openings(struct filter_ports *ports, const struct daytona_port_span *spans,
+                              size_t count);
+
 /** Instructions of a program at most. */
-#define FILTER_PROGRAM_MAX (32 + 3 * FILTER_SPANS_MAX)
+#define FILTER_PROGRAM_MAX (40 + 3 * (FILTER_SPANS_MAX + FILTER_OPENINGS_MAX))
 
 /**
  * Writes the program for a socket that is bound to the protocol IPv4 and sees `ip_offset` bytes

@@ -32,9 +32,20 @@ static int fall_back(void)
     return DECIDE_KERNEL;
 }
 
-static int by_server(int result)
+/* Where rules keep the kernel's TCP from the port, nobody could ever reach a listener of its. */
+static int fall_back_listening(uint16_t port)
 {
-    return result == CLIENT_REFUSED ? fall_back() : result;
+    int result = fall_back();
+    if (settings.rules != SETTINGS_RULES_ON || !settings_listens(port))
+        return result;
+    log_line(
+        LOG_LEVEL_ERROR,
+        "listen() on port %u fails, for firewall rules keep the kernel's TCP from it%s",
+        (unsigned)port,
+        settings.engine == SETTINGS_ENGINE_PROCESS
+            ? ""
+            : "; `daytona run --server` serves programs that have no privileges or give them up");
+    return -EACCES;
 }
 
 static bool may_decide(void)
@@ -119,10 +130,12 @@ int decide_listen(int fd, int backlog, bool always)
         !(always || settings_listens(candidate.local.port)))
         return DECIDE_KERNEL;
     int most = backlog < 0 || backlog > BACKLOG_MAX ? BACKLOG_MAX : backlog;
-    if (settings.engine == SETTINGS_ENGINE_PROCESS)
-        return by_server(client_listen(&candidate, most));
+    if (settings.engine == SETTINGS_ENGINE_PROCESS) {
+        int result = client_listen(&candidate, most);
+        return result == CLIENT_REFUSED ? fall_back_listening(candidate.local.port) : result;
+    }
     if (engine_start() < 0)
-        return fall_back();
+        return fall_back_listening(candidate.local.port);
     signals_hold(); /* a handler would meet a socket that is neither the kernel's nor Daytona's */
     int status = listen_with_daytona(&candidate, most);
     signals_release();
@@ -230,8 +243,10 @@ static int decide(int fd, const struct sockaddr *address, socklen_t length, bool
     if (!read_remote(address, length, &remote) || !(always || settings_connects(&remote)) ||
         !candidate_inspect(fd, &candidate))
         return DECIDE_KERNEL;
-    if (settings.engine == SETTINGS_ENGINE_PROCESS)
-        return by_server(client_connect(&candidate, &remote, fast));
+    if (settings.engine == SETTINGS_ENGINE_PROCESS) {
+        int result = client_connect(&candidate, &remote, fast);
+        return result == CLIENT_REFUSED ? fall_back() : result;
+    }
     if (engine_start() < 0)
         return fall_back();
     return connect_with_daytona(&candidate, &remote, fast);

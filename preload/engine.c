@@ -10,6 +10,7 @@
 #include "preload/privileges.h"
 #include "preload/process.h"
 #include "preload/real.h"
+#include "preload/refusal.h"
 #include "preload/server.h"
 #include "preload/settings.h"
 #include "preload/signals.h"
@@ -188,6 +189,7 @@ static int make_stack(char *message, size_t size)
 {
     struct daytona_stack_config config = {
         .path = ask_path,
+        .answers = refusal_answers,
         .port_low = settings.port_range.low,
         .port_high = settings.port_range.high,
         .accept_partial_checksum = true,

@@ -420,11 +420,14 @@ static int open_floor_2(const struct engine_birth *birth, char *message, size_t 
     const char *names[SETTINGS_NAMES_MAX];
     for (size_t i = 0; i < settings.interfaces.count; i++)
         names[i] = settings.interfaces.names[i];
+    struct daytona_port_span ruled[PORT_RULES_MAX];
     const struct daytona_capture_config config = {
         .interfaces = names,
         .interface_count = settings.interfaces.count,
         .ports = birth->ports,
         .port_count = birth->port_count,
+        .openings = ruled,
+        .opening_count = port_claims_ruled(ruled),
         .lock_filter = engine.server != NULL,
     };
     int status = daytona_capture_open(&config, &engine.capture, message, size);

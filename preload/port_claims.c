@@ -52,6 +52,16 @@ const struct daytona_port_span *port_claims(size_t *count)
     return spans;
 }
 
+/* A server captures all that it was started for. */
+size_t port_claims_ruled(struct daytona_port_span *out)
+{
+    if (engine.server != NULL || settings.rules != SETTINGS_RULES_ON)
+        return 0;
+    for (size_t i = 0; i < settings.listen.count; i++)
+        out[i] = settings.listen.rules[i].ports;
+    return settings.listen.count;
+}
+
 static int tell_capture(void)
 {
     collect();

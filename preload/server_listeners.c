@@ -67,6 +67,14 @@ void server_listeners_remove(struct server_listeners *listeners, const struct fi
         publish(row, 0);
 }
 
+bool server_listeners_have(const struct server_listeners *listeners, uint16_t port)
+{
+    for (size_t i = 0; i < SERVER_LISTENERS_MAX; i++)
+        if (listeners->rows[i].index != 0 && listeners->rows[i].local.port == port)
+            return true;
+    return false;
+}
+
 /* ------------------------------------------------------------------ the successor */
 
 static int bound[SERVER_LISTENERS_MAX];

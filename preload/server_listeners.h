@@ -35,6 +35,9 @@ void server_listeners_renew(struct server_listeners *listeners, const struct fil
                             int backlog);
 void server_listeners_remove(struct server_listeners *listeners, const struct file *file);
 
+/** Whether one of that port is noted. */
+bool server_listeners_have(const struct server_listeners *listeners, uint16_t port);
+
 /** With the privileges still there: takes the ports of all that are noted. */
 void server_listeners_bind(struct server_listeners *listeners);
 

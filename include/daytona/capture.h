@@ -23,6 +23,10 @@ struct daytona_capture_config {
      *  and ICMP errors that quote TCP. None: nothing is captured until set_ports. */
     const struct daytona_port_span *ports;
     size_t port_count;
+    /** Of TCP packets to these ports, 64 spans at most, those that ask for a connection (SYN
+     * without ACK) are wanted besides, whatever set_ports says. */
+    const struct daytona_port_span *openings;
+    size_t opening_count;
     /** Room for packets that wait, per handle; 0: 64 MB, which is 1,000 packets of whatever size.
      *  The kernel grants less when memory is short; and it sets aside twice as much while
      *  snapshot_bytes is above 65,448, because a packet's slot is then rounded up to 128 KB. */

@@ -75,6 +75,14 @@ struct daytona_stack_config {
      *  get verdict NO_SOCKET and silence. */
     bool owns_every_port;
 
+    /** With owns_every_port off: asks the driver whether a segment to `local` that belongs to
+     * nothing here is answered with RST. `opens`: it is a SYN; `used`: a socket of this stack uses
+     * the port. The driver may know of others there, or that the port is this stack's to answer for
+     * though nobody uses it. Called synchronously; must not call back into the stack. NULL: `used`.
+     */
+    bool (*answers)(void *context, const struct daytona_endpoint *local, bool opens, bool used);
+    void *answers_context;
+
     /** Accept a TCP checksum field that holds only the folded pseudo-header sum, as packets
      *  captured from a local sender with checksum offloading do. Counted. */
     bool accept_partial_checksum;

@@ -72,17 +72,24 @@ bool tcp_reply_output(struct tcp *tcp, struct daytona_packet_out *out)
 }
 
 /* Beside a kernel, only ports of ours are ours to answer for. */
-static bool port_is_ours(const struct tcp *tcp, uint16_t port)
+static bool answers_for(const struct tcp *tcp, const struct daytona_endpoint *local,
+                        const struct tcp_header *header)
 {
     if (tcp->retired)
         return false;
-    return tcp->config.owns_every_port || demux_next_on_port(&tcp->demux, port, NULL) != NULL;
+    if (tcp->config.owns_every_port)
+        return true;
+    bool used = demux_next_on_port(&tcp->demux, local->port, NULL) != NULL;
+    bool opens = (header->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
+    return tcp->config.answers == NULL
+               ? used
+               : tcp->config.answers(tcp->config.answers_context, local, opens, used);
 }
 
 enum daytona_verdict tcp_reset_unknown(struct tcp *tcp, const struct demux_entry *tuple,
                                        const struct tcp_header *header, uint32_t length)
 {
-    if (!port_is_ours(tcp, tuple->local.port))
+    if (!answers_for(tcp, &tuple->local, header))
         return DAYTONA_VERDICT_NO_SOCKET;
     if ((header->flags & TCP_RST) != 0)
         return DAYTONA_VERDICT_UNACCEPTABLE;

@@ -196,6 +196,52 @@ check 'until it is gone' wait_until 10 rules_are 0
 check 'and so is the keeper' no_process_left "$SERVER"
 equal 'no claim is left' "$(find "$WORK/state" -mindepth 1 -not -name lock -not -name secret)" ''
 
+section 'ports that are the program'\''s, and nobody listens there'
+listener='import socket, sys, time
+with socket.create_server(("", int(sys.argv[1]))) as listener:
+    print("ready", flush=True)
+    while True:
+        listener.accept()[0].close()'
+knock() { # port
+    in_ns "$CLIENT" timeout 20 "$python" -c 'import errno, socket, sys
+try:
+    socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10)
+    print("connected")
+except OSError as error:
+    print(errno.errorcode.get(error.errno, "no answer"))' "$SERVER_IP" "$1"
+}
+listen_on() { # port: in the background. Sets `started`.
+    exec_in_ns "$SERVER" "$B/daytona-run" --state "$WORK/state" --listen 9000-9003 -- "$python" -c "$listener" "$1" \
+        >"$WORK/$1.log" 2>&1 </dev/null &
+    started=$!
+    wait_until 10 says "$1" ready || note "$(cat "$WORK/$1.log")"
+}
+listen_on 9000
+first=$started
+equal 'where one listens' "$(knock 9000)" connected
+equal 'where none does' "$(knock 9001)" ECONNREFUSED
+listen_on 9002
+second=$started
+equal 'where another program does' "$(knock 9002)" connected
+equal 'and the first' "$(knock 9000)" connected
+check 'one ends' stop "$first"
+check 'the other ends' stop "$second"
+
+section 'a program that gives up root before it listens'
+said=$(run -- "$python" -c "import os; os.setuid(1000)
+$listener" 9000 2>&1)
+check 'cannot, where rules keep the kernel away' grep -q '^PermissionError' <<<"$said" || note "$said"
+check 'and is told why and what to do' \
+    grep -q 'listen() on port 9000 fails, for firewall rules .* `daytona run --server`' <<<"$said" || note "$said"
+chmod 755 "$WORK"
+exec_in_ns "$SERVER" "$B/daytona-run" --state "$WORK/state" --server --listen 9000 -- \
+    "$python" -c "import os; os.setuid(1000)
+$listener" 9000 >"$WORK/dropped.log" 2>&1 </dev/null &
+dropped=$!
+check 'with a server it can' wait_until 20 says dropped ready || note "$(cat "$WORK/dropped.log")"
+equal 'and is served' "$(knock 9000)" connected
+check 'it ends' stop "$dropped"
+
 section 'the front'
 mkdir -p "$WORK/prefix/bin" "$WORK/prefix/libexec/daytona" "$WORK/prefix/lib"
 cp scripts/daytona "$WORK/prefix/bin"

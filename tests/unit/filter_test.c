@@ -178,6 +178,46 @@ static void ip_options_do_not_hide_the_port(void **state)
     assert_true(both_want(&ports, &packet));
 }
 
+static bool both_want_flags(const struct filter_ports *ports, uint16_t port, uint8_t flags)
+{
+    struct packet_ends ends = to_port_80;
+    ends.destination_port = port;
+    struct daytona_packet_out packet = packet_tcp(ends, 1, (struct daytona_span){NULL, 0});
+    packet.header[20 + 13] = flags;
+    return both_want(ports, &packet);
+}
+
+static void only_requests_for_a_connection_are_wanted_of_openings(void **state)
+{
+    enum { FIN = 1, SYN = 2, RST = 4, ACK = 16, ECE = 64, CWR = 128 };
+    (void)state;
+    const struct daytona_port_span span = {80, 80}, openings[] = {{443, 443}, {7000, 7099}};
+    struct filter_ports ports = ports_of(&span, 1), alone = {.count = 0};
+    assert_int_equal(filter_ports_set_openings(&ports, openings, 2), 0);
+    assert_int_equal(filter_ports_set_openings(&alone, openings, 2), 0);
+    assert_true(both_want_flags(&ports, 80, ACK));
+    assert_true(both_want_flags(&ports, 7050, SYN));
+    assert_true(both_want_flags(&ports, 443, SYN | ECE | CWR));
+    assert_true(both_want_flags(&alone, 443, SYN));
+    assert_false(both_want_flags(&ports, 443, SYN | ACK));
+    assert_false(both_want_flags(&ports, 443, ACK));
+    assert_false(both_want_flags(&ports, 443, FIN | ACK));
+    assert_false(both_want_flags(&ports, 443, SYN | RST));
+    assert_false(both_want_flags(&ports, 444, SYN));
+    assert_false(both_want_flags(&alone, 80, ACK));
+}
+
+static void openings_that_do_not_fit_are_refused(void **state)
+{
+    (void)state;
+    const struct daytona_port_span bad = {9, 8};
+    struct daytona_port_span many[FILTER_OPENINGS_MAX + 1] = {{1, 1}};
+    struct filter_ports ports = {.count = 0};
+    assert_int_equal(filter_ports_set_openings(&ports, &bad, 1), -EINVAL);
+    assert_int_equal(filter_ports_set_openings(&ports, many, FILTER_OPENINGS_MAX + 1), -E2BIG);
+    assert_int_equal(ports.opening_count, 0);
+}
+
 static void later_fragments_of_tcp_are_wanted(void **state)
 {
     (void)state;
@@ -247,7 +287,9 @@ static void both_forms_agree_on_any_bytes(void **state)
 {
     (void)state;
     const struct daytona_port_span spans[] = {{80, 80}, {0x4500, 0x46ff}};
+    const struct daytona_port_span opening = {0, 0x7fff};
     struct filter_ports ports = ports_of(spans, 2);
+    assert_int_equal(filter_ports_set_openings(&ports, &opening, 1), 0);
     struct kernel_filter filter = kernel_filter_open(&ports, 0, 65568);
     unsigned seed = 1, wanted = 0;
     for (int round = 0; round < 20000; round++) {
@@ -290,6 +332,8 @@ int main(void)
         cmocka_unit_test(more_spans_than_fit_only_widen_the_filter),
         cmocka_unit_test(no_ports_want_nothing),
         cmocka_unit_test(only_tcp_to_the_ports_is_wanted),
+        cmocka_unit_test(only_requests_for_a_connection_are_wanted_of_openings),
+        cmocka_unit_test(openings_that_do_not_fit_are_refused),
         cmocka_unit_test(ip_options_do_not_hide_the_port),
         cmocka_unit_test(later_fragments_of_tcp_are_wanted),
         cmocka_unit_test(icmp_errors_that_quote_tcp_are_wanted),
