@@ -263,8 +263,7 @@ static bool attempt_is_over(const struct file *file)
             (DAYTONA_READY_OUT | DAYTONA_READY_HUP | DAYTONA_READY_ERROR)) != 0;
 }
 
-/* Takes out of the twin what has been sent, but for the last byte. */
-static void take_spent(struct file *file)
+void bridge_take_spent(struct file *file)
 {
     size_t kept = file->bridge.narrow ? 0 : 1;
     while (file->bridge.spent > kept) {
@@ -281,7 +280,7 @@ void bridge_release_end(struct file *file)
 {
     file->bridge.narrow = true;
     if (file->engine_end >= 0)
-        take_spent(file);
+        bridge_take_spent(file);
 }
 
 /* The peer does not want what is written, for the reason `error`: what waits in the twin is thrown
@@ -292,7 +291,7 @@ static void refuse_rest(struct file *file, int error)
     real.shutdown(file->engine_end, SHUT_RD);
     if (real.ioctl(file->engine_end, FIONREAD, &unwanted) == 0)
         file->bridge.spent = (size_t)unwanted;
-    take_spent(file);
+    bridge_take_spent(file);
     file->bridge.read_ended = true;
     if (error != EPIPE)
         file->bridge.error = error;
@@ -341,30 +340,46 @@ static bool carry_piece_out(struct file *file)
     if (sent > 0) {
         daytona_stack_call_end(engine.stack, engine_now(), &call, sent);
         file->bridge.spent += (size_t)sent;
-        take_spent(file);
+        bridge_take_spent(file);
     } else if (is_final(sent)) {
         refuse_rest(file, (int)-sent);
     }
     return sent > 0 || is_final(sent);
 }
 
-/* Who waits for a served connection is told before its twin shows anything. */
+/* Who waits for a served connection is told of a failure before its twin shows anything, and of a
+ * connection when the twin takes what is written. */
 static void settle_attempt(struct file *file)
 {
-    int error = server_attempt_over(file);
+    int error = server_attempt_outcome(file);
+    if (error == 0) {
+        file->bridge.held_back = false;
+        bridge_take_spent(file);
+    }
+    server_attempt_tell(file, error);
     if (error == 0)
         return;
     file->bridge.error = error;
     show_reset(file);
 }
 
+/* Nobody is left who could learn how the attempt ends (RFC 9293 section 3.10.4, SYN-SENT). */
+static void give_up(struct file *file)
+{
+    file_detach_all(file);
+    file_abort(file);
+}
+
 /* What the application has written, unless the attempt to connect goes on. */
 static void carry_out(struct file *file)
 {
-    if (file->bridge.held_back && !attempt_is_over(file))
+    if (file->bridge.held_back && !attempt_is_over(file)) {
+        if (file->bridge.hung_up && !file->connected)
+            give_up(file);
         return;
+    }
     file->bridge.held_back = false;
-    take_spent(file);
+    bridge_take_spent(file);
     while (has_end(file) && (!file->bridge.read_ended || file->bridge.hung_up) &&
            carry_piece_out(file))
         ;

@@ -83,6 +83,9 @@ void bridge_fit_buffer(struct file *file, int fd);
 /** The engine's thread, once, when it has the engine's end. */
 void bridge_prepare_end(struct file *file);
 
+/** The engine's thread: takes out of the twin what has been sent, but for the byte to be kept. */
+void bridge_take_spent(struct file *file);
+
 /** The engine's thread: its end is going to be closed, and that shall be no reset. */
 void bridge_release_end(struct file *file);
 

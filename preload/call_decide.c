@@ -3,6 +3,7 @@
  * the C library's names when the port rules say so, with the prefix always.
  */
 #include "preload/address.h"
+#include "preload/client.h"
 #include "preload/decide.h"
 #include "preload/remote.h"
 #include "preload/result.h"
@@ -54,7 +55,7 @@ static int connect_by(int descriptor, const struct sockaddr *address, socklen_t 
     if (file != NULL)
         return (int)result_finish(file, connect_file(file, address, length), before);
     int result;
-    if (settings.engine == SETTINGS_ENGINE_PROCESS && remote_connect(descriptor, &result))
+    if (settings.engine == SETTINGS_ENGINE_PROCESS && client_connect_again(descriptor, &result))
         return (int)result_give(result, before);
     result = decide_connect(descriptor, address, length, always);
     if (result != DECIDE_KERNEL)

@@ -196,3 +196,13 @@ int client_connect(struct candidate *candidate, const struct daytona_endpoint *r
         real.close(through);
     return status;
 }
+
+bool client_connect_again(int fd, int *result)
+{
+    struct candidate again = {.fd = fd};
+    int returned = -1;
+    bool served = remote_connect(fd, result, &returned);
+    if (returned >= 0)
+        change_places(&again, returned);
+    return served;
+}

@@ -14,6 +14,10 @@ int client_listen(struct candidate *candidate, int backlog);
 int client_connect(struct candidate *candidate, const struct daytona_endpoint *remote, bool fast);
 #define CLIENT_REFUSED 1
 
+/** connect(2) on `fd`, if that is a served connection: true, and 0 or -errno in *result. One whose
+ *  attempt has failed is a kernel socket again from then on, if it may try once more. */
+bool client_connect_again(int fd, int *result);
+
 /** Whether `fd` is a listener that the server has made for this process, whose end it should hear
  *  of at once; its name. */
 bool client_has_listener(int fd, struct twin_name *name);

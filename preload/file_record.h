@@ -57,6 +57,7 @@ struct file {
     bool told;                 /**< a served one: connect() has said that it is connected */
     pid_t maker;               /**< a listener's: the process that made its twin */
     bool served;               /**< of another process, which asked for it (server.h) */
+    bool port_is_chosen;       /**< a served one's: its local port is not the program's wish */
     bool attached;             /**< the engine's thread has its ends, or needs none */
     bool accepted;             /**< a listener's: accept() has handed it out */
     bool unclaimed;            /**< a listener's: nobody has shown that accept() handed it out */

@@ -134,6 +134,7 @@ struct file *file_make(enum file_kind kind, int domain, struct daytona_socket_id
     file->spent = file->unclaimed = file->ends_late = false;
     file->callers = 0;
     file->attached = file->accepted = file->served = file->told = false;
+    file->port_is_chosen = false;
     file->maker = engine.pid;
     file->edges = file->work = 0;
     file->asker = (struct remote_asker){0};

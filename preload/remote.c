@@ -93,11 +93,12 @@ int remote_call(int through, const struct remote_request *request, int fd,
 }
 
 /* Asks the engine of `fd`, a twin, whose name is found out here. False: it is none. */
-static bool ask(int fd, struct remote_request *request, struct remote_answer *answer)
+static bool ask_for(int fd, struct remote_request *request, struct remote_answer *answer,
+                    int *received)
 {
     struct sockaddr_un engine_name;
     socklen_t length;
-    int before = errno, ignored;
+    int before = errno;
     bool answered = false;
     if (!twin_identify(fd, &request->connection, &engine_name, &length)) {
         errno = before;
@@ -105,11 +106,17 @@ static bool ask(int fd, struct remote_request *request, struct remote_answer *an
     }
     int through = remote_reach(&engine_name, length);
     if (through >= 0)
-        answered = remote_call(through, request, fd, answer, &ignored) == 0;
+        answered = remote_call(through, request, fd, answer, received) == 0;
     if (through >= 0)
         real.close(through);
     errno = before;
     return answered;
+}
+
+static bool ask(int fd, struct remote_request *request, struct remote_answer *answer)
+{
+    int ignored;
+    return ask_for(fd, request, answer, &ignored);
 }
 
 bool remote_is_twin(int fd)
@@ -206,11 +213,11 @@ bool remote_listen(int fd, int backlog, int *result)
     return true;
 }
 
-bool remote_connect(int fd, int *result)
+bool remote_connect(int fd, int *result, int *returned)
 {
     struct remote_request request = {.what = REMOTE_CONNECT_AGAIN};
     struct remote_answer answer;
-    if (!ask(fd, &request, &answer))
+    if (!ask_for(fd, &request, &answer, returned))
         return false;
     *result = answer.result;
     return true;

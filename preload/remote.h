@@ -104,8 +104,9 @@ int remote_accept(int fd, struct sockaddr *address, socklen_t *length, int flags
  *  *result. (Natively it would become this process's own in the eyes of who connects to it.) */
 bool remote_listen(int fd, int backlog, int *result);
 
-/** connect(2) for `fd`, if it is a server's connection: true, and 0 or -errno in *result. */
-bool remote_connect(int fd, int *result);
+/** connect(2) for `fd`, if it is a server's connection: true, and 0 or -errno in *result. Of an
+ *  attempt that has failed *returned is the kernel socket, to try again with; else -1. */
+bool remote_connect(int fd, int *result, int *returned);
 
 /** SIOCOUTQ, SIOCOUTQNSD and SIOCATMARK: true, and the number or -errno in *result. */
 bool remote_amount(int fd, unsigned long request, int *result);

@@ -5,6 +5,7 @@
 #include "preload/remote.h"
 #include "preload/server.h"
 #include "preload/server_listeners.h"
+#include "preload/server_returns.h"
 #include "preload/socket_options.h"
 
 #include <errno.h>
@@ -108,19 +109,18 @@ static bool take_question(int service, struct question *out)
 
 /* Who holds a socket, and shows it, may ask about it. In another network namespace anybody can make
  * one whose other end has the same name. */
-static struct file *asked_about(int service, const struct question *question)
+static bool shows_it(int service, const struct question *question)
 {
     struct twin_name shown;
     struct sockaddr_un its_engine, this_engine;
     socklen_t length;
     twin_engine_name(&this_engine);
-    if (question->twin < 0 || question->uid == (uid_t)-1 ||
-        !twin_identify(question->twin, &shown, &its_engine, &length) ||
-        memcmp(&its_engine, &this_engine, length) != 0 || !twin_is_near(question->twin, service) ||
-        shown.index != question->request.connection.index ||
-        shown.generation != question->request.connection.generation)
-        return NULL;
-    return file_by_index(shown.index, shown.generation);
+    return question->twin >= 0 && question->uid != (uid_t)-1 &&
+           twin_identify(question->twin, &shown, &its_engine, &length) &&
+           memcmp(&its_engine, &this_engine, length) == 0 &&
+           twin_is_near(question->twin, service) &&
+           shown.index == question->request.connection.index &&
+           shown.generation == question->request.connection.generation;
 }
 
 /* The rest of "\0xxxxx", which the kernel gives who asks for any name. */
@@ -202,6 +202,8 @@ static void fit_buffer(struct file *file, int twin)
     if (!bridge_is_up(file) || file_enter(file) < 0)
         return;
     bridge_fit_buffer(file, twin);
+    if (file->engine_end >= 0)
+        bridge_take_spent(file); /* a byte that is kept may hold down a smaller twin */
     engine_add_work(file, FILE_WORK_MIRROR);
     engine_leave();
 }
@@ -262,41 +264,44 @@ static void answer_call(struct file *file, int twin, const struct remote_request
     }
 }
 
-/* Of a connection that has ended: why, once, to SO_ERROR or connect(). */
-static void tell_failure(const struct remote_request *request, struct remote_answer *reply)
+/* Of a connection that has ended: why, once, to SO_ERROR or connect(), which gets the kernel socket
+ * back, too. Returns that or -1. */
+static int tell_failure(const struct remote_request *request, struct remote_answer *reply)
 {
     bool again = request->what == REMOTE_CONNECT_AGAIN;
     if (!again && (request->what != REMOTE_GET_OPTION || request->level != SOL_SOCKET ||
                    request->option != SO_ERROR))
-        return;
+        return -1;
     int error = file_take_failure(&request->connection);
     reply->result = !again ? 0 : error != 0 ? -error : -ECONNABORTED;
     reply->length = sizeof error;
     memcpy(reply->value, &error, sizeof error);
+    return again && engine.server != NULL ? server_returns_take(request->connection) : -1;
 }
 
-/* About a socket that the asker holds. */
-static void answer_holder(int service, struct question *question, struct remote_answer *reply)
+/* About a socket that the asker holds. Returns a descriptor to send along, -1 none. */
+static int answer_holder(int service, struct question *question, struct remote_answer *reply)
 {
     const struct remote_request *request = &question->request;
-    struct file *file = asked_about(service, question);
+    bool shown = shows_it(service, question);
+    struct file *file =
+        shown ? file_by_index(request->connection.index, request->connection.generation) : NULL;
     bool accepted = request->what == REMOTE_ACCEPTED;
     if (file != NULL && (request->what == REMOTE_BRIDGE || accepted)) {
         file->unclaimed = false;
         reply->result = bridge_begin(file, question->twin, question->pid);
         if (!accepted || reply->result < 0)
-            return;
+            return -1;
     }
     if (file == NULL || file->gone || (file->closed && file->engine_end < 0)) {
-        if (question->twin >= 0)
-            tell_failure(request, reply);
-        return;
+        return shown ? tell_failure(request, reply) : -1;
     }
     file_hold(file);
     engine_thread_unlock();
     answer_call(file, question->twin, request, reply);
     engine_thread_lock();
     file_put(file);
+    return -1;
 }
 
 static bool is_version(const struct remote_request *request)
@@ -338,7 +343,7 @@ static void answer(int service, struct question *question)
     else if (what == REMOTE_CLOSED && engine.server != NULL)
         reply.result = server_check_listener(&question->request.connection);
     else if (!opens)
-        answer_holder(service, question, &reply);
+        twin = answer_holder(service, question, &reply);
     if (question->twin >= 0)
         real.close(question->twin);
     send_answer(service, &reply, &question->asker, question->asker_length, twin);

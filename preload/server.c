@@ -7,6 +7,7 @@
 #include "preload/pump.h"
 #include "preload/real.h"
 #include "preload/server_listeners.h"
+#include "preload/server_returns.h"
 #include "preload/settings.h"
 #include "preload/shield.h"
 #include "preload/twin.h"
@@ -115,6 +116,7 @@ static int open_connection(struct candidate *candidate, const struct daytona_end
 {
     struct file *file = NULL;
     int pair[2] = {-1, -1};
+    bool port_is_chosen = candidate->local.port == 0;
     if (!has_port(candidate->local.port != 0 ? candidate->local.port : settings.port_range.low))
         return REMOTE_NOT_SERVED;
     int status = candidate_reserve(candidate, remote);
@@ -124,8 +126,10 @@ static int open_connection(struct candidate *candidate, const struct daytona_end
         return status;
     engine_thread_lock();
     status = candidate_make_file(candidate, FILE_KIND_CONNECTION, &file);
-    if (status == 0)
+    if (status == 0) {
         adopt(file, candidate, pair, asker);
+        file->port_is_chosen = port_is_chosen;
+    }
     engine_thread_unlock();
     if (status < 0) {
         real.close(pair[0]);
@@ -175,14 +179,28 @@ static void tell_outcome(struct file *file, int status)
     remote_tell(&file->asker, status, status < 0 ? file->reservation : -1);
 }
 
-int server_attempt_over(struct file *file)
+int server_attempt_outcome(struct file *file)
 {
-    int status = file_outcome(file);
-    bool waits = file->asker.length > 0;
-    file->told = waits;
-    if (waits)
-        tell_outcome(file, status);
-    if (status == 0)
+    return -file_outcome(file);
+}
+
+/* Nobody waits; connect() may be called again. */
+static void keep_for_another_attempt(struct file *file)
+{
+    if (!file->port_is_chosen || file->reservation < 0)
+        return;
+    shield_lower(file->reservation);
+    server_returns_keep((struct twin_name){file_index(file), file->generation}, file->reservation);
+    file->reservation = -1;
+}
+
+void server_attempt_tell(struct file *file, int error)
+{
+    file->told = file->asker.length > 0;
+    if (file->told)
+        tell_outcome(file, -error);
+    else if (error != 0)
+        keep_for_another_attempt(file);
+    if (error == 0)
         file->asker.length = 0;
-    return -status;
 }

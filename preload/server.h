@@ -59,7 +59,10 @@ int server_open(const struct remote_request *request, const struct remote_asker 
 int server_check_listener(const struct twin_name *name);
 
 /** The engine's thread: a served connection that was being made is, or is not: 0 or an errno. */
-int server_attempt_over(struct file *file);
+int server_attempt_outcome(struct file *file);
+
+/** ... and who waits for that is told. */
+void server_attempt_tell(struct file *file, int error);
 
 /** The engine's thread: ends listeners that nobody holds any more, now and then; returns when to be
  *  called again, `until` at the latest. */

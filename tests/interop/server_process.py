@@ -7,6 +7,9 @@
     server_process.py inherited ADDRESS PORT  the same, and a program without the library reads
     server_process.py bind PORT               says what it gets for it
     server_process.py few ADDRESS PORT FREE   what it gets with FREE numbers left for descriptors
+    server_process.py refused ADDRESS PORT    how an attempt to connect ends within seconds
+    server_process.py again ADDRESS PORT      a non-blocking attempt that fails, and another one
+    server_process.py attempt_to ADDRESS PORT    begins to connect, says "ready", and waits to be killed
     server_process.py leave PORT              to each client 300,000 bytes, and is killed; the second
                                               time with something unread
     server_process.py locks PID               what a server captures can be changed by nobody
@@ -151,6 +154,49 @@ def few(address, port, numbers):
         print(connection.recv(1).decode())
     except OSError as error:
         print(name_of(error))
+
+
+def refused(address, port):
+    try:
+        socket.create_connection((address, port), timeout=20).close()
+        print("connected")
+    except OSError as error:
+        print(errno.errorcode.get(error.errno, "no answer"))
+
+
+def begin(connection, address, port):
+    try:
+        connection.connect((address, port))
+        return "connected"
+    except OSError as error:
+        return name_of(error)
+
+
+def again(address, port):
+    connection, watched = socket.socket(), select.poll()
+    connection.setblocking(False)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 12345)
+    said = [begin(connection, address, port)]
+    watched.register(connection, select.POLLOUT)
+    watched.poll(20000)
+    said.append(begin(connection, address, port))
+    with socket.create_server(("", port)):
+        said.append(begin(connection, address, port))
+        watched.modify(connection, select.POLLOUT)
+        watched.poll(20000)
+        said.append(begin(connection, address, port))
+        connection.send(b"x")
+        said.append(str(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)))
+    print(*said)
+
+
+def attempt_to(address, port):
+    connection = socket.socket()
+    connection.setblocking(False)
+    begin(connection, address, port)
+    print("pid", os.getpid())
+    print("ready", flush=True)
+    signal.pause()
 
 
 def leave(port):

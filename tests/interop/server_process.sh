@@ -23,6 +23,7 @@ of_server() {
         --listen 7000-7099 --connect 7000-7099 -- "$python" "$programs" "${@:2}" 2>&1
 }
 begin_of_server() { # log, user, words: in the background
+    : >"$WORK/$1.log" # "ready" of the one before is not meant
     of_server "${@:2}" >"$WORK/$1.log" 2>&1 </dev/null &
 }
 
@@ -43,8 +44,13 @@ status_of() { # field: of all threads of the server
     pid=$(server_pid)
     sed -n "s/^$1:[[:blank:]]*//p" "/proc/$pid/task/"*/status | sort -u
 }
+no_attempt() {
+    [ "$(attempts)" = 0 ]
+}
 lab_up
 chmod 755 "$WORK"
+export DAYTONA_RECORD=$WORK/records
+mkdir -m 1777 "$DAYTONA_RECORD"
 
 # ---------------------------------------------------------------------- with its program
 
@@ -70,6 +76,11 @@ check 'no address is left' test ! -e "/run/daytona/server.$run"
 
 # ---------------------------------------------------------------------- several programs
 
+section 'daytona server without ports'
+said=$(in_ns "$SERVER" timeout 20 "$B/daytona-run" --serve --socket "$WORK/socket" 2>&1)
+equal 'it is refused' $? 125
+check 'with what to do' grep -q -- 'daytona server --listen 80' <<<"$said"
+
 section 'daytona server'
 exec_in_ns "$SERVER" "$B/daytona-run" --serve --socket "$WORK/socket" --listen 7000-7099,81 \
     --connect 7000-7099 >"$WORK/server.log" 2>&1 </dev/null &
@@ -86,6 +97,10 @@ equal 'nor a privileged one at all' "$(of_server 1002 bind 81)" EACCES
 equal 'other ports are freed at once' "$(of_server 1002 bind 7001)$(of_server 1003 bind 7001)" boundbound
 equal 'a program with no number for the twin is told so' "$(of_server 1002 few "$SERVER_IP" 7000 1)" 'EMFILE EMFILE EPIPE'
 equal 'with one more it is served' "$(of_server 1002 few "$SERVER_IP" 7000 2)" 'worked worked x'
+equal 'where nobody listens a connection is refused' "$(of_server 1002 refused "$SERVER_IP" 7050)" ECONNREFUSED
+equal 'for one from outside, too' "$(on "$CLIENT" kernel -- "$python" "$programs" refused "$SERVER_IP" 7050 2>&1)" ECONNREFUSED
+equal 'after a non-blocking attempt that fails another one can be made, with the same options' \
+    "$(of_server 1002 again "$SERVER_IP" 7051)" 'EINPROGRESS ECONNREFUSED EINPROGRESS connected 12345'
 equal 'ports that are not the server'\''s are the kernel'\''s, and that is said' \
     "$(in_ns "$SERVER" timeout 60 "$B/daytona-run" --engine process --socket "$WORK/socket" --listen 7200 -- \
         "$python" "$programs" bind 7200 2>&1 | sed 's/^daytona[^:]*: //; s/at .* was/was/')" \
@@ -101,6 +116,16 @@ received() {
 equal 'what was written is delivered, then the end' "$(received ''):$(cat "$WORK/cat.err")" '300000:'
 received 'echo something >&3;' >/dev/null
 equal 'something unread: a reset' "$(sed 's/.*: //' "$WORK/cat.err")" 'Connection reset by peer'
+
+in_ns "$CLIENT" iptables -A INPUT -p tcp --dport 7060 -j DROP
+begin_of_server attempt 1001 attempt_to "$CLIENT_IP" 7060
+wait_until 20 says attempt ready
+attempts() {
+    in_ns "$SERVER" "$B/daytona-stat" --no-kernel --state syn-sent --port 7060 2>/dev/null | grep -c ":7060"
+}
+equal 'an attempt to connect that goes on' "$(attempts)" 1
+kill -KILL "$(sed -n 's/^pid //p' "$WORK/attempt.log")"
+check 'ends with its program' wait_until 20 no_attempt
 
 section 'a program that meddles'
 begin_of_server hold 1001 hold "$SERVER_IP" 7000
