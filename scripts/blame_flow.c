@@ -125,15 +125,19 @@ static void segment_in(struct flow *flow, const struct seen *seen)
     /* Before anything was asked, or after the end of an answer, nobody waited for it. */
     if (flow->request != NO_REQUEST && (!flow->server || !flow->answered))
         flow_settle_idle(flow, CAUSE_PEER);
+    bool fills = flow->gap && !fresh;
     flow->data_in_ns = now;
     flow->gap = false; /* unless what follows says otherwise */
     flow->payload_max = length > flow->payload_max ? length : flow->payload_max;
+    struct request_told *request = flow_request(flow);
+    if (fills && request != NULL)
+        request->end_ns = now; /* the program can have what came before only now */
     if (!fresh)
         return;
     flow->received_any = true;
     flow->received_to = end;
     data_moves(flow, seen, false);
-    struct request_told *request = flow_request(flow);
+    request = flow_request(flow);
     if (request != NULL)
         request->segments_in++;
 }

@@ -16,6 +16,14 @@ static const struct request_told *last_request(enum couple_side side)
     return last;
 }
 
+static void assert_all_is_charged(const struct request_told *request)
+{
+    uint64_t charged_ns = 0, took_ns = request->end_ns - request->begin_ns;
+    for (unsigned cause = 0; cause < CAUSE_COUNT; cause++)
+        charged_ns += request->charged[cause];
+    assert_in_range(charged_ns, took_ns * 99 / 100, took_ns * 101 / 100);
+}
+
 static void assert_blamed(enum couple_side side, enum cause expected)
 {
     const struct request_told *request = last_request(side);
@@ -25,6 +33,7 @@ static void assert_blamed(enum couple_side side, enum cause expected)
             print_message("%s: %llu us\n", cause_word((enum cause)cause),
                           (unsigned long long)request->charged[cause] / 1000);
     assert_string_equal(cause_word(blamed), cause_word(expected));
+    assert_all_is_charged(request);
 }
 
 /* A request and an answer of so many bytes, after which all is acknowledged. */
