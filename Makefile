@@ -133,7 +133,7 @@ APP           ?= $(patsubst tests/apps/%.sh,%,$(APPS))
 apps           = $(patsubst %,tests/apps/%.sh,$(APP))
 quick_cases    = $(filter-out $(if $(LONG),,$(SLOW_CASES)),$(CASE))
 # Those that wait more than they work have a lane of their own.
-WAITING_CASES := $(SLOW_CASES) dual_stack ecn fastopen impaired inherit kill killed signatures sockets state urgent
+WAITING_CASES := $(SLOW_CASES) dual_stack ecn explain fastopen impaired inherit kill killed signatures sockets state urgent
 waiting        = $(patsubst %,tests/interop/%.sh,$(filter $(WAITING_CASES),$(quick_cases)))
 working        = $(patsubst %,tests/interop/%.sh,$(filter-out $(WAITING_CASES),$(quick_cases)))
 

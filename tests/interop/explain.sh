@@ -54,4 +54,5 @@ while read -r verdict claim; do
     check "$claim" [ "$verdict" = ok ]
 done < <("$python" "$(dirname "$0")/explained.py" "$WORK/explained.json" "$WORK/packets" "$WORK/causes" 2>&1)
 note "$("$B/daytona-explain" --slowest 10 "$WORK/trace")"
+stop "$started"
 lab_done
