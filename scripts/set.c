@@ -3,6 +3,7 @@
  * this user (root: of all): bounds of the congestion window, of the retransmission timeout and of
  * delayed acknowledgments, the congestion controller and more. The programs' engines do it.
  */
+#include "scripts/json.h"
 #include "scripts/option.h"
 #include "scripts/say.h"
 #include "scripts/show.h"
@@ -23,7 +24,7 @@
 static const char usage[] =
     "usage: daytona set [--pid PID,...] [--port PORT,...] [--state STATE,...] [--id "
     "INDEX.GENERATION]\n"
-    "                   [--all] NAME=VALUE...\n\n"
+    "                   [--all] [--json] NAME=VALUE...\n\n"
     "Changes connections, and listeners for the connections they will have, in running "
     "programs.\n\n"
     "  cc=NAME              congestion controller\n"
@@ -37,6 +38,7 @@ static const char usage[] =
     "  max_pacing_rate=BYTES  a second; none\n"
     "  nagle=on|off\n\n"
     "BYTES may end in k, M or G (1000s); TIME ends in us, ms or s.\n"
+    "--json writes an array of objects, one for each change of each connection.\n"
     "Exit status: 0 all was done; 1 something was not, or there is no such connection; 125 wrong "
     "options.\n";
 
@@ -76,7 +78,7 @@ struct change {
 struct order {
     struct sift sift;
     const char *directory;
-    bool all, has_id;
+    bool all, has_id, json;
     struct daytona_socket_id id;
     struct change changes[CHANGES_MAX];
     size_t change_count;
@@ -199,10 +201,22 @@ static void tell(const struct order *order, const struct daytona_record_row *row
     char local[SHOWN_MAX], remote[SHOWN_MAX];
     show_endpoint(local, &row->state.local);
     show_endpoint(remote, &row->state.remote);
-    if (result == 0)
+    if (order->json) {
+        bool first = true;
+        fputs(order->done + order->failed == 0 ? "\n{" : ",\n{", stdout);
+        json_number(stdout, &first, "pid", row->pid);
+        json_text(stdout, &first, "program", order->record->header.program);
+        json_text(stdout, &first, "local", local);
+        json_text(stdout, &first, "remote", remote);
+        json_text(stdout, &first, "change", change->text);
+        json_word(stdout, &first, "done", result == 0 ? "true" : "false");
+        json_text(stdout, &first, "error", result == 0 ? "" : strerrorname_np(-result));
+        putchar('}');
+    }
+    if (result == 0 && !order->json)
         printf("%s,%u  %s  %s  %s\n", order->record->header.program, row->pid, local, remote,
                change->text);
-    else
+    else if (result != 0)
         say("set: %s,%u %s %s: %s: %s", order->record->header.program, row->pid, local, remote,
             change->text, result == -EBADF ? "the connection is gone" : strerror(-result));
 }
@@ -251,8 +265,9 @@ static bool take_option(struct order *order, char **arguments, int *index)
         order->has_id = sscanf(value, "%u.%u", &order->id.index, &order->id.generation) == 2;
         return order->has_id || (say("set: --id: expected INDEX.GENERATION, as in 0.2"), false);
     }
-    if (strcmp(arguments[*index], "--all") == 0) {
-        order->all = true;
+    if (strcmp(arguments[*index], "--all") == 0 || strcmp(arguments[*index], "--json") == 0) {
+        order->all = order->all || arguments[*index][2] == 'a';
+        order->json = order->json || arguments[*index][2] == 'j';
         return true;
     }
     return add_change(order, arguments[*index]);
@@ -275,7 +290,11 @@ int main(int count, char **arguments)
                                                : "which connections? --all is for all of them");
         return EXIT_REFUSED;
     }
+    if (order.json)
+        putchar('[');
     int visited = records_visit(order.directory, change_record, &order, &met);
+    if (order.json)
+        fputs(order.done + order.failed > 0 ? "\n]\n" : "]\n", stdout);
     if (visited < 0)
         say("set: %s: %s", order.directory, strerror(-visited));
     else if (order.done + order.failed == 0)
