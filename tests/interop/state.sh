@@ -99,6 +99,10 @@ equal 'the controller is another one' "$(told congestion)" reno
 equal 'the bound of cwnd is known' "$(told lim_cwnd)" 20000
 at_most 'and holds' "$(told cur_cwnd)" 20000
 equal 'so is that of the RTO' "$(told lim_rto_min)" 300000
+in_ns "$CLIENT" "$B/daytona-set" --pid "$program" --port 7000 --json cc=cubic nagle=off >"$WORK/out"
+equal 'as JSON, too' "$("$python" -c 'import json, sys
+print([(one["change"], one["done"], one["error"]) for one in json.load(open(sys.argv[1]))])' "$WORK/out")" \
+    "[('cc=cubic', True, ''), ('nagle=off', True, '')]"
 in_ns "$CLIENT" "$B/daytona-set" --pid "$program" cc=nonesuch >/dev/null 2>"$WORK/err"
 equal 'a controller that is not there is refused' $? 125
 check 'and those that are there are listed' grep -q 'there are .*cubic, .*bbr' "$WORK/err" || note "$(cat "$WORK/err")"
