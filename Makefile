@@ -64,7 +64,8 @@ LIBRARY  := $(call sources,$(ONLY))
 STACK    := $(filter stack/%,$(LIBRARY))
 PRELOAD  := $(filter preload/%,$(LIBRARY))
 
-TOOL_MAINS    := $(wildcard $(patsubst %,scripts/%.c,run rules check stat top set export trace pcap explain))
+TOOL_MAINS    := $(wildcard $(patsubst %,scripts/%.c,run rules check stat top set export trace pcap explain \
+                                            report plot))
 # `daytona top` alone needs ncurses; without its header it is left out.
 NCURSES       := $(shell printf '\043include <ncurses.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo yes)
 TOP           := scripts/top.c scripts/top_screen.c
@@ -266,6 +267,21 @@ $(B)/daytona-top: $(call objects,scripts/top_screen.c)
 $(B)/daytona-top: LIBRARIES = -lncursesw -ltinfo
 $(TOOLS): $(B)/daytona-%: $(B)/scripts/%.o $(call objects,$(TOOL_SHARED)) $(B)/tests/everything.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LINK_EVERYTHING) $(LIBRARIES)
+
+# The page of `daytona report` has the chart library in it, which the npm registry keeps; without a network there
+# is a message, an empty page, and another try the next time. CHART_LIBRARY=uplot.tgz is a copy.
+REPORT_PARTS := $(sort $(wildcard scripts/report/*))
+CHART        := $(B)/chart/uPlot.iife.min.js
+$(B)/report_page.html: $(REPORT_PARTS) $(if $(wildcard $(CHART)),,try-again)
+	@mkdir -p $(@D)
+	@[ -s $(CHART) ] || CHART_LIBRARY='$(CHART_LIBRARY)' scripts/report/chart-library.sh $(B)/chart || true
+	@if [ -s $(CHART) ]; then scripts/report/assemble.sh $(abspath $(B)/chart) >$@; else : >$@; fi
+.PHONY: try-again
+
+$(B)/report_page.o: $(B)/report_page.html
+	cd $(B) && $(LD) -r -z noexecstack -b binary -o report_page.o report_page.html
+
+$(B)/daytona-report: $(B)/report_page.o
 
 $(B)/daytona-sim: $(call objects,$(SIM)) $(B)/tests/everything.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LINK_EVERYTHING)

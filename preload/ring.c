@@ -171,9 +171,9 @@ static void put_segment(_Atomic uint64_t *place, const struct daytona_event *eve
         header = room;
     }
     memcpy(&first, header, sizeof first);
-    put(place + 11,
-        pair(ports_of(event), quarters((unsigned)segment->header.length & 0xff,
-                                       segment->time_to_live, segment->type_of_service, 0)));
+    put(place + 11, pair(ports_of(event),
+                         quarters((unsigned)segment->header.length & 0xff, segment->time_to_live,
+                                  segment->type_of_service, segment->window_scale)));
     put(place + 12, pair(halves((uint16_t)segment->payload_bytes, segment->segment_bytes), first));
     put(place + 13, load_word(header + 4));
     put(place + 14, load_word(header + 12));

@@ -14,24 +14,7 @@ static bool seq_after(uint32_t a, uint32_t b)
     return (int32_t)(a - b) > 0;
 }
 
-/* ------------------------------------------------------------------ options of a segment */
-
-enum { OPTION_END = 0, OPTION_NONE = 1, OPTION_SACK = 5, OPTION_TIMESTAMPS = 8 };
-
-/* The option's contents, NULL when the segment has it not (RFC 9293 section 3.2). */
-static const uint8_t *option_of(const struct seen *seen, uint8_t wanted)
-{
-    size_t end = seen->event.header_bytes;
-    for (size_t at = 20; at + 1 < end && seen->header[at] != OPTION_END;) {
-        uint8_t kind = seen->header[at], length = kind == OPTION_NONE ? 1 : seen->header[at + 1];
-        if (length == 0 || at + length > end || (kind != OPTION_NONE && length < 2))
-            return NULL;
-        if (kind == wanted)
-            return seen->header + at + 2;
-        at += length;
-    }
-    return NULL;
-}
+enum { OPTION_SACK = 5, OPTION_TIMESTAMPS = 8 };
 
 /* ------------------------------------------------------------------ requests */
 
@@ -77,7 +60,7 @@ static void data_moves(struct flow *flow, const struct seen *seen, bool out)
 /* The ACK answers a segment that was sent before the one sent again: nothing was lost. */
 static bool answers_original(const struct flow *flow, const struct seen *seen)
 {
-    const uint8_t *option = option_of(seen, OPTION_TIMESTAMPS);
+    const uint8_t *option = seen_option(seen, OPTION_TIMESTAMPS);
     return flow->again_known && option != NULL && seq_after(flow->again_echo, load_32(option + 4));
 }
 
@@ -144,7 +127,7 @@ static void segment_in(struct flow *flow, const struct seen *seen)
 
 static void note_again(struct flow *flow, const struct seen *seen)
 {
-    const uint8_t *option = option_of(seen, OPTION_TIMESTAMPS);
+    const uint8_t *option = seen_option(seen, OPTION_TIMESTAMPS);
     if (!flow->again_next)
         return;
     flow->again_next = false;
@@ -162,7 +145,7 @@ static void segment_out(struct flow *flow, const struct seen *seen)
                          : (length + seen->event.segment_bytes - 1) / seen->event.segment_bytes;
     note_again(flow, seen);
     if (length == 0) {
-        flow->gap = option_of(seen, OPTION_SACK) != NULL && (seen->numbers[3] & SYN) == 0;
+        flow->gap = seen_option(seen, OPTION_SACK) != NULL && (seen->numbers[3] & SYN) == 0;
         return;
     }
     uint32_t full = seen->event.segment_bytes == 0 ? length : seen->event.segment_bytes;

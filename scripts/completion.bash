@@ -29,6 +29,7 @@ _daytona_values() {
     --events) echo all ack rare && "$1" trace --names 2>/dev/null | grep -o '^[A-Z_]*' ;;
     --cc) echo cubic reno bbr bbr3 dctcp vegas ledbat ;;
     --ecn) echo off passive on accurate accurate-in mixed ;;
+    --what) echo cwnd sequence rtt goodput ;;
     --engine) echo thread process ;;
     --mode) echo direct bridged ;;
     --tx) echo packet raw ;;
@@ -39,7 +40,7 @@ _daytona_values() {
 _daytona() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} daytona=${COMP_WORDS[0]}
     local command=${COMP_WORDS[1]-} i
-    local commands='run server check stat top set export trace explain pcap rules help --version'
+    local commands='run server check stat top set export trace explain pcap report plot rules help --version'
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
         mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$word")

@@ -2,10 +2,10 @@
  * daytona-explain: of each request in a recorded trace, where its time went and who was to blame.
  */
 #include "scripts/blame.h"
-#include "scripts/json.h"
 #include "scripts/option.h"
 #include "scripts/say.h"
 #include "scripts/seen_print.h"
+#include "scripts/told.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -32,11 +32,6 @@ struct wish {
     bool all, json;
 };
 
-/** A request in a list that is brought in order. */
-struct listed {
-    const struct request_told *request;
-};
-
 static struct trace_reader reader;
 
 /* ------------------------------------------------------------------ in order */
@@ -44,13 +39,6 @@ static struct trace_reader reader;
 static uint64_t took_ns(const struct request_told *request)
 {
     return request->end_ns - request->begin_ns;
-}
-
-static int slower(const void *a, const void *b)
-{
-    const struct listed *first = a, *second = b;
-    uint64_t one = took_ns(first->request), other = took_ns(second->request);
-    return one < other ? 1 : one > other ? -1 : 0;
 }
 
 /* The causes of a request, the longest first. */
@@ -126,60 +114,9 @@ static void print_request(const struct request_told *request, uint64_t begin_ns)
     print_details(request, begin_ns);
 }
 
-/* ------------------------------------------------------------------ JSON */
-
-static void json_ms(bool *first, const char *name, uint64_t ns)
-{
-    char room[32];
-    snprintf(room, sizeof room, "%" PRIu64 ".%06" PRIu64, ns / 1000000, ns % 1000000);
-    json_word(stdout, first, name, room);
-}
-
-static void json_causes(const struct request_told *request)
-{
-    bool first = true;
-    fputs(", \"charged_ms\": {", stdout);
-    for (unsigned cause = 0; cause < CAUSE_COUNT; cause++)
-        json_ms(&first, cause_word((enum cause)cause), request->charged[cause]);
-    putchar('}');
-}
-
-static void json_request(const struct request_told *request, uint64_t begin_ns)
-{
-    const struct daytona_ring_event *who = &request->first;
-    char end[SEEN_END_BYTES];
-    bool first = true;
-    putchar('{');
-    json_text(stdout, &first, "local", seen_end(who->local, who->local_port, end));
-    json_text(stdout, &first, "remote", seen_end(who->remote, who->remote_port, end));
-    json_text(stdout, &first, "role", request->server ? "server" : "client");
-    json_number(stdout, &first, "request", request->number);
-    json_ms(&first, "begin_ms", request->begin_ns - begin_ns);
-    json_ms(&first, "took_ms", took_ns(request));
-    json_text(stdout, &first, "blame", cause_word(request_blame(request)));
-    json_number(stdout, &first, "first_call", request->first_call);
-    json_number(stdout, &first, "last_call", request->last_call);
-    json_number(stdout, &first, "sends", request->sends);
-    json_number(stdout, &first, "receives", request->receives);
-    json_number(stdout, &first, "bytes_sent", request->bytes_sent);
-    json_number(stdout, &first, "bytes_received", request->bytes_received);
-    json_number(stdout, &first, "segments_out", request->segments_out);
-    json_number(stdout, &first, "segments_in", request->segments_in);
-    json_number(stdout, &first, "retransmissions", request->retransmissions);
-    json_number(stdout, &first, "lost", request->losses);
-    json_number(stdout, &first, "timeouts", request->timeouts);
-    if (request->longest_ns > 0) {
-        json_ms(&first, "longest_wait_ms", request->longest_ns);
-        json_text(stdout, &first, "longest_wait_for", cause_word(request->longest_cause));
-        json_number(stdout, &first, "longest_wait_call", request->longest_call);
-    }
-    json_causes(request);
-    putchar('}');
-}
-
 /* ------------------------------------------------------------------ doing it */
 
-static void show(const struct wish *wish, const struct listed *list, size_t count,
+static void show(const struct wish *wish, const struct request_told *const *list, size_t count,
                  uint64_t begin_ns)
 {
     size_t shown = wish->all || count < wish->most ? count : wish->most;
@@ -188,11 +125,13 @@ static void show(const struct wish *wish, const struct listed *list, size_t coun
                shown < count ? "; the slowest:" : "");
     for (size_t i = 0; i < shown; i++) {
         if (!wish->json) {
-            print_request(list[i].request, begin_ns);
+            print_request(list[i], begin_ns);
             continue;
         }
-        fputs(i == 0 ? "[\n" : ",\n", stdout);
-        json_request(list[i].request, begin_ns);
+        bool first = true;
+        fputs(i == 0 ? "[\n{" : ",\n{", stdout);
+        told_json(stdout, &first, list[i], begin_ns);
+        putchar('}');
     }
     if (wish->json)
         fputs(shown == 0 ? "[]\n" : "\n]\n", stdout);
@@ -200,18 +139,12 @@ static void show(const struct wish *wish, const struct listed *list, size_t coun
 
 static int explain(const struct wish *wish, const struct blame *blame, uint64_t begin_ns)
 {
-    size_t count = 0;
-    while (blame_request(blame, count) != NULL)
-        count++;
-    struct listed *list = calloc(count + 1, sizeof *list);
+    size_t count;
+    const struct request_told **list = told_list(blame, !wish->all, &count);
     if (list == NULL)
         return 1;
-    for (size_t i = 0; i < count; i++)
-        list[i].request = blame_request(blame, i);
-    if (!wish->all)
-        qsort(list, count, sizeof *list, slower);
     show(wish, list, count, begin_ns);
-    free(list);
+    free((void *)list);
     return 0;
 }
 

@@ -6,11 +6,11 @@
 # Does nothing, and needs nothing, when all are there.
 set -eu
 
-build='gcc libc6-dev make binutils libpcap-dev libncurses-dev'
-demo="$build bash iproute2 iptables libpcap0.8 procps nginx-light curl iperf3"
+build='gcc libc6-dev make binutils libpcap-dev libncurses-dev curl ca-certificates'
+demo="$build bash iproute2 iptables libpcap0.8 procps nginx-light iperf3 gnuplot-nox"
 check="$demo clang clang-tidy clang-format cppcheck shellcheck libcmocka-dev
     libnetfilter-queue-dev redis-server redis-tools wrk netcat-openbsd openssh-server
-    openssh-client python3 tcpdump tshark ethtool util-linux strace"
+    openssh-client python3 tcpdump tshark ethtool util-linux strace chromium-headless-shell"
 # Programs of tests/interop/servers.sh and tests/apps, as far as the above does not have them.
 apps="$demo nginx-light apache2-bin haproxy openssl openssh-server openssh-client rsync git fcgiwrap lighttpd
     vsftpd lftp busybox openbsd-inetd socat wrk tmux memcached tcpdump util-linux

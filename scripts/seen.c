@@ -43,3 +43,25 @@ uint16_t seen_window(const struct seen *seen)
 {
     return load_16(seen->header + 14);
 }
+
+uint32_t seen_window_bytes(const struct seen *seen)
+{
+    unsigned scale = seen->event.window_scale > 0 ? seen->event.window_scale - 1u : 0;
+    return (uint32_t)seen_window(seen) << (scale > 14 ? 14 : scale);
+}
+
+enum { OPTION_END = 0, OPTION_NONE = 1 };
+
+const uint8_t *seen_option(const struct seen *seen, uint8_t wanted)
+{
+    size_t end = seen->event.header_bytes;
+    for (size_t at = HEADER_MIN; at + 1 < end && seen->header[at] != OPTION_END;) {
+        uint8_t kind = seen->header[at], length = kind == OPTION_NONE ? 1 : seen->header[at + 1];
+        if (length == 0 || at + length > end || (kind != OPTION_NONE && length < 2))
+            return NULL;
+        if (kind == wanted)
+            return seen->header + at + 2;
+        at += length;
+    }
+    return NULL;
+}

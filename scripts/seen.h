@@ -25,5 +25,11 @@ bool seen_complete(struct seen *seen, const uint8_t *rest);
 
 /** The window field of a segment's header. */
 uint16_t seen_window(const struct seen *seen);
+/** ... in bytes; the field itself when its scale is not known (RFC 7323 section 2.2). */
+uint32_t seen_window_bytes(const struct seen *seen);
+
+/** The contents of a segment's option of that kind, behind its kind and length (RFC 9293 section
+ *  3.2); NULL when the segment has it not. */
+const uint8_t *seen_option(const struct seen *seen, uint8_t wanted);
 
 #endif

@@ -85,6 +85,7 @@ struct daytona_segment_view {
     uint32_t payload_bytes;
     uint16_t segment_bytes; /**< payload of each when several are sent as one; 0: it is one */
     uint8_t time_to_live, type_of_service;
+    uint8_t window_scale; /**< of the header's window, counted from 1; 0: it is not known */
 };
 
 /** One event. `a` to `d` and `reason` are explained per type in events.def. */

@@ -76,7 +76,7 @@ struct daytona_ring_event {
     uint16_t local_port, remote_port;
     uint8_t header_bytes; /**< of a segment's TCP header; else 0 */
     uint8_t time_to_live, type_of_service;
-    uint8_t reserved;
+    uint8_t window_scale; /**< of a segment's window, counted from 1; 0: it is not known */
     union {
         uint64_t numbers[4]; /**< a to d */
         struct {

@@ -117,11 +117,24 @@ void observe_request(const struct request *request, enum daytona_event_type type
 
 /* ------------------------------------------------------------------ segments */
 
+/* RFC 7323 section 2.2: the window of a SYN is never scaled. */
+static uint8_t scale_of(const struct connection *connection, const struct request *request,
+                        enum daytona_event_type type, uint64_t flags)
+{
+    bool in = type == DAYTONA_EVENT_SEGMENT_IN;
+    if ((flags & TCP_SYN) != 0)
+        return 1;
+    if (request != NULL)
+        return 1 + (in ? request->handshake.peer_scale : request->handshake.scale);
+    if (connection == NULL)
+        return 0;
+    return 1 + (in ? connection->send.window_scale : connection->receive.window_scale);
+}
+
 /* About whoever has the tuple; without one there are still the ends. */
 static void deliver_segment(struct tcp *tcp, enum daytona_event_type type,
                             const struct demux_entry *tuple, const struct demux_entry *owner,
-                            const struct event_numbers *numbers,
-                            const struct daytona_segment_view *view)
+                            const struct event_numbers *numbers, struct daytona_segment_view *view)
 {
     const struct request *request = owner != NULL && owner->owner == DEMUX_REQUEST
                                         ? OWNER_OF(owner, struct request, entry)
@@ -133,6 +146,8 @@ static void deliver_segment(struct tcp *tcp, enum daytona_event_type type,
     if (!wanted_of(tcp, socket, type))
         return;
     begin(&event, tcp, type, numbers, NULL);
+    view->window_scale =
+        scale_of(socket == NULL ? NULL : socket->connection, request, type, numbers->d);
     event.segment = view;
     if (request != NULL)
         fill_request(&event, request);
@@ -145,7 +160,7 @@ void observe_segment_in(struct tcp *tcp, const struct demux_entry *tuple,
                         const struct demux_entry *owner, const struct segment *segment)
 {
     const struct tcp_header *header = &segment->header;
-    const struct daytona_segment_view view = {
+    struct daytona_segment_view view = {
         .header = {segment->bytes.data, segment->bytes.length - segment->payload.length},
         .payload_bytes = (uint32_t)segment->payload.length,
         .time_to_live = segment->hops,
@@ -179,7 +194,7 @@ static struct event_numbers numbers_of(const struct daytona_segment_view *view)
 void observe_segment_out(struct tcp *tcp, const struct socket *socket,
                          const struct daytona_packet_out *out)
 {
-    const struct daytona_segment_view view = view_of(out);
+    struct daytona_segment_view view = view_of(out);
     const struct event_numbers numbers = numbers_of(&view);
     deliver_segment(tcp, DAYTONA_EVENT_SEGMENT_OUT, &socket->entry, &socket->entry, &numbers,
                     &view);
@@ -187,7 +202,7 @@ void observe_segment_out(struct tcp *tcp, const struct socket *socket,
 
 void observe_bare_out(struct tcp *tcp, const struct daytona_packet_out *out)
 {
-    const struct daytona_segment_view view = view_of(out);
+    struct daytona_segment_view view = view_of(out);
     const struct event_numbers numbers = numbers_of(&view);
     const struct demux_entry tuple = {
         .local = {out->source, load_16(view.header.data)},
