@@ -307,6 +307,8 @@ $(B)/tests/examples/linked_%: $(B)/tests/examples/linked_%.o $(B)/libdaytona.so
 $(B)/tests/examples/%: $(B)/tests/examples/%.o $(B)/libdaytona.a
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $< $(B)/libdaytona.a -ldl
 
+$(B)/tests/interop/long_trace: $(B)/tests/everything.a
+$(B)/tests/interop/long_trace: LIBRARIES = $(LINK_EVERYTHING)
 $(B)/tests/interop/router: LIBRARIES = -lnetfilter_queue -lnfnetlink
 $(INTEROPS): $(B)/%: $(B)/%.o
 	$(CC) $(LINK) $(LDFLAGS) -o $@ $< $(LIBRARIES)

@@ -36,10 +36,19 @@ static size_t total_bytes(void)
     return ring_bytes(SLOTS);
 }
 
+/* Whether somebody has started this process to see all its events: who reads them when it has
+ * ended, and removes them then. */
+static bool is_awaited(void)
+{
+    return settings.rings_directory[0] != '\0';
+}
+
 static void path_of(char *path)
 {
     struct text text = text_begin(path, PATH_BYTES);
-    text_add_format(&text, "%s/%s" DAYTONA_RING_SUFFIX, settings.record_directory, record_name());
+    text_add_format(&text, "%s/%s" DAYTONA_RING_SUFFIX,
+                    is_awaited() ? settings.rings_directory : settings.record_directory,
+                    record_name());
 }
 
 /* ------------------------------------------------------------------ the file */
@@ -101,7 +110,7 @@ void event_ring_begin(void)
     describe(ring.header);
     room = CHUNK_SLOTS;
     wishes_known = 0;
-    ring.header->mask = daytona_events_of(DAYTONA_PACE_RARE);
+    ring.header->mask = is_awaited() ? DAYTONA_EVENTS_ALL : daytona_events_of(DAYTONA_PACE_RARE);
     ring_publish(&ring);
     observers_set_ring(ring.header->mask);
 }
@@ -113,7 +122,7 @@ void event_ring_end(void)
     if (ring.header != NULL)
         munmap(ring.header, total_bytes());
     ring.header = NULL;
-    if (file >= 0 && record_name()[0] != '\0') {
+    if (file >= 0 && record_name()[0] != '\0' && !is_awaited()) {
         path_of(path);
         if (unlink(path) < 0 && ftruncate(file, 0) < 0) /* a server may not: an empty one is none */
             log_line(LOG_LEVEL_DEBUG, "the ring %s stays", path);

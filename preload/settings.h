@@ -55,6 +55,7 @@ struct settings {
     enum log_level log;
     char ledger_directory[SETTINGS_FILE_MAX]; /**< "": none */
     char host_secret_file[SETTINGS_FILE_MAX]; /**< "": none */
+    char rings_directory[SETTINGS_FILE_MAX];  /**< "": where the record is */
     uint64_t said; /**< hash of the messages that a program before this one has said; 0: none */
 
     bool present; /**< the environment has a variable DAYTONA_something */

@@ -83,16 +83,18 @@ static struct followed *follow(const struct live *live, const char *name)
                                            .began_realtime_ns = header->began_realtime_ns};
     memcpy(followed->about.program, header->program, sizeof header->program);
     bool alive = ring_reader_alive(&followed->reader);
-    if (alive && !live->history)
+    if (alive && !live->history && live->expects == NULL)
         ring_reader_skip(&followed->reader);
-    if (alive ? ring_reader_attach(&followed->reader, live->mask) < 0 : live->pid == 0) {
+    if (alive ? ring_reader_attach(&followed->reader, live->mask) < 0
+              : live->pid == 0 && live->expects == NULL) {
         ring_reader_close(&followed->reader); /* the dead are told of when they are asked for */
         free(followed);
         return NULL;
     }
     if (live->says)
         say("%s[%u] %s", header->program, followed->about.pid,
-            alive ? "is followed" : "has ended without a word: what it left");
+            alive || live->expects != NULL ? "is followed"
+                                           : "has ended without a word: what it left");
     return followed;
 }
 
@@ -138,10 +140,10 @@ static int drain(struct live *live, struct followed *followed)
 /* Whether anything can still come. */
 static bool goes_on(const struct live *live, struct followed *const *list, size_t count)
 {
-    bool any = false;
+    bool any = live->expects != NULL && live->expects(live->context);
     for (size_t i = 0; i < count; i++)
         any = any || !list[i]->ended;
-    return any || live->pid == 0;
+    return any || (live->pid == 0 && live->expects == NULL);
 }
 
 static int take_all(struct live *live, struct followed *const *list, size_t count)
@@ -164,7 +166,8 @@ static int read_on(struct live *live, struct followed **list, size_t *count)
     uint64_t end = live->seconds == 0 ? UINT64_MAX : now_ns() + live->seconds * 1000000000u;
     uint64_t looked = now_ns();
     while (!stopped && goes_on(live, list, *count) && now_ns() < end) {
-        if (live->pid == 0 && !live->single && now_ns() - looked > LOOK_NS) {
+        if (live->expects != NULL ||
+            (live->pid == 0 && !live->single && now_ns() - looked > LOOK_NS)) {
             look(live, list, count);
             looked = now_ns();
         }
@@ -174,6 +177,8 @@ static int read_on(struct live *live, struct followed **list, size_t *count)
         if (taken == 0)
             nanosleep(&(struct timespec){0, PAUSE_NS}, NULL);
     }
+    if (live->expects != NULL)
+        look(live, list, count);
     int taken = take_all(live, list, *count);
     return taken < 0 ? taken : 0;
 }

@@ -15,7 +15,10 @@ struct live {
     uint64_t seconds;      /**< 0: until a signal comes or the process ends */
     bool single;           /**< there must be one process only */
     bool history;          /**< begin with what the rings still hold */
-    bool says;             /**< tells on standard error what it has attached to */
+    /** NULL: what there is at the beginning decides when all is over. Else: whether processes may
+     * still begin; then they are followed from their first event on, and waited for. */
+    bool (*expects)(void *context);
+    bool says; /**< tells on standard error what it has attached to */
     /** Called when there is something to follow, before the first event; negative: that is the
      *  result. May be NULL. */
     int (*begin)(void *context);

@@ -247,7 +247,7 @@ static void put_sequence_parts(FILE *out, const struct plot *plot, bool *first)
         put_part(out, plot, first, acks, "1:2", "steps linestyle 4", "acknowledged");
     if (repeats != UINT32_MAX)
         put_part(out, plot, first, repeats, "1:2", "points linestyle 5",
-                 sender ? "sent again" : "came again");
+                 sender ? "sent again" : "late");
 }
 
 void plot_script(FILE *out, const struct plot *plot)

@@ -23,7 +23,7 @@ enum series_kind {
     SERIES_FAST,    /**< sent again, by fast retransmission */
     SERIES_TIMEOUT, /**< ... by the retransmission timer */
     SERIES_PROBE,   /**< ... as a tail loss probe */
-    SERIES_AGAIN,   /**< ... for another reason; received: nothing in it is new */
+    SERIES_AGAIN,   /**< ... for another reason; received: late, it fills a gap or repeats */
     SERIES_BEYOND,  /**< received: it lies beyond a gap */
 };
 
@@ -44,7 +44,8 @@ struct series_connection {
     struct daytona_ring_event first; /**< its first event: who, between whom */
     struct daytona_ring_event last;  /**< ... and its last one */
     bool server;                     /**< the other end opened it */
-    uint64_t bytes_out, bytes_in;    /**< text, what was repeated not counted */
+    uint64_t bytes_out,
+        bytes_in; /**< text, what was repeated not counted; gaps of what came, too */
     uint32_t segments_out, segments_in;
     uint32_t retransmissions, losses, timeouts;
     uint32_t rtt_min_us; /**< 0: none was measured */

@@ -75,8 +75,7 @@ static bool data_in(struct series *series, size_t which, const struct seen *seen
     else if (in->end != 0 && start > in->end)
         kind = SERIES_BEYOND;
     if (kind != SERIES_AGAIN) {
-        int64_t from = start > in->end ? start : in->end;
-        connection->bytes_in += (uint64_t)(end - from);
+        connection->bytes_in += (uint64_t)(end - (in->end == 0 ? start : in->end));
         in->end = end;
     }
     connection->segments_in++;
@@ -132,9 +131,10 @@ static bool window_changed(struct series *series, size_t which, const struct see
     const struct daytona_ring_event *before = &connection->last;
     const int64_t cells[] = {at_us(series, seen), event->cwnd_bytes, event->ssthresh_bytes,
                              event->in_flight_bytes};
-    if (event->cwnd_bytes == 0 || (event->cwnd_bytes == before->cwnd_bytes &&
-                                   event->ssthresh_bytes == before->ssthresh_bytes &&
-                                   event->in_flight_bytes == before->in_flight_bytes))
+    if (event->cwnd_bytes == 0 || event->socket_generation == 0 ||
+        (event->cwnd_bytes == before->cwnd_bytes &&
+         event->ssthresh_bytes == before->ssthresh_bytes &&
+         event->in_flight_bytes == before->in_flight_bytes))
         return true;
     if (connection->window_row > 0 && connection->window_row == series->rows[SERIES_WINDOW].count &&
         series_last(series, SERIES_WINDOW)[0] == cells[0]) {

@@ -2,6 +2,7 @@
  * daytona-trace: the events of running programs, or of a recorded trace, as text or as lines of
  * JSON; or records them to a file.
  */
+#include "scripts/command.h"
 #include "scripts/live.h"
 #include "scripts/option.h"
 #include "scripts/say.h"
@@ -15,10 +16,11 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: daytona trace [OPTION]... [FILE]\n\n"
+    "usage: daytona trace [OPTION]... [FILE]\n"
+    "       daytona trace [OPTION]... -- PROGRAM [ARGUMENT]...\n\n"
     "Events of all programs on Daytona of this user (root: of all), as they happen; or those of "
     "FILE,\n"
-    "a recorded trace.\n\n"
+    "a recorded trace; or those of PROGRAM, from the first one on.\n\n"
     "  --pid PID        only of this process; of one that has crashed, what it left\n"
     "  --port PORT      only of connections with this port at either end\n"
     "  --events NAMES   all; ack: all but segments (the default on a screen); rare; or names of\n"
@@ -31,7 +33,7 @@ static const char usage[] =
     "  --history        begin with what happened before, as far as it is still there\n"
     "  --directory DIR  where programs leave their records (DAYTONA_RECORD, /dev/shm)\n"
     "  --names          lists the events, and what their numbers mean\n\n"
-    "Exit status: 0; 1 when it could not be done; 125 wrong options.\n";
+    "Exit status: 0, or PROGRAM's; 1 when it could not be done; 125 wrong options.\n";
 
 struct wish {
     struct live live;
@@ -40,6 +42,9 @@ struct wish {
     bool json;
     int file, file_error;
     struct trace_writer *writer;
+    char **program;         /**< to be started; NULL none */
+    struct command command; /**< that was */
+    uint32_t recorded;      /**< process, 0 none yet */
 };
 
 /* ------------------------------------------------------------------ events */
@@ -62,11 +67,19 @@ static int show(struct wish *wish, const struct trace_about *about, const struct
     return ferror(stdout) ? -EPIPE : 0;
 }
 
+/* Of a program and what it starts, the first process with a connection: a trace is of one. */
+static bool is_recorded(struct wish *wish, const struct trace_about *about, const struct seen *seen)
+{
+    if (wish->recorded == 0 && (wish->program == NULL || seen->event.remote_port != 0))
+        wish->recorded = about->pid;
+    return wish->recorded == about->pid;
+}
+
 /* The file begins with the first event: only then is it known whose they are. */
 static int record(struct wish *wish, const struct trace_about *about, const struct seen *seen)
 {
     int status = 0;
-    if (!is_wanted(wish, seen))
+    if (!is_wanted(wish, seen) || !is_recorded(wish, about, seen))
         return 0;
     if (wish->writer == NULL) {
         wish->writer = malloc(sizeof *wish->writer);
@@ -131,6 +144,8 @@ static int finish(struct wish *wish, int status)
         say("trace: %s: %s; the events before that can be read", wish->to, strerror(-status));
     say("trace: %" PRIu64 " events in %s, %" PRIu64 " bytes%s", writer == NULL ? 0 : writer->events,
         wish->to, writer == NULL ? 0 : writer->written, limit ? ": the limit" : "");
+    if (writer == NULL && wish->program != NULL)
+        say("trace: %s had no connection on Daytona", wish->program[0]);
     if (wish->live.missed > 0)
         say("trace: %" PRIu64 " events were overwritten before they could be read",
             wish->live.missed);
@@ -148,15 +163,22 @@ static int open_file(void *context)
     return -wish->file_error;
 }
 
-static int run(struct wish *wish)
+static bool expects(void *context)
 {
-    if (wish->from != NULL)
-        return show_file(wish);
-    if (wish->to != NULL) {
-        wish->live.single = wish->live.pid == 0;
-    } else {
-        setvbuf(stdout, NULL, _IOLBF, 0);
-    }
+    struct wish *wish = context;
+    return command_runs(&wish->command);
+}
+
+static int begin_program(struct wish *wish)
+{
+    int status = command_begin(&wish->command, wish->program);
+    wish->live.expects = expects;
+    wish->live.directory = wish->command.rings;
+    return status;
+}
+
+static int follow(struct wish *wish)
+{
     int status = live_run(&wish->live);
     if (wish->file_error != 0) {
         say("trace: %s: %s", wish->to, strerror(wish->file_error));
@@ -167,6 +189,24 @@ static int run(struct wish *wish)
     if (wish->to != NULL)
         return finish(wish, status);
     return status < 0 && status != -EPIPE ? say_failure(wish, status) : 0;
+}
+
+static int run(struct wish *wish)
+{
+    if (wish->from != NULL)
+        return show_file(wish);
+    if (wish->to != NULL) {
+        wish->live.single = wish->live.pid == 0 && wish->program == NULL;
+    } else {
+        setvbuf(stdout, NULL, _IOLBF, 0);
+    }
+    if (wish->program == NULL)
+        return follow(wish);
+    int status = begin_program(wish);
+    if (status < 0)
+        return say_failure(wish, status);
+    int followed = follow(wish), ended = command_end(&wish->command);
+    return ended != 0 ? ended : followed;
 }
 
 /* ------------------------------------------------------------------ options */
@@ -245,6 +285,10 @@ int main(int count, char **arguments)
             return 0;
         }
         const char *argument = arguments[i];
+        if (strcmp(argument, "--") == 0 && arguments[i + 1] != NULL && wish.from == NULL) {
+            wish.program = arguments + i + 1;
+            break;
+        }
         if (!take_argument(&wish, arguments, &i)) {
             say("trace: %s is not understood; `daytona trace --help` tells all", argument);
             return EXIT_REFUSED;

@@ -5,6 +5,8 @@ const trace = JSON.parse(document.getElementById('trace').textContent);
 const forms = {u8: Uint8Array, u16: Uint16Array, u32: Uint32Array, f64: Float64Array};
 
 function decode(text, form) {
+    if (Uint8Array.fromBase64)
+        return new forms[form](Uint8Array.fromBase64(text).buffer);
     const bytes = atob(text), room = new Uint8Array(bytes.length);
     for (let i = 0; i < bytes.length; i++)
         room[i] = bytes.charCodeAt(i);

@@ -29,35 +29,47 @@ function exactly(sources, from, to) {
     }));
 }
 
+/* The columns of one source; -1 stands for no value while it runs, as all values are positive. */
+function pixelsOf({at, value, points, isNone, low, high}, from, step, width) {
+    const y = new Array(4 * width).fill(null), put = (place, number) => {
+        if (number >= 0 && number !== Infinity)
+            y[place] = number;
+    };
+    const known = number => (isNone !== undefined && isNone(number) ? -1 : number);
+    let i = low, held = low > 0 && !points ? known(value[low - 1]) : -1;
+    for (let pixel = 0; pixel < width; pixel++) {
+        const end = from + step * (pixel + 1);
+        let least = held < 0 ? Infinity : held, greatest = held;
+        if (!points)
+            put(4 * pixel, held);
+        for (; i < high && at[i] < end; i++) {
+            const now = value[i];
+            if (isNone !== undefined && isNone(now)) {
+                held = -1;
+                continue;
+            }
+            held = now;
+            if (now < least)
+                least = now;
+            if (now > greatest)
+                greatest = now;
+        }
+        put(4 * pixel + 1, least);
+        put(4 * pixel + 2, greatest);
+        if (points)
+            held = -1;
+        else
+            put(4 * pixel + 3, held);
+    }
+    return y;
+}
+
 function byPixel(sources, from, to, width) {
     const step = (to - from) / width, x = new Array(4 * width);
     for (let pixel = 0; pixel < width; pixel++)
         for (let part = 0; part < 4; part++)
             x[4 * pixel + part] = (from + step * (pixel + part / 4)) / 1e6;
-    return [x].concat(sources.map(source => {
-        const {at, value, points, isNone = neverNone, low, high} = source;
-        const y = new Array(4 * width).fill(null);
-        let i = low, held = low > 0 && !points && !isNone(value[low - 1]) ? value[low - 1] : null;
-        for (let pixel = 0; pixel < width; pixel++) {
-            const end = from + step * (pixel + 1);
-            let least = held, greatest = held;
-            if (!points)
-                y[4 * pixel] = held;
-            for (; i < high && at[i] < end; i++) {
-                const now = isNone(value[i]) ? null : value[i];
-                held = points ? null : now;
-                if (now === null)
-                    continue;
-                least = least === null || now < least ? now : least;
-                greatest = greatest === null || now > greatest ? now : greatest;
-            }
-            y[4 * pixel + 1] = least;
-            y[4 * pixel + 2] = greatest;
-            if (!points)
-                y[4 * pixel + 3] = held;
-        }
-        return y;
-    }));
+    return [x].concat(sources.map(source => pixelsOf(source, from, step, width)));
 }
 
 /* Columns for uPlot: x in seconds, and a y for each source. `from` and `to` are microseconds. */

@@ -12,7 +12,8 @@ function scaled(value, units, step) {
 
 const formatBytes = value => value === null ? '–' : scaled(value, ['B', 'kB', 'MB', 'GB', 'TB'], 1000);
 const formatRate = value => value === null ? '–' : scaled(value, ['bit/s', 'kbit/s', 'Mbit/s', 'Gbit/s'], 1000);
-const formatCount = value => value.toLocaleString('en').replaceAll(',', '\u202f');
+const grouped = new Intl.NumberFormat('en');
+const formatCount = value => value < 1000 && value > -1000 ? String(value) : grouped.format(value).replaceAll(',', '\u202f');
 
 /* A duration in microseconds. */
 function formatDuration(microseconds) {

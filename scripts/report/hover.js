@@ -20,7 +20,7 @@ function nearestSegment(plot, segments, time, place) {
     if (best < 0)
         return null;
     const kinds = {sent: ['sent', 'fast retransmission', 'sent again after a timeout', 'sent again as a probe', 'sent again', ''],
-        received: ['received', '', '', '', 'came again', 'received beyond a gap']};
+        received: ['received', '', '', '', 'came late: fills a gap, or repeats', 'received beyond a gap']};
     const first = segments.sequence[best];
     return kinds[view.direction][segments.kind[best]] + '\nbytes ' + formatCount(first) + ' to ' +
         formatCount(first + segments.length[best]) + ' (' + formatCount(segments.length[best]) + ')\nat ' +

@@ -53,11 +53,15 @@ function choose(connection, whole = true) {
     rangeChanged();
 }
 
+/* The list of events follows when the range has come to rest. */
+let eventsLater = 0;
+
 function rangeChanged() {
     const span = view.to - view.from;
     document.getElementById('range').textContent = formatInstant(view.from, span) + ' – ' + formatInstant(view.to, span) +
         ' (' + formatDuration(span * 1e6) + ')';
-    fillEvents();
+    clearTimeout(eventsLater);
+    eventsLater = setTimeout(fillEvents, 60);
     try {
         history.replaceState(null, '', '#connection=' + view.connection + '&from=' + view.from.toFixed(6) + '&to=' + view.to.toFixed(6));
     } catch { /* a page may be shown where it has no address */

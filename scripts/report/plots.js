@@ -148,7 +148,7 @@ function select(plot) {
 function connectionSpan() {
     const {begin, end} = trace.connections[view.connection];
     const pad = Math.max(0.00001, (end - begin) / 1e6 * 0.015);
-    return [Math.max(0, begin / 1e6 - pad), end / 1e6 + pad];
+    return [begin / 1e6 - pad, end / 1e6 + pad];
 }
 
 function setRange(from, to, keep = true) {

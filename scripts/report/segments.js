@@ -103,7 +103,7 @@ function makeSequence() {
         entry('SACK', 'purple', 'bar', null, 'what lies beyond a gap has arrived')].concat(sent
         ? [entry('fast retransmission', 'red', 'up', [1]), entry('after a timeout', 'red', 'square', [2]),
             entry('probe', 'red', 'diamond', [3]), entry('sent again', 'red', 'circle', [4], 'for another reason')]
-        : [entry('beyond a gap', 'orange', 'up', [5]), entry('came again', 'purple', 'circle', [4], 'nothing in it is new')])
+        : [entry('beyond a gap', 'orange', 'up', [5]), entry('late', 'purple', 'circle', [4], 'it fills a gap, or repeats what has come')])
         .filter(one => !one.kinds || one.kinds[0] === 0 || segments.kind.includes(one.kinds[0]));
     const end = i => segments.sequence[i] + segments.length[i];
     makeChart('sequence', {

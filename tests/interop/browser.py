@@ -12,7 +12,7 @@ NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chro
 
 
 class Browser:
-    def __init__(self, width=1400, height=1500):
+    def __init__(self, width=1400, height=2000):
         program = next((found for found in map(shutil.which, NAMES) if found), None)
         if program is None:
             raise FileNotFoundError("no Chromium is installed")

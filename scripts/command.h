@@ -1,0 +1,29 @@
+/*
+ * command.h - a program that is started to be traced: its events, and those of what it starts, are
+ * all written from the first one on, and stay until they have been read.
+ */
+#ifndef DAYTONA_SCRIPTS_COMMAND_H
+#define DAYTONA_SCRIPTS_COMMAND_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct command {
+    char rings[64]; /**< the directory of their rings (daytona/ring.h) */
+    pid_t pid;
+    bool ended;
+    int status; /**< as waitpid() has it, once it has ended */
+};
+
+/** Starts `arguments`, a program and its words, ended by NULL. 0 or -errno; what cannot be executed
+ * ends with the status that a shell would give. */
+int command_begin(struct command *command, char **arguments);
+
+/** Whether it still runs. */
+bool command_runs(struct command *command);
+
+/** Waits for its end, which SIGTERM hastens if it still runs, and removes the rings. The exit
+ * status that a shell would give. */
+int command_end(struct command *command);
+
+#endif
