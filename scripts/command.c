@@ -1,5 +1,6 @@
 #include "scripts/command.h"
 
+#include "scripts/records.h"
 #include "scripts/say.h"
 
 #include <dirent.h>
@@ -18,7 +19,10 @@ static const char variable[] = "DAYTONA_RINGS";
 /* Programs that change their user write here, too: each its own file, which no other user reads. */
 static int make_directory(struct command *command)
 {
-    snprintf(command->rings, sizeof command->rings, "/dev/shm/daytona-trace.XXXXXX");
+    int length = snprintf(command->rings, sizeof command->rings, "%s/daytona-trace.XXXXXX",
+                          records_directory());
+    if (length >= (int)sizeof command->rings)
+        return -ENAMETOOLONG;
     if (mkdtemp(command->rings) == NULL || chmod(command->rings, 01777) < 0)
         return -errno;
     return setenv(variable, command->rings, 1) < 0 ? -errno : 0;

@@ -9,7 +9,7 @@
 #include <sys/types.h>
 
 struct command {
-    char rings[64]; /**< the directory of their rings (daytona/ring.h) */
+    char rings[512]; /**< the directory of their rings (daytona/ring.h) */
     pid_t pid;
     bool ended;
     int status; /**< as waitpid() has it, once it has ended */

@@ -49,7 +49,7 @@ equal 'a file comes' "$(fetch file; echo $?)" 0
 equal 'and another one' "$(fetch part; echo $?)" 0
 check 'trace ends with the program' stop "$tracer"
 check 'nothing was overwritten before it was read' test -z "$(grep overwritten "$WORK/nginx.log")"
-equal 'no ring is left' "$(ls -d /dev/shm/daytona-trace.* 2>/dev/null | grep -c .)" 0
+equal 'no ring is left' "$(find "$DAYTONA_RECORD" -name 'daytona-trace.*')" ''
 tool trace --json "$WORK/trace" >"$WORK/events.json"
 at_least 'something was sent again' "$(count retransmit)" 1
 equal 'the first segment of the first connection is there' \
