@@ -6,6 +6,7 @@
 #include "preload/real.h"
 #include "preload/remote.h"
 #include "preload/server.h"
+#include "preload/shares.h"
 #include "preload/wait.h"
 
 #include <errno.h>
@@ -318,7 +319,7 @@ static void stop_reading(struct file *file, bool reset, bool shut)
 
 static bool is_final(ptrdiff_t result)
 {
-    return result < 0 && result != -EAGAIN && result != -ENOTCONN;
+    return result < 0 && result != -EAGAIN && result != -ENOTCONN && result != -ENOBUFS;
 }
 
 /* One piece of what the application has written; false when no more can be done now. */
@@ -331,6 +332,10 @@ static bool carry_piece_out(struct file *file)
         stop_reading(file, got < 0 && errno == ECONNRESET, shut || got == 0);
         return false;
     }
+    if (!shares_may_send(file)) {
+        file->starved = true;
+        return false;
+    }
     struct daytona_span span = {carried + spent, (size_t)got - spent};
     struct daytona_call call;
     daytona_stack_call_begin(engine.stack, engine_now(), file->id, DAYTONA_CALL_SEND, span.length,
@@ -341,6 +346,8 @@ static bool carry_piece_out(struct file *file)
         daytona_stack_call_end(engine.stack, engine_now(), &call, sent);
         file->bridge.spent += (size_t)sent;
         bridge_take_spent(file);
+    } else if (sent == -ENOBUFS) {
+        file->starved = true;
     } else if (is_final(sent)) {
         refuse_rest(file, (int)-sent);
     }

@@ -7,6 +7,7 @@
 #include "preload/remote.h"
 #include "preload/server.h"
 #include "preload/settings.h"
+#include "preload/signatures.h"
 #include "preload/wait.h"
 
 #include <assert.h>
@@ -49,21 +50,47 @@ static int refuse(int status, const struct remote_answer *answer)
     return CLIENT_REFUSED;
 }
 
+/* Keys of signatures were told to the kernel, which tells nobody. How many; -errno. */
+static int tell_keys(int through, int fd)
+{
+    struct remote_request request = {.version = SERVER_VERSION, .what = REMOTE_KEY};
+    struct signature_said said;
+    int count = 0;
+    for (; signatures_said(fd, (size_t)count, &said); count++) {
+        struct remote_answer answer;
+        int ignored;
+        request.option = said.option;
+        request.length = said.length;
+        memcpy(request.value, said.value, sizeof said.value);
+        int status = remote_call(through, &request, fd, &answer, &ignored);
+        if (status < 0 || answer.result < 0)
+            return status < 0 ? status : answer.result;
+    }
+    return count;
+}
+
 /* Asks for a twin. What comes from now on, through the socket that is returned in *through, is the
  * outcome of connect(). CLIENT_REFUSED, -errno, 0 or -EINPROGRESS; *twin -1: none. */
-static int ask(const struct candidate *candidate, const struct remote_request *request,
-               int *through, int *twin)
+static int ask(const struct candidate *candidate, struct remote_request *request, int *through,
+               int *twin)
 {
     struct remote_answer answer = {.version = "unknown"};
     *twin = -1;
     *through = server_reach_front(settings.server_socket);
-    int status =
-        *through < 0 ? *through : remote_call(*through, request, candidate->fd, &answer, twin);
+    int status = *through < 0 ? *through : tell_keys(*through, candidate->fd);
+    request->level = status;
+    if (status >= 0)
+        status = remote_call(*through, request, candidate->fd, &answer, twin);
     if (status < 0 || answer.result == -EPROTONOSUPPORT || answer.result > 0)
         return refuse(status < 0 ? status : answer.result, &answer);
     /* It was sent, but there is no number for it here: it is dropped, and the server sees that. */
     if (*twin < 0 && (answer.result == 0 || answer.result == -EINPROGRESS))
         return -EMFILE;
+    if (answer.result == -ENOBUFS)
+        log_once(LOG_LEVEL_ERROR,
+                 "the server at %s has no room for more sockets of this user, who has his share: "
+                 "listen() and connect() fail until some are closed",
+                 settings.server_socket);
     return answer.result;
 }
 

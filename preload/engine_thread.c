@@ -14,6 +14,7 @@
 #include "preload/remote.h"
 #include "preload/server.h"
 #include "preload/settings.h"
+#include "preload/shares.h"
 #include "preload/shield.h"
 #include "preload/summary.h"
 #include "preload/twin.h"
@@ -96,6 +97,7 @@ static void unguard(struct file *holder)
 
 static void release(struct file *file)
 {
+    shares_give(file);
     bridge_release_end(file);
     close_number(&file->engine_end);
     if (file->reservation >= 0 && file->guarded > 1 && file->domain == AF_INET6)
@@ -216,10 +218,18 @@ static void show(struct file *file)
     }
 }
 
+/* Its user has no share left for more connections: they wait as the backlog says. */
+static bool is_starved(struct file *listener)
+{
+    listener->starved =
+        listener->served && listener->has_share && !shares_may_take(listener->owner);
+    return listener->starved;
+}
+
 static void join_accepted(struct file *listener)
 {
     struct file *file;
-    while (!listener->closed && (file = next_accepted(listener)) != NULL) {
+    while (!listener->closed && !is_starved(listener) && (file = next_accepted(listener)) != NULL) {
         int end = twin_join(file, listener);
         if (end == -EMFILE) {
             engine_table_raise_limit();
@@ -239,6 +249,8 @@ static void join_accepted(struct file *listener)
         }
         file->engine_end = end;
         file->served = file->told = listener->served;
+        if (file->served)
+            shares_take(file, listener->owner);
         if (settings.mode == SETTINGS_MODE_BRIDGED || file->served)
             bridge_from_birth(file);
         share_reservation(file, listener);

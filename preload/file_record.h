@@ -57,6 +57,10 @@ struct file {
     bool told;                 /**< a served one: connect() has said that it is connected */
     pid_t maker;               /**< a listener's: the process that made its twin */
     bool served;               /**< of another process, which asked for it (server.h) */
+    bool has_share;            /**< it counts in users' shares, see shares.h */
+    uint16_t share;            /**< ... under this number */
+    uid_t owner;               /**< a served one's user: who asked for it, or for its listener */
+    bool starved;              /**< it waits for its user's share to have room */
     bool port_is_chosen;       /**< a served one's: its local port is not the program's wish */
     bool attached;             /**< the engine's thread has its ends, or needs none */
     bool accepted;             /**< a listener's: accept() has handed it out */
@@ -131,6 +135,11 @@ bool file_any_held(void);
  * this process or without.
  */
 void file_each_left(void (*each)(struct file *file));
+
+/** The next record of this process's engine behind the number *cursor, and round from the first,
+ *  that fits; NULL: there is none. Engine locked. */
+struct file *file_search(uint32_t *cursor, bool (*fits)(const struct file *file, unsigned what),
+                         unsigned what);
 
 /** Calls `each` for every record of this process's engine with a descriptor. Engine locked. */
 void file_each(void (*each)(struct file *file));

@@ -134,7 +134,8 @@ struct file *file_make(enum file_kind kind, int domain, struct daytona_socket_id
     file->spent = file->unclaimed = file->ends_late = false;
     file->callers = 0;
     file->attached = file->accepted = file->served = file->told = false;
-    file->port_is_chosen = false;
+    file->port_is_chosen = file->has_share = file->starved = false;
+    file->owner = (uid_t)-1;
     file->maker = engine.pid;
     file->edges = file->work = 0;
     file->asker = (struct remote_asker){0};
@@ -323,6 +324,17 @@ void file_each_left(void (*each)(struct file *file))
     for (uint32_t index = 1; index < records_used; index++)
         if (is_own(&records[index]) && !records[index].closed)
             each(records + index);
+}
+
+struct file *file_search(uint32_t *cursor, bool (*fits)(const struct file *file, unsigned what),
+                         unsigned what)
+{
+    for (uint32_t i = 1; i < records_used; i++) {
+        uint32_t index = *cursor = *cursor + 1 < records_used ? *cursor + 1 : 1;
+        if (is_own(&records[index]) && fits(&records[index], what))
+            return &records[index];
+    }
+    return NULL;
 }
 
 void file_each(void (*each)(struct file *file))

@@ -35,6 +35,8 @@ enum remote_what {
     REMOTE_CONNECT_FAST, /**< what is written first may go with the SYN */
     /* With the twin: */
     REMOTE_CONNECT_AGAIN, /**< connect(2) on what is connecting or connected */
+    /* With a kernel socket that is to listen or connect then: a key of its (signatures.h) */
+    REMOTE_KEY,
     /* With nothing: */
     REMOTE_CLOSED, /**< that listener may be held by nobody any more */
 };
@@ -44,6 +46,7 @@ struct remote_asker {
     char name[8];
     socklen_t length; /**< 0: nobody waits */
     pid_t pid;        /**< of its process; 0 not known */
+    uid_t uid;
 };
 
 /** Answer of a server that leaves the socket to the kernel, where its ports are not the server's.
@@ -55,7 +58,8 @@ struct remote_request {
     enum remote_what what;
     struct twin_name connection;
     bool waits;        /**< CONNECT: the outcome is wanted as a second answer */
-    int level, option; /**< LISTEN: the backlog is the option */
+    int level, option; /**< LISTEN: the backlog is the option; it and CONNECT: so many keys were
+                            told is the level */
     socklen_t length;
     unsigned char value[REMOTE_VALUE_MAX];
 };

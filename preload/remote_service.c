@@ -6,8 +6,10 @@
 #include "preload/server.h"
 #include "preload/server_listeners.h"
 #include "preload/server_returns.h"
+#include "preload/signatures.h"
 #include "preload/socket_options.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -129,10 +131,11 @@ static struct remote_asker asker_of(const struct question *question)
     struct remote_asker asker = {
         .length = question->asker_length - (socklen_t)offsetof(struct sockaddr_un, sun_path),
         .pid = question->pid,
+        .uid = question->uid,
     };
     if (question->asker_length <= offsetof(struct sockaddr_un, sun_path) ||
         asker.length > sizeof asker.name)
-        return (struct remote_asker){.pid = question->pid};
+        return (struct remote_asker){.pid = question->pid, .uid = question->uid};
     memcpy(asker.name, question->asker.sun_path, asker.length);
     return asker;
 }
@@ -233,6 +236,7 @@ static void answer_call(struct file *file, int twin, const struct remote_request
     case REMOTE_LISTEN:
     case REMOTE_CONNECT:
     case REMOTE_CONNECT_FAST:
+    case REMOTE_KEY:
     case REMOTE_CLOSED:
         break;
     case REMOTE_GET_OPTION:
@@ -321,13 +325,32 @@ static int answer_opener(int service, struct question *question, struct remote_a
     reply->result = REMOTE_NOT_SERVED;
     if (question->twin < 0 || !twin_is_near(question->twin, service))
         return -1;
+    /* Without one of them it would speak unsigned. */
+    reply->result = -ENOBUFS;
+    if (signatures_count(question->twin) != (size_t)question->request.level)
+        return -1;
     front = service;
     engine_thread_unlock();
     reply->result = server_open(&question->request, &asker, question->twin, &twin, &taken);
     engine_thread_lock();
+    signatures_forget(question->twin);
     if (taken)
         question->twin = -1;
     return twin;
+}
+
+/* What the kernel does not tell of a socket. */
+static int take_key(int service, const struct question *question)
+{
+    const struct remote_request *request = &question->request;
+    struct signature_said said = {.option = request->option, .length = request->length};
+    static_assert(sizeof said.value <= sizeof request->value, "what is said fits");
+    if (!is_version(request))
+        return -EPROTONOSUPPORT;
+    if (question->twin < 0 || !twin_is_near(question->twin, service))
+        return -EBADF;
+    memcpy(said.value, request->value, sizeof said.value);
+    return signatures_take(question->twin, &said);
 }
 
 static void answer(int service, struct question *question)
@@ -340,6 +363,8 @@ static void answer(int service, struct question *question)
         reply.result = -EPROTONOSUPPORT;
     else if (opens && engine.server != NULL)
         twin = answer_opener(service, question, &reply);
+    else if (what == REMOTE_KEY && engine.server != NULL)
+        reply.result = take_key(service, question);
     else if (what == REMOTE_CLOSED && engine.server != NULL)
         reply.result = server_check_listener(&question->request.connection);
     else if (!opens)

@@ -9,6 +9,7 @@
 #include "preload/server_listeners.h"
 #include "preload/server_returns.h"
 #include "preload/settings.h"
+#include "preload/shares.h"
 #include "preload/shield.h"
 #include "preload/twin.h"
 
@@ -44,13 +45,25 @@ static void set_timeout(int fd, int option, uint64_t us)
         real.setsockopt(fd, SOL_SOCKET, option, &time, sizeof time);
 }
 
+/* As Linux says it when there is no memory for a socket. */
+static bool has_room_for(uid_t user)
+{
+    engine_thread_lock();
+    bool room = shares_may_take(user);
+    engine_thread_unlock();
+    return room;
+}
+
 /* ------------------------------------------------------------------ listening */
 
-static int open_listener(struct candidate *candidate, int backlog, int *twin, bool *taken)
+static int open_listener(struct candidate *candidate, int backlog, uid_t user, int *twin,
+                         bool *taken)
 {
     struct file *file = NULL;
     if (candidate->local.port == 0 || !has_port(candidate->local.port))
         return REMOTE_NOT_SERVED;
+    if (!has_room_for(user))
+        return -ENOBUFS;
     int status = candidate->domain == AF_INET6 ? shield_raise_against_ipv4(candidate->fd, backlog)
                                                : shield_raise(candidate->fd);
     if (status == 0)
@@ -60,6 +73,7 @@ static int open_listener(struct candidate *candidate, int backlog, int *twin, bo
     *twin = twin_listen(file, backlog, candidate->nonblocking);
     engine_thread_lock();
     file->served = true;
+    shares_take(file, user);
     engine_thread_adopt(file, candidate->fd, -1);
     server_listeners_add(engine.server->listeners, file, candidate, backlog);
     *taken = true;
@@ -90,6 +104,7 @@ struct daytona_instant server_look(struct daytona_instant until)
     if (daytona_instant_since_us(now, looked) >= LOOK_US) {
         looked = now;
         file_each_left(linger_end_deserted);
+        shares_look();
         pump_output();
     }
     struct daytona_instant next = daytona_instant_after_us(looked, LOOK_US);
@@ -105,6 +120,7 @@ static void adopt(struct file *file, const struct candidate *candidate, const in
     file->served = true;
     file->connecting = true;
     file->asker = *asker;
+    shares_take(file, asker->uid);
     twin_name_end(pair[1], file);
     twin_name_own_end(pair[0], file);
     engine_thread_adopt(file, candidate->fd, pair[1]);
@@ -119,6 +135,8 @@ static int open_connection(struct candidate *candidate, const struct daytona_end
     bool port_is_chosen = candidate->local.port == 0;
     if (!has_port(candidate->local.port != 0 ? candidate->local.port : settings.port_range.low))
         return REMOTE_NOT_SERVED;
+    if (!has_room_for(asker->uid))
+        return -ENOBUFS;
     int status = candidate_reserve(candidate, remote);
     if (status == 0)
         status = twin_pair(candidate->nonblocking, pair);
@@ -162,7 +180,7 @@ int server_open(const struct remote_request *request, const struct remote_asker 
         return REMOTE_NOT_SERVED;
     candidate_read_flags(&candidate);
     if (request->what == REMOTE_LISTEN)
-        return open_listener(&candidate, request->option, twin, taken);
+        return open_listener(&candidate, request->option, asker->uid, twin, taken);
     memcpy(&remote, request->value, sizeof remote);
     waiting.length = request->waits ? waiting.length : 0;
     if (!daytona_address_is_ipv4(&remote.address))

@@ -16,7 +16,7 @@
 struct server_listeners;
 
 /** What the library and the server must agree about: the version, and a number of the messages. */
-#define SERVER_VERSION "0.1.0/1"
+#define SERVER_VERSION "0.1.0/2"
 
 /** What who starts a server gives it. */
 struct server_plan {

@@ -5,6 +5,7 @@
 #include "preload/engine_table.h"
 #include "preload/log.h"
 #include "preload/real.h"
+#include "preload/shares.h"
 #include "preload/shield.h"
 #include "preload/twin.h"
 
@@ -43,6 +44,7 @@ void server_listeners_add(struct server_listeners *listeners, const struct file 
         return;
     row->generation = file->generation;
     row->maker = file->maker;
+    row->owner = file->owner;
     row->domain = candidate->domain;
     row->backlog = backlog;
     row->local = candidate->local;
@@ -120,6 +122,7 @@ static int listen_again(const struct server_listener *row, int fd)
         return -ESHUTDOWN;
     file->served = true;
     file->maker = row->maker;
+    shares_take(file, row->owner);
     engine_leave();
     return engine_table_send(engine.control, row->index, &fd, 1);
 }

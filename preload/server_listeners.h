@@ -18,6 +18,7 @@ struct server_listeners {
         uint32_t index; /**< of its record; 0: the row is free */
         uint32_t generation;
         pid_t maker; /**< the process that made its twin */
+        uid_t owner;
         int domain, backlog;
         struct daytona_endpoint local;
         struct carried_options options;

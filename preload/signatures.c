@@ -18,6 +18,7 @@
 static struct note {
     ino_t socket; /* 0: free */
     struct signature_setting setting;
+    struct signature_said said;
 } notes[NOTES_MAX];
 static size_t next_note;
 static atomic_bool any_note; /* while there is none, no descriptor needs a look */
@@ -66,11 +67,20 @@ static void keep(const struct note *note)
     signals_release();
 }
 
+static void write_down(struct note *note, int option, const void *value, socklen_t length)
+{
+    note->said.option = option;
+    note->said.length = length < SIGNATURE_SAID_MAX ? length : SIGNATURE_SAID_MAX;
+    memcpy(note->said.value, value, note->said.length);
+}
+
 void signatures_note(int fd, int name, const void *value, socklen_t length)
 {
     struct note note = {.socket = socket_number(fd)};
-    if (note.socket != 0 && signature_read(name, value, length, &note.setting) == 0)
-        keep(&note);
+    if (note.socket == 0 || signature_read(name, value, length, &note.setting) < 0)
+        return;
+    write_down(&note, name, value, length);
+    keep(&note);
 }
 
 int signatures_note_authentication(int fd, int option, const void *value, socklen_t length,
@@ -84,6 +94,7 @@ int signatures_note_authentication(int fd, int option, const void *value, sockle
     if (status < 0)
         return lacks ? status : kernel_result;
     note.setting.ours_alone = lacks;
+    write_down(&note, option, value, length);
     keep(&note);
     return 0;
 }
@@ -116,4 +127,67 @@ void signatures_visit(int fd, void (*use)(void *context, const struct signature_
     }
     pthread_mutex_unlock(&notes_mutex);
     signals_release();
+}
+
+/* ------------------------------------------------------------------ for a server */
+
+static struct note *find(ino_t socket, size_t index)
+{
+    for (size_t i = 0; socket != 0 && i < NOTES_MAX; i++) {
+        struct note *note = &notes[(next_note + i) % NOTES_MAX];
+        if (note->socket == socket && index-- == 0)
+            return note;
+    }
+    return NULL;
+}
+
+bool signatures_said(int fd, size_t index, struct signature_said *out)
+{
+    if (!atomic_load(&any_note))
+        return false;
+    ino_t socket = socket_number(fd);
+    signals_hold();
+    pthread_mutex_lock(&notes_mutex);
+    const struct note *note = find(socket, index);
+    if (note != NULL)
+        *out = note->said;
+    pthread_mutex_unlock(&notes_mutex);
+    signals_release();
+    return note != NULL;
+}
+
+int signatures_take(int fd, const struct signature_said *said)
+{
+    struct signature_setting ignored;
+    if (said->option == AUTHENTICATION_ADD_KEY || said->option == AUTHENTICATION_DEL_KEY ||
+        said->option == AUTHENTICATION_INFO)
+        return signatures_note_authentication(fd, said->option, said->value, said->length,
+                                              -ENOPROTOOPT);
+    if (said->option != TCP_MD5SIG && said->option != TCP_MD5SIG_EXT)
+        return -ENOPROTOOPT;
+    int status = signature_read(said->option, said->value, said->length, &ignored);
+    if (status == 0)
+        signatures_note(fd, said->option, said->value, said->length);
+    return status;
+}
+
+size_t signatures_count(int fd)
+{
+    struct signature_said ignored;
+    size_t count = 0;
+    while (signatures_said(fd, count, &ignored))
+        count++;
+    return count;
+}
+
+void signatures_forget(int fd)
+{
+    struct note *note;
+    if (!atomic_load(&any_note))
+        return;
+    ino_t socket = socket_number(fd);
+    pthread_mutex_lock(&notes_mutex);
+    while ((note = find(socket, 0)) != NULL)
+        *note = (struct note){.socket = 0};
+    pthread_mutex_unlock(&notes_mutex);
 }

@@ -34,6 +34,24 @@ void signatures_note(int fd, int name, const void *value, socklen_t length);
 int signatures_note_authentication(int fd, int option, const void *value, socklen_t length,
                                    int kernel_result);
 
+/** What was noted, as the program said it. */
+#define SIGNATURE_SAID_MAX 320 /* struct tcp_ao_add has 288 bytes */
+struct signature_said {
+    int option;
+    socklen_t length;
+    unsigned char value[SIGNATURE_SAID_MAX];
+};
+
+/** The `index`th of those that were noted for `fd`, oldest first. False: there are no more. */
+bool signatures_said(int fd, size_t index, struct signature_said *out);
+
+/** The same for a socket that another process has, and has shown. 0, or the kernel's -errno. */
+int signatures_take(int fd, const struct signature_said *said);
+
+/** How many are noted for `fd`; and they are noted no more. */
+size_t signatures_count(int fd);
+void signatures_forget(int fd);
+
 /** A kernel without TCP-AO was to have keys of it for `fd`: it must not speak unsigned. */
 bool signatures_kernel_lacks(int fd);
 

@@ -10,6 +10,7 @@
     server_process.py refused ADDRESS PORT    how an attempt to connect ends within seconds
     server_process.py again ADDRESS PORT      a non-blocking attempt that fails, and another one
     server_process.py attempt_to ADDRESS PORT    begins to connect, says "ready", and waits to be killed
+    server_process.py hoard ADDRESS PORT      has as many connections as it can get
     server_process.py leave PORT              to each client 300,000 bytes, and is killed; the second
                                               time with something unread
     server_process.py locks PID               what a server captures can be changed by nobody
@@ -28,8 +29,8 @@ import subprocess
 import sys
 import time
 
-REMOTE_SET_OPTION, REMOTE_LOCAL, REMOTE_LISTEN, REMOTE_CLOSED = 3, 4, 8, 12
-VERSION = b"0.1.0/1"
+REMOTE_SET_OPTION, REMOTE_LOCAL, REMOTE_LISTEN, REMOTE_CLOSED = 3, 4, 8, 13
+VERSION = b"0.1.0/2"
 SO_DETACH_FILTER, SO_LOCK_FILTER = 27, 44
 CLOSE_WAIT, LAST_ACK = 8, 9
 BYTES = 300000
@@ -195,6 +196,20 @@ def attempt_to(address, port):
     connection.setblocking(False)
     begin(connection, address, port)
     print("pid", os.getpid())
+    print("ready", flush=True)
+    signal.pause()
+
+
+def hoard(address, port):
+    connections = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4000, 4000))
+    try:
+        while len(connections) < 3000:
+            connections.append(socket.create_connection((address, port), timeout=20))
+    except OSError as error:
+        print(name_of(error), "enough" if len(connections) > 10 else len(connections), flush=True)
+    connections[0].sendall(b"x")
+    print(connections[0].recv(1).decode(), flush=True)
     print("ready", flush=True)
     signal.pause()
 

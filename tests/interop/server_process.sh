@@ -132,7 +132,7 @@ begin_of_server hold 1001 hold "$SERVER_IP" 7000
 wait_until 20 says hold ready
 equal 'can do nothing' "$(of_server 1003 meddle "$WORK/socket" 7000 "$(server_pid)")" \
 "names True
-told [(3, -9), (4, -9), (12, 0)]
+told [(3, -9), (4, -9), (13, 0)]
 no socket 1
 version EPROTONOSUPPORT
 noise {-93}
@@ -175,4 +175,29 @@ check 'no address is left' test ! -e "$WORK/socket"
 equal 'without a server a program goes on with the kernel, and says so' "$(of_server 1002 bind 7000 | sed 's/^daytona[^:]*: //; s/at [^ ]* /at ... /')" \
     "no server answers at ... (No such file or directory): \`daytona server\` or \`daytona run --server\` starts one; the socket stays on the kernel's TCP
 bound"
+
+section 'one user takes what there is'
+exec_in_ns "$SERVER" prlimit --nofile=500:500 "$B/daytona-run" --serve --socket "$WORK/socket" --listen 7000-7099 \
+    --connect 7000-7099 >"$WORK/server.log" 2>&1 </dev/null &
+run=$!
+wait_until 20 says server "daytona: server: listens at $WORK/socket"
+begin_of_server serve 1001 serve 7000
+wait_until 20 says serve ready
+begin_of_server hoard 1003 hoard "$SERVER_IP" 7000
+wait_until 60 says hoard ready
+equal 'it ends with ENOBUFS, and what there is works' "$(grep -v daytona "$WORK/hoard.log")" "ENOBUFS enough
+x
+ready"
+equal 'one message says why' "$(grep -c 'no room for more sockets of this user' "$WORK/hoard.log")" 1
+equal 'others can listen and connect' "$(of_server 1002 slow 7003)" 'no reset same'
+for pid in $(pid_of "$SERVER" python3); do
+    kill -KILL "$pid"
+done
+begin_of_server serve 1001 serve 7001
+wait_until 20 says serve ready
+equal 'what is over makes room' "$(of_server 1003 ask "$SERVER_IP" 7001 1000)" same
+for pid in $(pid_of "$SERVER" python3); do
+    kill -KILL "$pid"
+done
+check 'the server ends' stop "$run"
 lab_done
