@@ -12,7 +12,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { BY_ITSELF_S = 2, PATIENCE_S = 10 };
 
 static const char variable[] = "DAYTONA_RINGS";
 
@@ -40,11 +43,32 @@ int command_begin(struct command *command, char **arguments)
     return status < 0 ? status : command->pid < 0 ? -errno : 0;
 }
 
-bool command_runs(struct command *command)
+static long now_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec + 1;
+}
+
+static void tell(struct command *command)
+{
+    if (!command->told)
+        kill(command->pid, SIGTERM);
+    command->told = true;
+}
+
+bool command_runs(struct command *command, int stopped)
 {
     if (!command->ended)
         command->ended = waitpid(command->pid, &command->status, WNOHANG) != 0;
-    return !command->ended;
+    if (command->ended || stopped == 0)
+        return !command->ended;
+    if (command->stopped_at == 0)
+        command->stopped_at = now_s();
+    long waited = now_s() - command->stopped_at;
+    if (stopped != SIGINT || waited > BY_ITSELF_S)
+        tell(command);
+    return waited <= PATIENCE_S;
 }
 
 static void remove_rings(const struct command *command)
@@ -59,8 +83,8 @@ static void remove_rings(const struct command *command)
 
 int command_end(struct command *command)
 {
-    if (command_runs(command)) {
-        kill(command->pid, SIGTERM);
+    if (command_runs(command, 0)) {
+        tell(command);
         while (waitpid(command->pid, &command->status, 0) < 0 && errno == EINTR)
             continue;
         command->ended = true;

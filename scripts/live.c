@@ -31,8 +31,12 @@ static volatile sig_atomic_t stopped;
 
 static void stop(int number)
 {
-    (void)number;
-    stopped = 1;
+    stopped = number;
+}
+
+int live_stopped(void)
+{
+    return stopped;
 }
 
 static uint64_t now_ns(void)
@@ -161,11 +165,17 @@ static int take_all(struct live *live, struct followed *const *list, size_t coun
     return taken;
 }
 
+/* By a signal; what is still waited for comes first. */
+static bool is_stopped(const struct live *live)
+{
+    return stopped != 0 && (live->expects == NULL || !live->expects(live->context));
+}
+
 static int read_on(struct live *live, struct followed **list, size_t *count)
 {
     uint64_t end = live->seconds == 0 ? UINT64_MAX : now_ns() + live->seconds * 1000000000u;
     uint64_t looked = now_ns();
-    while (!stopped && goes_on(live, list, *count) && now_ns() < end) {
+    while (goes_on(live, list, *count) && !is_stopped(live) && now_ns() < end) {
         if (live->expects != NULL ||
             (live->pid == 0 && !live->single && now_ns() - looked > LOOK_NS)) {
             look(live, list, count);

@@ -33,6 +33,9 @@ struct live {
  *  has died, all there is is taken at once. */
 int live_run(struct live *live);
 
+/** The signal that has told live_run() to stop, 0: none has come. */
+int live_stopped(void);
+
 /** The mask for "all", "rare", "ack" (all but segments) or names of events, separated by commas;
  *  0: there is no such name. */
 uint64_t live_mask(const char *text);

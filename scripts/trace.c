@@ -166,7 +166,7 @@ static int open_file(void *context)
 static bool expects(void *context)
 {
     struct wish *wish = context;
-    return command_runs(&wish->command);
+    return command_runs(&wish->command, live_stopped());
 }
 
 static int begin_program(struct wish *wish)
