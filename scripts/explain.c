@@ -116,8 +116,7 @@ static void print_request(const struct request_told *request, uint64_t begin_ns)
 
 /* ------------------------------------------------------------------ doing it */
 
-static void show(const struct wish *wish, const struct request_told *const *list, size_t count,
-                 uint64_t begin_ns)
+static void show(const struct wish *wish, const struct told *list, size_t count, uint64_t begin_ns)
 {
     size_t shown = wish->all || count < wish->most ? count : wish->most;
     if (!wish->json)
@@ -125,12 +124,12 @@ static void show(const struct wish *wish, const struct request_told *const *list
                shown < count ? "; the slowest:" : "");
     for (size_t i = 0; i < shown; i++) {
         if (!wish->json) {
-            print_request(list[i], begin_ns);
+            print_request(list[i].request, begin_ns);
             continue;
         }
         bool first = true;
         fputs(i == 0 ? "[\n{" : ",\n{", stdout);
-        told_json(stdout, &first, list[i], begin_ns);
+        told_json(stdout, &first, list[i].request, begin_ns);
         putchar('}');
     }
     if (wish->json)
@@ -140,11 +139,11 @@ static void show(const struct wish *wish, const struct request_told *const *list
 static int explain(const struct wish *wish, const struct blame *blame, uint64_t begin_ns)
 {
     size_t count;
-    const struct request_told **list = told_list(blame, !wish->all, &count);
+    struct told *list = told_list(blame, !wish->all, &count);
     if (list == NULL)
         return 1;
     show(wish, list, count, begin_ns);
-    free((void *)list);
+    free(list);
     return 0;
 }
 

@@ -145,21 +145,21 @@ static int add_requests(FILE *out, const struct page *page)
 {
     const struct series *series = page->series;
     size_t count;
-    const struct request_told **list = told_list(page->blame, true, &count);
+    struct told *list = told_list(page->blame, true, &count);
     if (list == NULL)
         return -ENOMEM;
     fprintf(out, ",\n\"request_count\": %zu,\n\"requests\": [", count);
     for (size_t i = 0; i < count && i < page->requests_max; i++) {
-        const struct daytona_ring_event *who = &list[i]->first;
+        const struct daytona_ring_event *who = &list[i].request->first;
         size_t which = series_find(series, who->socket_index, who->socket_generation);
         bool first = true;
         fputs(i == 0 ? "\n{" : ",\n{", out);
         json_number(out, &first, "connection", which);
-        told_json(out, &first, list[i], series->first_ns);
+        told_json(out, &first, list[i].request, series->first_ns);
         putc('}', out);
     }
     putc(']', out);
-    free((void *)list);
+    free(list);
     return 0;
 }
 

@@ -105,15 +105,16 @@ static size_t write_files(const struct plot *plot, const char *script)
     return rows;
 }
 
-static int make(struct wish *wish)
+static int make(const struct wish *wish)
 {
     char data[PATH_MAX], script[PATH_MAX];
+    struct plot plot = wish->plot;
     int status = 1;
     snprintf(data, sizeof data, "%s.dat", wish->to);
     snprintf(script, sizeof script, "%s.gp", wish->to);
-    wish->plot.data = data;
-    wish->plot.picture = wish->to;
-    if (write_files(&wish->plot, script) > 0) {
+    plot.data = data;
+    plot.picture = wish->to;
+    if (write_files(&plot, script) > 0) {
         int drawn = draw(script);
         status = drawn < 0;
         if (drawn == -ENOENT)

@@ -168,7 +168,7 @@ static void put_terminal(FILE *out, const struct plot *plot)
 {
     bool svg = strcmp(plot->terminal, "svg") == 0;
     fprintf(out, "set terminal %s size %u,%u font 'sans,%u'%s\nset output ",
-            svg ? "svg dynamic" : "pngcairo", plot->width, plot->height, svg ? 14 : 12,
+            svg ? "svg dynamic" : "pngcairo", plot->width, plot->height, svg ? 14u : 12u,
             svg ? " background '#ffffff'" : "");
     put_string(out, plot->picture);
     putc('\n', out);

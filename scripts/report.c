@@ -66,7 +66,7 @@ static char *read_text(const char *path)
 static int write_page(FILE *out, const struct page *page)
 {
     const char *start = _binary_report_page_html_start;
-    size_t length = (size_t)(_binary_report_page_html_end - start);
+    size_t length = (uintptr_t)_binary_report_page_html_end - (uintptr_t)start;
     const char *mark = memmem(start, length, data_mark, strlen(data_mark));
     if (mark == NULL)
         return -ENOEXEC;

@@ -61,19 +61,19 @@ static uint64_t took_ns(const struct request_told *request)
 
 static int slower(const void *a, const void *b)
 {
-    const struct request_told *const *first = a, *const *second = b;
-    uint64_t one = took_ns(*first), other = took_ns(*second);
+    const struct told *first = a, *second = b;
+    uint64_t one = took_ns(first->request), other = took_ns(second->request);
     return one < other ? 1 : one > other ? -1 : 0;
 }
 
-const struct request_told **told_list(const struct blame *blame, bool slowest_first, size_t *count)
+struct told *told_list(const struct blame *blame, bool slowest_first, size_t *count)
 {
     *count = 0;
     while (blame_request(blame, *count) != NULL)
         ++*count;
-    const struct request_told **list = calloc(*count + 1, sizeof *list);
+    struct told *list = calloc(*count + 1, sizeof *list);
     for (size_t i = 0; list != NULL && i < *count; i++)
-        list[i] = blame_request(blame, i);
+        list[i].request = blame_request(blame, i);
     if (list != NULL && slowest_first)
         qsort(list, *count, sizeof *list, slower);
     return list;

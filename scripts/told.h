@@ -11,8 +11,13 @@
  *  json.h. */
 void told_json(FILE *out, bool *first, const struct request_told *request, uint64_t begin_ns);
 
-/** All requests of a trace, the slowest first or in their order. Owned by the caller, the requests
- *  by `blame`. NULL without memory; *count says how many. */
-const struct request_told **told_list(const struct blame *blame, bool slowest_first, size_t *count);
+/** A request in a list that was brought in order. */
+struct told {
+    const struct request_told *request;
+};
+
+/** All requests of a trace, the slowest first or in their order. The list is the caller's, the
+ *  requests are `blame`'s. NULL without memory; *count says how many. */
+struct told *told_list(const struct blame *blame, bool slowest_first, size_t *count);
 
 #endif

@@ -285,7 +285,7 @@ int main(int count, char **arguments)
             return 0;
         }
         const char *argument = arguments[i];
-        if (strcmp(argument, "--") == 0 && arguments[i + 1] != NULL && wish.from == NULL) {
+        if (strcmp(argument, "--") == 0 && i + 1 < count && wish.from == NULL) {
             wish.program = arguments + i + 1;
             break;
         }
