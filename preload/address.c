@@ -49,15 +49,16 @@ int address_read(const struct sockaddr *address, socklen_t length, int domain,
     return domain == AF_INET ? read_ipv4(address, length, out) : read_ipv6(address, length, out);
 }
 
-int address_check_room(const struct sockaddr *address, const socklen_t *length, bool optional)
+int address_check_room(struct sockaddr *address, socklen_t *length, bool optional)
 {
     if (address == NULL && optional)
         return 0;
-    if (!memory_can_be_read(length, sizeof *length))
+    if (!memory_can_be_written(length, sizeof *length))
         return -EFAULT;
     if ((int)*length < 0)
         return -EINVAL;
-    return memory_can_be_read(address, *length) ? 0 : -EFAULT;
+    socklen_t most = sizeof(struct sockaddr_in6);
+    return memory_can_be_written(address, *length < most ? *length : most) ? 0 : -EFAULT;
 }
 
 void address_write(const struct daytona_endpoint *endpoint, int domain, struct sockaddr *address,

@@ -20,7 +20,7 @@ int address_read(const struct sockaddr *address, socklen_t length, int domain,
  * negative *length. An `address` of NULL is good when `optional` (accept, recvfrom): nothing is
  * written then.
  */
-int address_check_room(const struct sockaddr *address, const socklen_t *length, bool optional);
+int address_check_room(struct sockaddr *address, socklen_t *length, bool optional);
 
 /** Writes `endpoint` as an address of `domain`, cut to *length bytes, and its whole length to
  *  *length (getsockname(2)). Nothing when `address` is NULL. */

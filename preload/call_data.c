@@ -4,6 +4,7 @@
 #include "preload/bridge.h"
 #include "preload/decide.h"
 #include "preload/memory.h"
+#include "preload/native_data.h"
 #include "preload/remote.h"
 #include "preload/result.h"
 #include "preload/settings.h"
@@ -15,28 +16,34 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 
 #define MESSAGES_MAX 1024 /* Linux: UIO_MAXIOV bounds recvmmsg and sendmmsg too */
 
-/* What the kernel checks of a list of parts; 0 or -errno, `too_many` for a long one. With
- * `untouched` nothing is copied, and the places need not be memory. */
-static int check_parts(const struct iovec *parts, size_t count, int too_many, bool untouched)
+/* What the kernel checks of a list of parts before anything else; 0 or -errno, `too_many` for a
+ * long one. Whether there is memory is seen when it is used. */
+static int check_parts(const struct iovec *parts, size_t count, int too_many)
 {
-    size_t total = 0;
     if (count > IOV_MAX)
         return too_many;
-    if (memory_is_bad(parts, count * sizeof *parts))
+    if (count > 0 && !memory_can_be_read_again(parts, count * sizeof *parts))
         return -EFAULT;
     for (size_t i = 0; i < count; i++) {
-        if (parts[i].iov_len > SSIZE_MAX - total)
+        if (parts[i].iov_len > SSIZE_MAX)
             return -EINVAL;
-        total += parts[i].iov_len;
-        if (!untouched && memory_is_bad(parts[i].iov_base, parts[i].iov_len))
+        if (memory_is_outside(parts[i].iov_base, parts[i].iov_len))
             return -EFAULT;
     }
     return 0;
+}
+
+/* readv() and writev() of nothing do nothing; recvmsg() and sendmsg() of nothing may wait. */
+static bool has_room(const struct iovec *parts, size_t count)
+{
+    size_t i = 0;
+    while (i < count && parts[i].iov_len == 0)
+        i++;
+    return i < count;
 }
 
 /* ------------------------------------------------------------------ receiving */
@@ -44,7 +51,7 @@ static int check_parts(const struct iovec *parts, size_t count, int too_many, bo
 static ssize_t receive_parts(struct file *file, const struct iovec *parts, size_t count, int flags,
                              int too_many, int *message_flags)
 {
-    int result = check_parts(parts, count, too_many, (flags & MSG_TRUNC) != 0);
+    int result = check_parts(parts, count, too_many);
     if (result < 0)
         return result;
     if ((flags & MSG_ERRQUEUE) != 0) /* which is always empty */
@@ -58,20 +65,6 @@ static struct file *get_receiver(int descriptor, int flags)
     return (flags & MSG_ERRQUEUE) != 0 ? file_get(descriptor) : file_get_direct(descriptor);
 }
 
-/* What was received natively: AF_UNIX says of a listener that it is no stream, TCP that it has no
- * connection. */
-static ssize_t of_stream(int descriptor, ssize_t result)
-{
-    int listens = 0;
-    socklen_t length = sizeof listens;
-    if (result >= 0 || errno != EINVAL || settings.engine != SETTINGS_ENGINE_PROCESS)
-        return result;
-    bool twin = real.getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 &&
-                listens != 0;
-    errno = twin ? ENOTCONN : EINVAL;
-    return result;
-}
-
 /* The queue of errors is always empty. AF_UNIX has none, and would give data. */
 static bool asks_for_errors(int descriptor, int flags)
 {
@@ -79,17 +72,6 @@ static bool asks_for_errors(int descriptor, int flags)
         return false;
     errno = EAGAIN;
     return true;
-}
-
-/* A twin's other end has a name, and AF_UNIX tells it to who receives; TCP tells none. */
-static void hide_name(const void *address, socklen_t room, socklen_t *length)
-{
-    static const char prefix[] = "\0daytona-";
-    const struct sockaddr_un *name = address;
-    size_t path = offsetof(struct sockaddr_un, sun_path);
-    if (room >= path + sizeof prefix - 1 && *length > path && name->sun_family == AF_UNIX &&
-        memcmp(name->sun_path, prefix, sizeof prefix - 1) == 0)
-        *length = 0;
 }
 
 static ssize_t receive(struct file *file, void *data, size_t length, int flags)
@@ -103,8 +85,8 @@ ssize_t daytona_read(int descriptor, void *data, size_t length)
     int before = errno;
     struct file *file = file_get_direct(descriptor);
     if (file == NULL)
-        return of_stream(descriptor, real.read(descriptor, data, length));
-    return result_finish(file, receive(file, data, length, 0), before);
+        return native_received(descriptor, real.read(descriptor, data, length), true);
+    return result_finish(file, length == 0 ? 0 : receive(file, data, length, 0), before);
 }
 
 ssize_t daytona_readv(int descriptor, const struct iovec *parts, int count)
@@ -112,8 +94,12 @@ ssize_t daytona_readv(int descriptor, const struct iovec *parts, int count)
     int before = errno;
     struct file *file = file_get_direct(descriptor);
     if (file == NULL)
-        return of_stream(descriptor, real.readv(descriptor, parts, count));
-    return result_finish(file, receive_parts(file, parts, (size_t)count, 0, -EINVAL, NULL), before);
+        return native_received(descriptor, real.readv(descriptor, parts, count),
+                               check_parts(parts, (size_t)count, -EINVAL) == 0);
+    ssize_t result = check_parts(parts, (size_t)count, -EINVAL);
+    if (result == 0 && has_room(parts, (size_t)count))
+        result = file_receive(file, parts, (size_t)count, 0, NULL);
+    return result_finish(file, result, before);
 }
 
 ssize_t daytona_recv(int descriptor, void *data, size_t length, int flags)
@@ -122,20 +108,26 @@ ssize_t daytona_recv(int descriptor, void *data, size_t length, int flags)
     struct file *file = get_receiver(descriptor, flags);
     if (file == NULL && asks_for_errors(descriptor, flags))
         return -1;
+    if (file == NULL && native_throws_away(descriptor, flags))
+        return native_receive_nowhere(descriptor, length, flags);
     if (file == NULL)
-        return of_stream(descriptor, real.recv(descriptor, data, length, flags));
+        return native_received(descriptor, real.recv(descriptor, data, length, flags), true);
     return result_finish(file, receive(file, data, length, flags), before);
 }
 
-/* A stream's data has no sender's address: its length is told as 0. */
+/* A stream's data has no sender's address: its length is told as 0. Like Linux after the data have
+ * been taken. */
 static ssize_t receive_from(struct file *file, void *data, size_t length, int flags,
                             const struct sockaddr *address, socklen_t *address_length)
 {
-    if (address != NULL && !memory_can_be_read(address_length, sizeof *address_length))
-        return -EFAULT;
     ssize_t result = receive(file, data, length, flags);
-    if (result >= 0 && address != NULL)
-        *address_length = 0;
+    if (result < 0 || address == NULL)
+        return result;
+    if (!memory_can_be_written(address_length, sizeof *address_length))
+        return -EFAULT;
+    if ((int)*address_length < 0)
+        return -EINVAL;
+    *address_length = 0;
     return result;
 }
 
@@ -150,10 +142,11 @@ ssize_t daytona_recvfrom(int descriptor, void *data, size_t length, int flags,
         bool named = address != NULL && settings.present &&
                      memory_can_be_read(address_length, sizeof *address_length);
         socklen_t room = named ? *address_length : 0;
-        ssize_t got = of_stream(
-            descriptor, real.recvfrom(descriptor, data, length, flags, address, address_length));
+        ssize_t got = native_received(
+            descriptor, real.recvfrom(descriptor, data, length, flags, address, address_length),
+            true);
         if (got >= 0 && named)
-            hide_name(address, room, address_length);
+            native_hide_name(address, room, address_length);
         return got;
     }
     return result_finish(file, receive_from(file, data, length, flags, address, address_length),
@@ -181,6 +174,8 @@ static int tell_queued(struct file *file, struct msghdr *message)
         control.header.cmsg_len = room;
     memcpy(CMSG_DATA(&control.header), &queued, sizeof queued);
     size_t length = room < sizeof control.bytes ? room : sizeof control.bytes;
+    if (!memory_can_be_written(message->msg_control, length))
+        return 0; /* as Linux has it */
     memcpy(message->msg_control, control.bytes, length);
     message->msg_controllen = length;
     return cut;
@@ -189,12 +184,15 @@ static int tell_queued(struct file *file, struct msghdr *message)
 static ssize_t receive_message(struct file *file, struct msghdr *message, int flags)
 {
     int message_flags = 0;
-    if (memory_is_bad(message, sizeof *message))
-        return -EFAULT;
+    int status = native_check_message(message);
+    if (status < 0)
+        return status;
     ssize_t result = receive_parts(file, message->msg_iov, message->msg_iovlen, flags, -EMSGSIZE,
                                    &message_flags);
     if (result < 0)
         return result;
+    if (!memory_can_be_used(message, sizeof *message, true))
+        return -EFAULT;
     if (message->msg_name != NULL)
         message->msg_namelen = 0;
     int told = tell_queued(file, message);
@@ -212,9 +210,10 @@ ssize_t daytona_recvmsg(int descriptor, struct msghdr *message, int flags)
         bool named = settings.present && memory_can_be_read(message, sizeof *message) &&
                      message->msg_name != NULL;
         socklen_t room = named ? message->msg_namelen : 0;
-        ssize_t got = of_stream(descriptor, real.recvmsg(descriptor, message, flags));
+        ssize_t got = native_received(descriptor, real.recvmsg(descriptor, message, flags),
+                                      native_check_message(message) == 0);
         if (got >= 0 && named)
-            hide_name(message->msg_name, room, &message->msg_namelen);
+            native_hide_name(message->msg_name, room, &message->msg_namelen);
         return got;
     }
     return result_finish(file, receive_message(file, message, flags), before);
@@ -249,16 +248,19 @@ static ssize_t receive_messages(struct file *file, struct mmsghdr *messages, uns
 {
     unsigned most = count < MESSAGES_MAX ? count : MESSAGES_MAX;
     unsigned done = 0;
-    ssize_t result = 0;
-    if (memory_is_bad(messages, most * sizeof *messages) ||
-        (timeout != NULL && !memory_can_be_read(timeout, sizeof *timeout)))
+    if (timeout != NULL && !memory_can_be_read(timeout, sizeof *timeout))
         return -EFAULT;
     if (timeout != NULL &&
         (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec > 999999999))
         return -EINVAL;
     uint64_t end = end_of(timeout);
-    while (done < most) {
-        result = receive_message(file, &messages[done].msg_hdr, flags & ~MSG_WAITFORONE);
+    int error = file_take_error(file); /* Linux begins with it */
+    ssize_t result = error > 0 ? -error : error;
+    while (done < most && result >= 0) {
+        if (!memory_can_be_used(&messages[done], sizeof *messages, true))
+            result = -EFAULT;
+        else
+            result = receive_message(file, &messages[done].msg_hdr, flags & ~MSG_WAITFORONE);
         if (result < 0)
             break;
         messages[done++].msg_len = (unsigned)result;
@@ -278,7 +280,9 @@ int daytona_recvmmsg(int descriptor, struct mmsghdr *messages, unsigned int coun
     int before = errno;
     struct file *file = file_get_direct(descriptor);
     if (file == NULL)
-        return real.recvmmsg(descriptor, messages, count, flags, timeout);
+        return (int)native_received(descriptor,
+                                    real.recvmmsg(descriptor, messages, count, flags, timeout),
+                                    timeout == NULL);
     return (int)result_finish(file, receive_messages(file, messages, count, flags, timeout),
                               before);
 }
@@ -288,7 +292,7 @@ int daytona_recvmmsg(int descriptor, struct mmsghdr *messages, unsigned int coun
 static ssize_t send_parts(struct file *file, const struct iovec *parts, size_t count, int flags,
                           int too_many)
 {
-    int result = check_parts(parts, count, too_many, false);
+    int result = check_parts(parts, count, too_many);
     return result < 0 ? result : file_send(file, parts, count, flags);
 }
 
@@ -309,7 +313,7 @@ ssize_t daytona_write(int descriptor, const void *data, size_t length)
     int before = errno;
     struct file *file = file_get_direct(descriptor);
     if (file == NULL)
-        return real.write(descriptor, data, length);
+        return native_sent(descriptor, real.write(descriptor, data, length), 0);
     return result_finish(file, send_data(file, data, length, 0), before);
 }
 
@@ -318,8 +322,11 @@ ssize_t daytona_writev(int descriptor, const struct iovec *parts, int count)
     int before = errno;
     struct file *file = file_get_direct(descriptor);
     if (file == NULL)
-        return real.writev(descriptor, parts, count);
-    return result_finish(file, send_parts(file, parts, (size_t)count, 0, -EINVAL), before);
+        return native_sent(descriptor, real.writev(descriptor, parts, count), 0);
+    ssize_t result = check_parts(parts, (size_t)count, -EINVAL);
+    if (result == 0 && has_room(parts, (size_t)count))
+        result = file_send(file, parts, (size_t)count, 0);
+    return result_finish(file, result, before);
 }
 
 ssize_t daytona_send(int descriptor, const void *data, size_t length, int flags)
@@ -327,8 +334,20 @@ ssize_t daytona_send(int descriptor, const void *data, size_t length, int flags)
     int before = errno;
     struct file *file = file_get_direct(descriptor);
     if (file == NULL)
-        return real.send(descriptor, data, length, flags);
+        return native_sent(descriptor, real.send(descriptor, data, length, flags), flags);
     return result_finish(file, send_data(file, data, length, flags), before);
+}
+
+/* A connected stream takes no notice of the address, after it was read; but it cannot be connected
+ * once more. */
+static int check_destination(struct file *file, const struct sockaddr *address, socklen_t length,
+                             int flags)
+{
+    if (address != NULL && length > sizeof(struct sockaddr_storage))
+        return -EINVAL;
+    if (address != NULL && !memory_can_be_read(address, length))
+        return -EFAULT;
+    return (flags & MSG_FASTOPEN) != 0 && file_is_connected(file) ? -EISCONN : 0;
 }
 
 /* MSG_FASTOPEN on a socket that is nobody's yet: connects, so that what is sent then may go with
@@ -343,7 +362,6 @@ static int connect_fast(int descriptor, const struct sockaddr *address, socklen_
     return result == 0 && *file == NULL ? -EBADF : result;
 }
 
-/* A connected stream takes no notice of the address. */
 ssize_t daytona_sendto(int descriptor, const void *data, size_t length, int flags,
                        const struct sockaddr *address, socklen_t address_length)
 {
@@ -355,15 +373,52 @@ ssize_t daytona_sendto(int descriptor, const void *data, size_t length, int flag
             return result_give(result, before);
         errno = before;
         if (result == DECIDE_KERNEL)
-            return real.sendto(descriptor, data, length, flags, address, address_length);
+            return native_sendto(descriptor, data, length, flags, address, address_length);
     }
-    return result_finish(file, send_data(file, data, length, flags), before);
+    int status = check_destination(file, address, address_length, flags);
+    return result_finish(file, status < 0 ? status : send_data(file, data, length, flags), before);
+}
+
+/* Control messages that Linux's sockets know ask for nothing that a stream could do; but they must
+ * be whole. */
+static int check_control(const struct msghdr *message)
+{
+    if (message->msg_controllen == 0)
+        return 0;
+    if (message->msg_controllen > INT_MAX)
+        return -ENOBUFS;
+    if (!memory_can_be_read(message->msg_control, message->msg_controllen))
+        return -EFAULT;
+    struct msghdr copy = *message;
+    const char *end = (const char *)message->msg_control + message->msg_controllen;
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&copy); header != NULL;
+         header = CMSG_NXTHDR(&copy, header))
+        if (header->cmsg_len < sizeof *header ||
+            header->cmsg_len > (size_t)(end - (const char *)header))
+            return -EINVAL;
+    return 0;
 }
 
 static ssize_t send_message(struct file *file, const struct msghdr *message, int flags)
 {
-    if (memory_is_bad(message, sizeof *message))
-        return -EFAULT;
+    int status = native_check_message(message);
+    if (status == 0)
+        status = check_destination(file, message->msg_name,
+                                   message->msg_namelen < sizeof(struct sockaddr_storage)
+                                       ? message->msg_namelen
+                                       : sizeof(struct sockaddr_storage),
+                                   0);
+    if (status == 0)
+        status = check_parts(message->msg_iov, message->msg_iovlen, -EMSGSIZE);
+    int control = status == 0 ? check_control(message) : 0;
+    if (status == 0 && control != -EINVAL)
+        status = control < 0 ? control : check_destination(file, NULL, 0, flags);
+    if (status < 0)
+        return status;
+    if (control == -EINVAL) { /* unless there is nobody to send to */
+        ssize_t nothing = file_send(file, NULL, 0, flags);
+        return nothing < 0 ? nothing : control;
+    }
     return send_parts(file, message->msg_iov, message->msg_iovlen, flags, -EMSGSIZE);
 }
 
@@ -371,7 +426,7 @@ static ssize_t send_message(struct file *file, const struct msghdr *message, int
 static void let_go_along(const struct msghdr *message)
 {
     struct msghdr copy;
-    if (memory_is_bad(message, sizeof *message) || message->msg_controllen == 0 ||
+    if (!memory_can_be_read_again(message, sizeof *message) || message->msg_controllen == 0 ||
         !memory_can_be_read(message->msg_control, message->msg_controllen))
         return;
     copy = *message;
@@ -397,7 +452,8 @@ ssize_t daytona_sendmsg(int descriptor, const struct msghdr *message, int flags)
 {
     int before = errno;
     struct file *file = file_get_direct(descriptor);
-    if (file == NULL && (flags & MSG_FASTOPEN) != 0 && !memory_is_bad(message, sizeof *message)) {
+    if (file == NULL && (flags & MSG_FASTOPEN) != 0 &&
+        memory_can_be_read_again(message, sizeof *message)) {
         int result =
             connect_fast(descriptor, message->msg_name, message->msg_namelen, flags, &file);
         if (result < 0)
@@ -407,7 +463,8 @@ ssize_t daytona_sendmsg(int descriptor, const struct msghdr *message, int flags)
         if (carries_ours())
             let_go_along(message);
         errno = before;
-        return real.sendmsg(descriptor, message, flags);
+        return native_message_sent(descriptor, real.sendmsg(descriptor, message, flags), message,
+                                   flags);
     }
     return result_finish(file, send_message(file, message, flags), before);
 }
@@ -417,10 +474,11 @@ static ssize_t send_messages(struct file *file, struct mmsghdr *messages, unsign
     unsigned most = count < MESSAGES_MAX ? count : MESSAGES_MAX;
     unsigned done = 0;
     ssize_t result = 0;
-    if (memory_is_bad(messages, most * sizeof *messages))
-        return -EFAULT;
     while (done < most && result >= 0) {
-        result = send_message(file, &messages[done].msg_hdr, flags);
+        if (!memory_can_be_used(&messages[done], sizeof *messages, true))
+            result = -EFAULT;
+        else
+            result = send_message(file, &messages[done].msg_hdr, flags);
         if (result >= 0)
             messages[done++].msg_len = (unsigned)result;
     }
@@ -432,7 +490,8 @@ int daytona_sendmmsg(int descriptor, struct mmsghdr *messages, unsigned int coun
     int before = errno;
     struct file *file = file_get_direct(descriptor);
     if (file == NULL)
-        return real.sendmmsg(descriptor, messages, count, flags);
+        return (int)native_sent(descriptor, real.sendmmsg(descriptor, messages, count, flags),
+                                flags);
     return (int)result_finish(file, send_messages(file, messages, count, flags), before);
 }
 

@@ -5,6 +5,7 @@
 #include "preload/address.h"
 #include "preload/client.h"
 #include "preload/decide.h"
+#include "preload/memory.h"
 #include "preload/remote.h"
 #include "preload/result.h"
 #include "preload/settings.h"
@@ -41,11 +42,23 @@ int ruled_listen(int descriptor, int backlog)
     return listen_by(descriptor, backlog, false);
 }
 
+/* Like Linux: how the socket is comes before what is wrong with an address of a family. */
 static int connect_file(struct file *file, const struct sockaddr *address, socklen_t length)
 {
     struct daytona_endpoint remote;
-    int result = address_read(address, length, file_domain(file), &remote);
-    return result < 0 ? result : file_connect(file, &remote);
+    int wrong = address_read(address, length, file_domain(file), &remote);
+    if (wrong == -EFAULT || length < sizeof address->sa_family ||
+        length > sizeof(struct sockaddr_storage) || address->sa_family == AF_UNSPEC)
+        return wrong;
+    int result = file_connect(file, wrong < 0 ? NULL : &remote);
+    return result == -EDESTADDRREQ ? wrong : result;
+}
+
+/* The kernel has something to say about another one, whatever the socket is. */
+static bool is_address(const struct sockaddr *address, socklen_t length)
+{
+    return length >= sizeof address->sa_family && length <= sizeof(struct sockaddr_storage) &&
+           memory_can_be_read(address, length);
 }
 
 static int connect_by(int descriptor, const struct sockaddr *address, socklen_t length, bool always)
@@ -55,7 +68,8 @@ static int connect_by(int descriptor, const struct sockaddr *address, socklen_t 
     if (file != NULL)
         return (int)result_finish(file, connect_file(file, address, length), before);
     int result;
-    if (settings.engine == SETTINGS_ENGINE_PROCESS && client_connect_again(descriptor, &result))
+    if (settings.engine == SETTINGS_ENGINE_PROCESS && is_address(address, length) &&
+        client_connect_again(descriptor, &result))
         return (int)result_give(result, before);
     result = decide_connect(descriptor, address, length, always);
     if (result != DECIDE_KERNEL)

@@ -49,8 +49,11 @@ static bool lacks(int level, int result)
 static bool ask_engine(int descriptor, int level, int option, void *value, socklen_t *length,
                        int *result)
 {
-    return !memory_is_bad(length, sizeof *length) && !memory_is_bad(value, *length) &&
-           remote_get_option(descriptor, level, option, value, length, result);
+    bool knows = memory_can_be_written(length, sizeof *length);
+    if (knows && (int)*length >= 0 && memory_can_be_written(value, *length))
+        return remote_get_option(descriptor, level, option, value, length, result);
+    *result = knows && (int)*length < 0 ? -EINVAL : -EFAULT;
+    return remote_is_twin(descriptor);
 }
 
 /* Of a connection that was reset there is nobody left to ask, and nothing to tell but that. */
@@ -59,12 +62,12 @@ static bool tell_of_ended(int descriptor, int level, int option, void *value, so
 {
     static const struct daytona_connection_info ended = {.state = DAYTONA_TCP_CLOSED};
     uint8_t bytes[TCP_INFO_BYTES_MAX];
-    if (level != IPPROTO_TCP || option != TCP_INFO || memory_is_bad(length, sizeof *length) ||
-        !remote_is_twin(descriptor))
+    if (level != IPPROTO_TCP || option != TCP_INFO ||
+        !memory_can_be_written(length, sizeof *length) || !remote_is_twin(descriptor))
         return false;
     size_t all = tcp_info_write(&ended, bytes);
     *length = *length < all ? *length : (socklen_t)all;
-    bool bad = memory_is_bad(value, *length);
+    bool bad = !memory_can_be_written(value, *length);
     if (!bad)
         memcpy(value, bytes, *length);
     *result = bad ? -EFAULT : 0;
@@ -98,6 +101,23 @@ static int get_natively(int descriptor, int level, int option, void *value, sock
     return result;
 }
 
+static bool tell_engine(int descriptor, int level, int option, const void *value, socklen_t length,
+                        int *result)
+{
+    if (memory_can_be_read(value, length))
+        return remote_set_option(descriptor, level, option, value, length, result);
+    *result = -EFAULT;
+    return remote_is_twin(descriptor);
+}
+
+/* Of what level it may be, AF_UNIX has no options there; TCP says of other levels than its own that
+ * they have no such option. */
+static bool is_no_level(int descriptor, int level, int result)
+{
+    return settings.present && result < 0 && errno == EOPNOTSUPP && level != SOL_SOCKET &&
+           level != IPPROTO_TCP && level != IPPROTO_IP && remote_is_twin(descriptor);
+}
+
 static int set_natively(int descriptor, int level, int option, const void *value, socklen_t length)
 {
     int before = errno, result;
@@ -108,8 +128,9 @@ static int set_natively(int descriptor, int level, int option, const void *value
     if (result == 0 && level == IPPROTO_TCP && (option == TCP_MD5SIG || option == TCP_MD5SIG_EXT) &&
         settings.present)
         signatures_note(descriptor, option, value, length);
-    if (lacks(level, result) && memory_can_be_read(value, length) &&
-        remote_set_option(descriptor, level, option, value, length, &result))
+    if (is_no_level(descriptor, level, result))
+        return (int)result_give(-ENOPROTOOPT, before);
+    if (lacks(level, result) && tell_engine(descriptor, level, option, value, length, &result))
         return (int)result_give(result, before);
     if (level == IPPROTO_TCP && option >= AUTHENTICATION_ADD_KEY && option <= AUTHENTICATION_INFO &&
         settings.present && memory_can_be_read(value, length))
@@ -139,21 +160,12 @@ int daytona_setsockopt(int descriptor, int level, int option, const void *value,
         file, socket_options_set(file, descriptor, level, option, value, length), before);
 }
 
-int daytona_sockatmark(int descriptor)
-{
-    int before = errno;
-    struct file *file = file_get(descriptor);
-    if (file == NULL)
-        return real.sockatmark(descriptor);
-    return (int)result_finish(file, file_at_mark(file), before);
-}
-
 /* Stores a request's answer where `argument` points. */
 static int store(int answer, void *argument)
 {
     if (answer < 0)
         return answer;
-    if (!memory_can_be_read(argument, sizeof answer))
+    if (!memory_can_be_written(argument, sizeof answer))
         return -EFAULT;
     *(int *)argument = answer;
     return 0;
@@ -198,6 +210,16 @@ static int ioctl_natively(int descriptor, unsigned long request, void *argument)
     if (concerns && has_others() && remote_amount(descriptor, request, &amount))
         return (int)result_give(store(amount, argument), before);
     return real.ioctl(descriptor, request, argument);
+}
+
+int daytona_sockatmark(int descriptor)
+{
+    int before = errno;
+    struct file *file = file_get(descriptor);
+    int mark = 0;
+    if (file == NULL)
+        return ioctl_natively(descriptor, SIOCATMARK, &mark) < 0 ? -1 : mark;
+    return (int)result_finish(file, file_at_mark(file), before);
 }
 
 int daytona_ioctl(int descriptor, unsigned long request, ...)

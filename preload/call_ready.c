@@ -18,20 +18,19 @@ static bool none(void)
 }
 
 /* Whether the set is memory; one that is not gets the kernel's answer. */
-static bool entries_are_memory(const struct pollfd *entries, nfds_t count)
+static bool entries_are_memory(struct pollfd *entries, nfds_t count)
 {
     return count <= PTRDIFF_MAX / sizeof *entries &&
-           memory_can_be_read_again(entries, count * sizeof *entries);
+           memory_can_be_used(entries, count * sizeof *entries, true);
 }
 
-static bool set_is_memory(const fd_set *set, int count)
+static bool set_is_memory(fd_set *set, int count)
 {
     size_t bits = count < 0 ? 0 : count > FD_SETSIZE ? FD_SETSIZE : (size_t)count;
-    return set == NULL || memory_can_be_read_again(set, (bits + 7) / 8);
+    return set == NULL || memory_can_be_used(set, (bits + 7) / 8, true);
 }
 
-static bool sets_are_memory(int count, const fd_set *readable, const fd_set *writable,
-                            const fd_set *exceptional)
+static bool sets_are_memory(int count, fd_set *readable, fd_set *writable, fd_set *exceptional)
 {
     return set_is_memory(readable, count) && set_is_memory(writable, count) &&
            set_is_memory(exceptional, count);
@@ -50,10 +49,18 @@ static int check_timeout(const struct timespec *timeout)
 {
     if (timeout == NULL)
         return 0;
-    if (memory_is_bad(timeout, sizeof *timeout))
+    if (!memory_can_be_read_again(timeout, sizeof *timeout))
         return -EFAULT;
     return timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= SECOND_NS ? -EINVAL
                                                                                         : 0;
+}
+
+/* The same of a timeout and a set of signals. */
+static int check_wait(const struct timespec *timeout, const sigset_t *signals)
+{
+    int result = check_timeout(timeout);
+    bool bad = signals != NULL && !memory_can_be_read_again(signals, sizeof(long));
+    return result == 0 && bad ? -EFAULT : result;
 }
 
 int daytona_poll(struct pollfd *entries, nfds_t count, int timeout_ms)
@@ -72,7 +79,7 @@ int daytona_ppoll(struct pollfd *entries, nfds_t count, const struct timespec *t
     int before = errno;
     if (none() || !entries_are_memory(entries, count))
         return real.ppoll(entries, count, timeout, signals);
-    int result = check_timeout(timeout);
+    int result = check_wait(timeout, signals);
     return (int)result_give(result < 0 ? result : ready_poll(entries, count, timeout, signals),
                             before);
 }
@@ -96,7 +103,7 @@ static int select_for(int count, fd_set *readable, fd_set *writable, fd_set *exc
     struct timespec start, given;
     if (timeout == NULL)
         return ready_select(count, readable, writable, exceptional, NULL, NULL);
-    if (memory_is_bad(timeout, sizeof *timeout))
+    if (!memory_can_be_read_again(timeout, sizeof *timeout))
         return -EFAULT;
     if (timeout->tv_sec < 0 || timeout->tv_usec < 0)
         return -EINVAL;
@@ -104,7 +111,8 @@ static int select_for(int count, fd_set *readable, fd_set *writable, fd_set *exc
                               .tv_nsec = timeout->tv_usec % 1000000 * 1000};
     clock_gettime(CLOCK_MONOTONIC, &start);
     int result = ready_select(count, readable, writable, exceptional, &given, NULL);
-    tell_left(timeout, &start, &given);
+    if (memory_can_be_used(timeout, sizeof *timeout, true)) /* else Linux keeps it for itself */
+        tell_left(timeout, &start, &given);
     return result;
 }
 
@@ -123,7 +131,7 @@ int daytona_pselect(int count, fd_set *readable, fd_set *writable, fd_set *excep
     int before = errno;
     if (none() || !sets_are_memory(count, readable, writable, exceptional))
         return real.pselect(count, readable, writable, exceptional, timeout, signals);
-    int result = check_timeout(timeout);
+    int result = check_wait(timeout, signals);
     if (result == 0)
         result = ready_select(count, readable, writable, exceptional, timeout, signals);
     return (int)result_give(result, before);

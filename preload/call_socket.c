@@ -3,6 +3,7 @@
  */
 #include "preload/address.h"
 #include "preload/descriptors.h"
+#include "preload/memory.h"
 #include "preload/remote.h"
 #include "preload/result.h"
 #include "preload/settings.h"
@@ -16,14 +17,28 @@ int daytona_socket(int domain, int type, int protocol)
     return descriptors_new(real.socket(domain, type, protocol));
 }
 
-/* A Daytona socket is bound already: by bind() before the decision, or by the decision. */
+/* A Daytona socket is bound already: by bind() before the decision, or by the decision. What else
+ * is wrong Linux says first: another socket, which is not bound, is asked. */
+static int refuse_bind(int domain, const struct sockaddr *address, socklen_t length)
+{
+    int asked = real.socket(domain, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (asked < 0)
+        return -EINVAL;
+    int error = real.bind(asked, address, length) < 0 ? errno : EINVAL;
+    real.close(asked);
+    return error == EADDRINUSE ? -EINVAL : -error;
+}
+
 int daytona_bind(int descriptor, const struct sockaddr *address, socklen_t length)
 {
     int before = errno;
     struct file *file = file_get(descriptor);
-    if (file == NULL)
-        return real.bind(descriptor, address, length);
-    return (int)result_finish(file, -EINVAL, before);
+    if (file != NULL)
+        return (int)result_finish(file, refuse_bind(file_domain(file), address, length), before);
+    int result = real.bind(descriptor, address, length);
+    if (result < 0 && errno == EINVAL && settings.present && remote_is_twin(descriptor))
+        return (int)result_give(refuse_bind(AF_INET, address, length), before);
+    return result;
 }
 
 static int accept_file(struct file *file, int descriptor, struct sockaddr *address,
@@ -32,11 +47,14 @@ static int accept_file(struct file *file, int descriptor, struct sockaddr *addre
     struct daytona_endpoint remote;
     if ((flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) != 0)
         return -EINVAL;
-    int result = address_check_room(address, length, true);
-    if (result == 0)
-        result = file_accept(file, descriptor, flags, &remote);
+    int result = file_accept(file, descriptor, flags, &remote);
     if (result < 0)
         return result;
+    int status = address_check_room(address, length, true);
+    if (status < 0) { /* Linux, too, has lost the connection then */
+        daytona_close(result);
+        return status;
+    }
     struct file *accepted = file_get(result);
     if (accepted != NULL)
         address_write(&remote, file_domain(file), address, length);
@@ -93,7 +111,8 @@ static int name_natively(int (*call)(int, struct sockaddr *, socklen_t *), bool 
                          int descriptor, struct sockaddr *address, socklen_t *length)
 {
     static const struct daytona_endpoint nowhere;
-    socklen_t room = length != NULL && settings.present ? *length : 0;
+    bool known = settings.present && memory_can_be_read(length, sizeof *length);
+    socklen_t room = known ? *length : 0;
     int result = call(descriptor, address, length), before = errno;
     if (result < 0 || room < sizeof address->sa_family || address->sa_family != AF_UNIX)
         return result;

@@ -84,7 +84,8 @@ int file_at_mark(struct file *file);
 int file_listen(struct file *file, int backlog);
 
 /** connect(2) on a socket that is Daytona's already: waits for, or tells, the outcome
- *  (-EALREADY, -EINPROGRESS, -EISCONN, the error, or 0 once), or tries again after a failure. */
+ *  (-EALREADY, -EINPROGRESS, -EISCONN, the error, or 0 once), or tries again after a failure.
+ *  Without an address, NULL, it is -EDESTADDRREQ in place of that. */
 int file_connect(struct file *file, const struct daytona_endpoint *remote);
 
 /** accept4(2) on `fd`, the descriptor that `file` was found by. Returns the new descriptor, with
@@ -104,6 +105,9 @@ int file_domain(const struct file *file);
 
 /** SO_ACCEPTCONN. */
 bool file_is_listener(const struct file *file);
+
+/** Whether connect() has nothing more to do: it listens, or has been told that it is connected. */
+bool file_is_connected(const struct file *file);
 
 /* ------------------------------------------------------------------ settings */
 

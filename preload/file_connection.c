@@ -282,6 +282,8 @@ static int connect_locked(struct file *file, const struct daytona_endpoint *remo
         return file_outcome(file);
     if (file->connecting)
         return waits ? file_wait_connected(file) : -EALREADY;
+    if (remote == NULL)
+        return -EDESTADDRREQ;
     int status = try_again(file, remote);
     return status == -EINPROGRESS && waits ? file_wait_connected(file) : status;
 }
@@ -378,6 +380,11 @@ int file_endpoints(struct file *file, struct daytona_endpoint *local,
 int file_domain(const struct file *file)
 {
     return file->domain;
+}
+
+bool file_is_connected(const struct file *file)
+{
+    return file->kind == FILE_KIND_LISTENER || file->connected;
 }
 
 bool file_is_listener(const struct file *file)

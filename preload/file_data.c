@@ -1,18 +1,25 @@
 #include "preload/engine.h"
 #include "preload/file_record.h"
+#include "preload/memory.h"
 #include "preload/pump.h"
 #include "preload/real.h"
 #include "preload/wait.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PARTS_MAX    64                 /* of one call into the stack */
-#define BRIDGED      ((ssize_t)-4096)   /* no errno: the socket has become bridged meanwhile */
+#define PARTS_MAX     64                /* of one call into the stack */
+#define BRIDGED       ((ssize_t)-4096)  /* no errno: the socket has become bridged meanwhile */
+#define TAKEN_AT_ONCE ((size_t)1 << 20) /* of what is to be sent: so much is looked at before */
+#define FRAGMENT                                                                                   \
+    ((size_t)32 << 10) /* Linux copies in parts of this size, and stops at a bad one               \
+                        */
 #define COPY_AT_ONCE ((size_t)16 << 10) /* on the stack of a thread that may have a small one */
 
 /* ------------------------------------------------------------------ scattered memory */
@@ -28,7 +35,8 @@ static size_t cursor_left(const struct cursor *cursor)
 {
     size_t left = 0;
     for (size_t i = 0; i < cursor->count; i++)
-        left += cursor->iov[i].iov_len;
+        left +=
+            cursor->iov[i].iov_len < SSIZE_MAX - left ? cursor->iov[i].iov_len : SSIZE_MAX - left;
     return left - cursor->offset;
 }
 
@@ -54,13 +62,42 @@ static size_t cursor_rooms(const struct cursor *cursor, struct daytona_room *roo
     return count;
 }
 
-static size_t cursor_spans(const struct cursor *cursor, struct daytona_span *spans)
+/* Of the next `most` bytes; `*more` tells whether there are others. */
+static size_t cursor_spans(const struct cursor *cursor, size_t most, struct daytona_span *spans,
+                           bool *more)
 {
     struct daytona_room rooms[PARTS_MAX];
     size_t count = cursor_rooms(cursor, rooms);
-    for (size_t i = 0; i < count; i++)
-        spans[i] = (struct daytona_span){rooms[i].data, rooms[i].length};
+    *more = cursor->count > count;
+    for (size_t i = 0; i < count; i++) {
+        *more |= rooms[i].length > most;
+        spans[i] =
+            (struct daytona_span){rooms[i].data, rooms[i].length < most ? rooms[i].length : most};
+        most -= spans[i].length;
+    }
     return count;
+}
+
+/* Whether the next `length` bytes are memory, as memory_can_be_used(). */
+static bool cursor_is_memory(const struct cursor *cursor, size_t length, bool written)
+{
+    for (size_t i = 0; i < cursor->count && length > 0; i++) {
+        size_t offset = i == 0 ? cursor->offset : 0;
+        size_t part = cursor->iov[i].iov_len - offset;
+        part = part < length ? part : length;
+        if (!memory_can_be_used((uint8_t *)cursor->iov[i].iov_base + offset, part, written))
+            return false;
+        length -= part;
+    }
+    return true;
+}
+
+static bool rooms_are_known(const struct daytona_room *rooms, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!memory_is_known(rooms[i].data, rooms[i].length, true))
+            return false;
+    return true;
 }
 
 /* ------------------------------------------------------------------ when to wait */
@@ -113,6 +150,19 @@ static unsigned receive_flags(int flags)
            ((flags & MSG_TRUNC) != 0 ? DAYTONA_RECEIVE_DISCARD : 0u);
 }
 
+/* What would be received, without touching memory. Like Linux, who looks at the memory last. */
+static ptrdiff_t receive_dry(struct file *file, const struct daytona_room *rooms, size_t count,
+                             unsigned flags)
+{
+    uint8_t byte;
+    const struct daytona_room small = {&byte, 1};
+    if ((flags & DAYTONA_RECEIVE_URGENT) != 0)
+        return daytona_stack_receive(engine.stack, engine_now(), file->id, &small, 1,
+                                     flags | DAYTONA_RECEIVE_PEEK);
+    return daytona_stack_receive(engine.stack, engine_now(), file->id, rooms, count,
+                                 flags | DAYTONA_RECEIVE_PEEK | DAYTONA_RECEIVE_DISCARD);
+}
+
 /* One attempt, without waiting. `*filled`: everything that was offered has been used. */
 static ptrdiff_t receive_now(struct file *file, const struct cursor *cursor, unsigned flags,
                              bool *filled)
@@ -121,8 +171,15 @@ static ptrdiff_t receive_now(struct file *file, const struct cursor *cursor, uns
     size_t count = cursor_rooms(cursor, rooms), offered = 0;
     for (size_t i = 0; i < count; i++)
         offered += rooms[i].length;
-    ptrdiff_t got =
-        daytona_stack_receive(engine.stack, engine_now(), file->id, rooms, count, flags);
+    ptrdiff_t got = 1;
+    *filled = false;
+    if ((flags & DAYTONA_RECEIVE_DISCARD) == 0 && offered > 0 && !rooms_are_known(rooms, count)) {
+        got = receive_dry(file, rooms, count, flags);
+        if (got > 0 && !cursor_is_memory(cursor, (size_t)got, true))
+            return -EFAULT;
+    }
+    if (got > 0)
+        got = daytona_stack_receive(engine.stack, engine_now(), file->id, rooms, count, flags);
     mirror_after_receive(file);
     *filled = got >= 0 && (size_t)got == offered;
     return got;
@@ -194,9 +251,7 @@ ssize_t file_receive(struct file *file, const struct iovec *iov, size_t count, i
     int status = file_enter(file);
     if (status < 0)
         return status;
-    /* Nothing is nothing; but urgent data are read by that, as in Linux. */
-    bool nothing = cursor_left(&cursor) == 0 && (flags & MSG_OOB) == 0;
-    ssize_t got = nothing ? 0 : receive_locked(file, &cursor, flags);
+    ssize_t got = receive_locked(file, &cursor, flags);
     pump_output();
     engine_leave();
     if (got == BRIDGED) {
@@ -208,6 +263,26 @@ ssize_t file_receive(struct file *file, const struct iovec *iov, size_t count, i
 
 /* ------------------------------------------------------------------ send */
 
+/* How many of the next bytes are memory that they can be taken from. */
+static size_t readable(const struct cursor *cursor, size_t left)
+{
+    size_t most = left < TAKEN_AT_ONCE ? left : TAKEN_AT_ONCE;
+    while (most > 0 && !cursor_is_memory(cursor, most, false))
+        most = most > FRAGMENT ? FRAGMENT : 0;
+    return most;
+}
+
+/* What there is to say about a connection, and about room in it, comes before what there is to say
+ * about memory. */
+static ptrdiff_t send_unreadable(struct file *file)
+{
+    ptrdiff_t result = daytona_stack_send(engine.stack, engine_now(), file->id, NULL, 0, 0);
+    if (result < 0)
+        return result;
+    bool room = (daytona_stack_readiness(engine.stack, file->id) & DAYTONA_READY_OUT) != 0;
+    return room ? -EFAULT : -EAGAIN;
+}
+
 static ssize_t send_patiently(struct patience *patience, struct cursor *cursor, int flags)
 {
     struct file *file = patience->file;
@@ -218,10 +293,14 @@ static ssize_t send_patiently(struct patience *patience, struct cursor *cursor, 
         struct daytona_span spans[PARTS_MAX];
         if (bridge_is_up(file))
             return total > 0 ? (ssize_t)total : BRIDGED;
-        size_t count = cursor_spans(cursor, spans);
-        unsigned more = cursor->count > count ? DAYTONA_SEND_MORE : 0u;
-        ptrdiff_t sent = daytona_stack_send(engine.stack, engine_now(), file->id, spans, count,
-                                            stack_flags | more);
+        bool more;
+        size_t most = readable(cursor, wanted - total);
+        size_t count = cursor_spans(cursor, most, spans, &more);
+        ptrdiff_t sent =
+            most == 0 && wanted > total
+                ? send_unreadable(file)
+                : daytona_stack_send(engine.stack, engine_now(), file->id, spans, count,
+                                     stack_flags | (more ? DAYTONA_SEND_MORE : 0u));
         pump_output();
         mirror_after_send(file);
         if (sent > 0) {
@@ -269,6 +348,11 @@ ssize_t file_send(struct file *file, const struct iovec *iov, size_t count, int 
     return sent;
 }
 
+static int cannot_seek(int in)
+{
+    return (real.fcntl(in, F_GETFL) & O_ACCMODE) == O_WRONLY ? -EBADF : -EINVAL;
+}
+
 /* sendfile's position: the caller's, or the file's own, which then has to be moved. */
 ssize_t file_sendfile(struct file *file, int in, off_t *offset, size_t count)
 {
@@ -277,7 +361,7 @@ ssize_t file_sendfile(struct file *file, int in, off_t *offset, size_t count)
     size_t total = 0;
     ssize_t result = 0;
     if (start < 0)
-        return offset != NULL ? -EINVAL : errno == ESPIPE ? -EINVAL : -errno;
+        return offset != NULL ? -EINVAL : errno == ESPIPE ? cannot_seek(in) : -errno;
     while (total < count) {
         size_t wanted = count - total < sizeof data ? count - total : sizeof data;
         ssize_t got = pread(in, data, wanted, start + (off_t)total);

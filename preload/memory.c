@@ -1,13 +1,21 @@
 #include "preload/memory.h"
 
 #include "preload/attributes.h"
+#include "preload/raw.h"
 
 #include <errno.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define PAGE_BYTES ((uintptr_t)4096)
 #define WORD_BYTES ((uintptr_t)8)
+
+/* Linux 5.14; the C library may be older. */
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ  22
+#define MADV_POPULATE_WRITE 23
+#endif
 
 /* The kernel reads the signal set before it looks at what to do with it: EFAULT when it cannot,
  * EINVAL for the impossible request when it can. */
@@ -46,5 +54,84 @@ bool memory_can_be_read_again(const void *pointer, size_t length)
         return false;
     known_start = address & ~(PAGE_BYTES - 1);
     known_end = (address + length + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+    return true;
+}
+
+static uintptr_t page_of(uintptr_t address)
+{
+    return address & ~(PAGE_BYTES - 1);
+}
+
+/* The kernel writes a byte of noise where another one will be written anyway; it is put back. */
+static bool byte_can_be_written(char *byte)
+{
+    if (!memory_can_be_read(byte, 1))
+        return false;
+    char kept = *byte;
+    const long words[6] = {(long)byte, 1, 0};
+    if (raw_call(SYS_getrandom, words) != 1)
+        return false;
+    *byte = kept;
+    return true;
+}
+
+/* Where the kernel does not know how to make pages be there, or they are a device's. */
+static bool each_can_be_written(char *start, size_t length)
+{
+    for (size_t at = 0; at < length; at += PAGE_BYTES)
+        if (!byte_can_be_written(start + at))
+            return false;
+    return byte_can_be_written(start + length - 1);
+}
+
+/* The pages are to be there: the kernel makes them, as it would for the bytes, or says why not. */
+static bool pages_are_there(void *pointer, size_t length, bool written)
+{
+    uintptr_t start = page_of((uintptr_t)pointer);
+    uintptr_t end = page_of((uintptr_t)pointer + length + PAGE_BYTES - 1);
+    const long words[6] = {(long)start, (long)(end - start),
+                           written ? MADV_POPULATE_WRITE : MADV_POPULATE_READ};
+    long result = raw_call(SYS_madvise, words);
+    if (result == 0 || result == -ENOMEM || result == -EFAULT)
+        return result == 0;
+    return written ? each_can_be_written(pointer, length) : memory_can_be_read(pointer, length);
+}
+
+bool memory_can_be_written(void *pointer, size_t length)
+{
+    return length == 0 ||
+           (!memory_is_bad(pointer, length) && pages_are_there(pointer, length, true));
+}
+
+#define KNOWN_MAX 4 /* places that a thread uses in turn, as with readv() */
+
+/* By what is done to them: read, written. */
+static ATTRIBUTE_THREAD struct {
+    struct {
+        uintptr_t start, end;
+    } places[KNOWN_MAX];
+    unsigned last;
+} known[2];
+
+bool memory_is_known(const void *pointer, size_t length, bool written)
+{
+    uintptr_t address = (uintptr_t)pointer;
+    for (unsigned i = 0; i < KNOWN_MAX; i++) {
+        uintptr_t start = known[written].places[i].start, end = known[written].places[i].end;
+        if (address >= start && address < end && length <= end - address)
+            return true;
+    }
+    return length == 0;
+}
+
+bool memory_can_be_used(void *pointer, size_t length, bool written)
+{
+    if (memory_is_known(pointer, length, written))
+        return true;
+    if (memory_is_bad(pointer, length) || !pages_are_there(pointer, length, written))
+        return false;
+    unsigned place = ++known[written].last % KNOWN_MAX;
+    known[written].places[place].start = page_of((uintptr_t)pointer);
+    known[written].places[place].end = page_of((uintptr_t)pointer + length + PAGE_BYTES - 1);
     return true;
 }

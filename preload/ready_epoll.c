@@ -10,6 +10,9 @@
 #include <limits.h>
 #include <stdbool.h>
 
+#define SERVED_MAX 4096                                        /* events at once */
+#define EVENTS_MAX (INT_MAX / (int)sizeof(struct epoll_event)) /* Linux: EP_MAX_EVENTS */
+
 static void watcher_less(struct file *file)
 {
     if (file_enter(file) < 0)
@@ -190,16 +193,22 @@ static uint32_t identity_of(int epoll)
     return identity;
 }
 
+static bool mask_is_memory(const sigset_t *mask)
+{
+    return mask == NULL || memory_can_be_read_again(mask, sizeof(long));
+}
+
 int ready_epoll_wait(int epoll, struct epoll_event *events, int count,
                      const struct timespec *timeout, const sigset_t *mask)
 {
-    if (count > 0 && memory_is_bad(events, (size_t)count * sizeof *events))
-        return -EFAULT;
-    uint32_t identity = count > 0 ? identity_of(epoll) : 0;
+    int most = count < SERVED_MAX ? count : SERVED_MAX;
+    bool serves = count > 0 && count <= EVENTS_MAX && mask_is_memory(mask) &&
+                  memory_can_be_used(events, (size_t)most * sizeof *events, true);
+    uint32_t identity = serves ? identity_of(epoll) : 0; /* else the kernel knows what to say */
     struct daytona_instant deadline = wait_deadline(timeout);
     struct timespec left;
     while (identity != 0) {
-        int result = serve(epoll, identity, events, count, deadline, mask);
+        int result = serve(epoll, identity, events, most, deadline, mask);
         if (result == -EBUSY) { /* perhaps only after a while */
             timeout = wait_left(deadline, &left);
             break;

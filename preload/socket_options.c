@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/time.h>
@@ -147,10 +148,17 @@ static int set_int(struct file *file, const struct socket_option_row *row, const
     return -ENOPROTOOPT;
 }
 
+/* Linux says so before it looks at the value, but where the value is bytes. */
+static bool is_too_short(int level, int name, socklen_t length)
+{
+    bool bytes = name == TCP_CONGESTION || name == TCP_ULP || name == TCP_FASTOPEN_KEY;
+    return length < sizeof(int) && (level == SOL_SOCKET || (level == IPPROTO_TCP && !bytes));
+}
+
 int socket_options_set(struct file *file, int fd, int level, int name, const void *value,
                        socklen_t length)
 {
-    if (length > INT_MAX)
+    if (length > INT_MAX || is_too_short(level, name, length))
         return -EINVAL;
     if (!memory_can_be_read(value, length))
         return -EFAULT;
@@ -331,13 +339,11 @@ static int get_int(struct file *file, const struct socket_option_row *row, void 
     return tell_int(row->level, number, value, length);
 }
 
-static int get_found(struct file *file, int fd, const struct socket_option_row *row, void *value,
+static int get_found(struct file *file, const struct socket_option_row *row, void *value,
                      socklen_t *length)
 {
     if (socket_option_is_number(row))
         return get_number(file, row, value, length);
-    if (row->shape == SHAPE_NO_EFFECT)
-        return real.getsockopt(fd, row->level, row->name, value, length) == 0 ? 0 : -errno;
     if (row->shape == SHAPE_LINGER)
         return get_linger(file, value, length);
     if (row->shape == SHAPE_RATE)
@@ -348,10 +354,6 @@ static int get_found(struct file *file, int fd, const struct socket_option_row *
         return get_controller(file, value, length);
     if (row->shape == SHAPE_SIGNATURE_KEY)
         return -ENOPROTOOPT;
-    if (row->shape == SHAPE_AUTHENTICATION)
-        return row->name == AUTHENTICATION_INFO || row->name == AUTHENTICATION_GET_KEYS
-                   ? authentication_get(file, row->name, value, length)
-                   : -ENOPROTOOPT;
     if (row->shape == SHAPE_FASTOPEN_KEY)
         return get_fastopen_key(file, value, length);
     if (row->shape == SHAPE_INFO)
@@ -363,10 +365,37 @@ static int get_found(struct file *file, int fd, const struct socket_option_row *
     return get_int(file, row, value, length);
 }
 
+/* What is told is more than an answer: it begins with a question. */
+static int get_authentication(struct file *file, const struct socket_option_row *row, void *value,
+                              socklen_t *length)
+{
+    if (row->name != AUTHENTICATION_INFO && row->name != AUTHENTICATION_GET_KEYS)
+        return -ENOPROTOOPT;
+    if (!memory_can_be_written(value, *length))
+        return -EFAULT;
+    return authentication_get(file, row->name, value, length);
+}
+
+/* Only what is written must be memory: a generous length is nobody's mistake. */
+static int get_copied(struct file *file, const struct socket_option_row *row, void *value,
+                      socklen_t *length)
+{
+    uint8_t bytes[TCP_INFO_BYTES_MAX];
+    socklen_t told = *length < sizeof bytes ? *length : sizeof bytes;
+    int result = get_found(file, row, bytes, &told);
+    if (result < 0)
+        return result;
+    if (!memory_can_be_written(value, told))
+        return -EFAULT;
+    memcpy(value, bytes, told);
+    *length = told;
+    return result;
+}
+
 int socket_options_get(struct file *file, int fd, int level, int name, void *value,
                        socklen_t *length)
 {
-    if (!memory_can_be_read(length, sizeof *length))
+    if (!memory_can_be_written(length, sizeof *length))
         return -EFAULT;
     if ((int)*length < 0)
         return -EINVAL;
@@ -374,8 +403,8 @@ int socket_options_get(struct file *file, int fd, int level, int name, void *val
     if (row == NULL)
         return level == SOL_SOCKET || level == IPPROTO_TCP || level == IPPROTO_IP ? -ENOPROTOOPT
                                                                                   : -EOPNOTSUPP;
-    /* Only what is written must be memory: a generous length is nobody's mistake. */
-    if (!memory_can_be_read(value, *length < TCP_INFO_BYTES_MAX ? *length : TCP_INFO_BYTES_MAX))
-        return -EFAULT;
-    return get_found(file, fd, row, value, length);
+    if (row->shape == SHAPE_NO_EFFECT)
+        return real.getsockopt(fd, row->level, row->name, value, length) == 0 ? 0 : -errno;
+    return row->shape == SHAPE_AUTHENTICATION ? get_authentication(file, row, value, length)
+                                              : get_copied(file, row, value, length);
 }

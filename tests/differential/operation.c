@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "tests/differential/bad_calls.h"
 #include "tests/differential/options.h"
 
 static const struct {

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,6 +20,15 @@ long perform_close(const struct request *request, struct answer *answer)
 {
     (void)answer;
     return close(word(request, 0));
+}
+
+long perform_file(const struct request *request, struct answer *answer)
+{
+    (void)request, (void)answer;
+    int fd = memfd_create("file", MFD_CLOEXEC);
+    if (fd < 0 || write(fd, "content of a file", 17) != 17)
+        return -1;
+    return lseek(fd, 0, SEEK_SET) == 0 ? fd : -1;
 }
 
 long perform_close_range(const struct request *request, struct answer *answer)

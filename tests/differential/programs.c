@@ -1,84 +1,13 @@
 #include "tests/differential/programs.h"
 
-#include <stdarg.h>
-#include <stdlib.h>
+#include "tests/differential/program_list.h"
+
 #include <string.h>
-
-/** Where they go. */
-struct list {
-    struct program *programs;
-    size_t count, max;
-};
-
-__attribute__((format(printf, 2, 3))) static struct program *begin(struct list *list,
-                                                                   const char *format, ...)
-{
-    va_list words;
-    if (list->count == list->max)
-        abort();
-    struct program *program = &list->programs[list->count++];
-    memset(program, 0, sizeof *program);
-    va_start(words, format);
-    vsnprintf(program->name, sizeof program->name, format, words);
-    va_end(words);
-    return program;
-}
-
-/* Slot a listens, b has connected, c was accepted. */
-static void connect_two(struct program *p, char class, const char *type)
-{
-    program_add(p, "0 socket a block");
-    program_add(p, "0 bind a %c0", class);
-    program_add(p, "0 listen a 5");
-    program_add(p, "0 socket b block");
-    program_add(p, "0 connect b %c0", class);
-    program_add(p, "0 accept c a %s", type);
-    if (strcmp(type, "nonblock") == 0)
-        program_add(p, "0 nonblock b 1");
-}
 
 /* ------------------------------------------------------------------ readiness */
 
-static const char *const waits[] = {"lt",     "et",   "oneshot", "exclusive",
-                                    "nested", "poll", "select",  "uring"};
 static const char *const happenings[] = {"data", "fin",  "rst",    "urgent",
                                          "both", "full", "rdshut", "wrshut"};
-
-/* Slot e is the set, or what contains it. */
-static void watch(struct program *p, const char *wait, const char *slot)
-{
-    const char *extra = strcmp(wait, "et") == 0          ? "|et"
-                        : strcmp(wait, "oneshot") == 0   ? "|oneshot"
-                        : strcmp(wait, "exclusive") == 0 ? "|exclusive"
-                                                         : "";
-    if (strcmp(wait, "poll") == 0 || strcmp(wait, "select") == 0 || strcmp(wait, "uring") == 0)
-        return;
-    program_add(p, "0 epoll d");
-    program_add(p, "0 epoll_ctl d add %s in|out%s%s", slot,
-                *extra == '|' && extra[1] == 'e' && extra[2] == 'x' ? "" : "|pri|rdhup", extra);
-    if (strcmp(wait, "nested") == 0) {
-        program_add(p, "0 epoll e");
-        program_add(p, "0 epoll_ctl e add d in");
-    }
-}
-
-static void ask(struct program *p, const char *wait, const char *slot)
-{
-    if (strcmp(wait, "poll") == 0) {
-        program_add(p, "0 poll %s in|pri|rdhup 0", slot);
-        program_add(p, "0 poll %s out 0", slot);
-        program_add(p, "0 poll %s none 0", slot);
-    } else if (strcmp(wait, "select") == 0) {
-        program_add(p, "0 select %s in|out|pri 0", slot);
-    } else if (strcmp(wait, "uring") == 0) {
-        program_add(p, "0 uring %s poll 0x4", slot);
-    } else {
-        if (strcmp(wait, "nested") == 0)
-            program_add(p, "0 epoll_wait e 0");
-        program_add(p, "0 epoll_wait d 0");
-        program_add(p, "0 epoll_wait d 0");
-    }
-}
 
 static void happen(struct program *p, const char *what)
 {
@@ -106,48 +35,50 @@ static void happen(struct program *p, const char *what)
 
 /* A FIN that is acknowledged late is an edge late: "et" and "wrshut" together are a matter of time.
  */
-static void readiness(struct list *list, const char *type, const char *wait, const char *what)
+static void readiness(struct program_list *list, const char *type, const char *wait,
+                      const char *what)
 {
-    struct program *p = begin(list, "ready-%s-%s-%s", type, wait, what);
-    connect_two(p, 'A', type);
-    watch(p, wait, "c");
-    ask(p, wait, "c");
+    struct program *p = program_begin(list, "ready-%s-%s-%s", type, wait, what);
+    program_connect_two(p, 'A', type);
+    program_watch(p, wait, "c");
+    program_ask(p, wait, "c");
     happen(p, what);
-    ask(p, wait, "c");
+    program_ask(p, wait, "c");
     if (strcmp(type, "nonblock") == 0 || strcmp(what, "full") != 0)
         program_add(p, "0 read c 3");
-    ask(p, wait, "c");
+    program_ask(p, wait, "c");
     program_add(p, "0 read c 30");
-    ask(p, wait, "c");
+    program_ask(p, wait, "c");
     if (strcmp(what, "full") != 0)
         program_add(p, "0 write c 4");
     else
         program_add(p, "0 drain b");
-    ask(p, wait, "c");
+    program_ask(p, wait, "c");
     program_add(p, "0 get c SO_ERROR 4");
     program_add(p, "0 close c");
 }
 
 /* What becomes of an attempt to connect. */
-static void attempt(struct list *list, const char *type, const char *wait, bool refused)
+static void attempt(struct program_list *list, const char *type, const char *wait, bool refused)
 {
-    struct program *p = begin(list, "connect-%s-%s-%s", type, wait, refused ? "refused" : "good");
+    struct program *p =
+        program_begin(list, "connect-%s-%s-%s", type, wait, refused ? "refused" : "good");
     program_add(p, "0 socket a block");
     program_add(p, "0 bind a A0");
     program_add(p, "0 listen a 5");
     program_add(p, "0 socket b %s", type);
-    watch(p, wait, "b");
-    ask(p, wait, "b");
+    program_watch(p, wait, "b");
+    program_ask(p, wait, "b");
     program_add(p, "0 connect b %s", refused ? "C3" : "A0");
-    ask(p, wait, "b");
+    program_ask(p, wait, "b");
     program_add(p, "0 get b SO_ERROR 4");
-    ask(p, wait, "b");
+    program_ask(p, wait, "b");
     program_add(p, "0 connect b %s", refused ? "C3" : "A0");
     program_add(p, "0 read b 4");
     program_add(p, "0 write b 4");
     program_add(p, "0 connect b A0");
     program_add(p, "0 accept c a nonblock");
-    ask(p, wait, "b");
+    program_ask(p, wait, "b");
 }
 
 /* ------------------------------------------------------------------ calls that wait */
@@ -157,15 +88,15 @@ static const char *const waiting[] = {"read c 9",       "recv c 9 waitall", "rec
                                       "select c in -1", "epoll_wait e -1"};
 
 /* Ended by a signal, with and without SA_RESTART; by SO_RCVTIMEO and SO_SNDTIMEO; by data. */
-static void interrupted(struct list *list, const char *call, bool times_out, char manner)
+static void interrupted(struct program_list *list, const char *call, bool times_out, char manner)
 {
     const char *how = manner == ' '   ? "signal"
                       : manner == '^' ? "restart"
                       : manner == '&' ? "data"
                                       : "time";
-    struct program *p = begin(list, "wait-%.*s-%s-%s", (int)strcspn(call, " "), call,
-                              times_out ? "timeout" : "ever", how);
-    connect_two(p, 'A', "block");
+    struct program *p = program_begin(list, "wait-%.*s-%s-%s", (int)strcspn(call, " "), call,
+                                      times_out ? "timeout" : "ever", how);
+    program_connect_two(p, 'A', "block");
     program_add(p, "0 epoll e");
     program_add(p, "0 epoll_ctl e add c in");
     if (times_out)
@@ -174,7 +105,7 @@ static void interrupted(struct list *list, const char *call, bool times_out, cha
     program_add(p, "0 getfl c");
 }
 
-static void interruptions(struct list *list)
+static void interruptions(struct program_list *list)
 {
     for (size_t i = 0; i < sizeof waiting / sizeof waiting[0]; i++) {
         int last = strstr(waiting[i], "-1") == NULL ? 1 : 0; /* 1: with a timeout, too */
@@ -188,10 +119,10 @@ static void interruptions(struct list *list)
 }
 
 /* A thread waits, another one brings what it waits for, or closes. */
-static void waits_for_another(struct list *list, const char *call, const char *what)
+static void waits_for_another(struct program_list *list, const char *call, const char *what)
 {
-    struct program *p = begin(list, "another-%.*s-%s", (int)strcspn(call, " "), call, what);
-    connect_two(p, 'A', "block");
+    struct program *p = program_begin(list, "another-%.*s-%s", (int)strcspn(call, " "), call, what);
+    program_connect_two(p, 'A', "block");
     program_add(p, "0 epoll e");
     program_add(p, "0 epoll_ctl e add c in");
     program_add(p, "0 thread 1");
@@ -201,7 +132,7 @@ static void waits_for_another(struct list *list, const char *call, const char *w
     program_add(p, "0 get c SO_ERROR 4");
 }
 
-static void threads(struct list *list)
+static void threads(struct program_list *list)
 {
     static const char *const whats[] = {"data", "fin", "rst", "rdshut"};
     static const char *const calls[] = {"read c 5", "recvmsg c 5 plain", "poll c in -1",
@@ -213,18 +144,20 @@ static void threads(struct list *list)
 
 size_t programs_make(struct program *programs, size_t max)
 {
-    struct list list = {programs, 0, max};
+    struct program_list list = {programs, 0, max};
     for (int type = 0; type < 2; type++) {
-        for (size_t wait = 0; wait < sizeof waits / sizeof waits[0]; wait++) {
+        for (size_t wait = 0; wait < PROGRAM_WAITS; wait++) {
             for (size_t what = 0; what < sizeof happenings / sizeof happenings[0]; what++)
-                if (strcmp(waits[wait], "et") != 0 || strcmp(happenings[what], "wrshut") != 0)
-                    readiness(&list, type == 0 ? "block" : "nonblock", waits[wait],
+                if (strcmp(program_waits[wait], "et") != 0 ||
+                    strcmp(happenings[what], "wrshut") != 0)
+                    readiness(&list, type == 0 ? "block" : "nonblock", program_waits[wait],
                               happenings[what]);
-            attempt(&list, type == 0 ? "block" : "nonblock", waits[wait], false);
-            attempt(&list, type == 0 ? "block" : "nonblock", waits[wait], true);
+            attempt(&list, type == 0 ? "block" : "nonblock", program_waits[wait], false);
+            attempt(&list, type == 0 ? "block" : "nonblock", program_waits[wait], true);
         }
     }
     interruptions(&list);
     threads(&list);
+    programs_about_bad_calls(&list);
     return list.count;
 }

@@ -7,7 +7,7 @@
 
 #include "tests/differential/operation.h"
 
-#define RESULT_TEXT_MAX  400
+#define RESULT_TEXT_MAX  1100
 #define SETTLED_TEXT_MAX 1600
 
 struct record_step {

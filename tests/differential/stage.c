@@ -142,10 +142,10 @@ static void say_result(const struct actor *actor, const char *before,
 {
     const struct answer *answer = &actor->answer;
     if (answer->result < 0)
-        snprintf(text, RESULT_TEXT_MAX, "%s%ld %s%.300s", before, answer->result,
+        snprintf(text, RESULT_TEXT_MAX, "%s%ld %s%.1000s", before, answer->result,
                  strerrorname_np(answer->error), answer->text);
     else
-        snprintf(text, RESULT_TEXT_MAX, "%s%ld%s%.300s", before, answer->result,
+        snprintf(text, RESULT_TEXT_MAX, "%s%ld%s%.1000s", before, answer->result,
                  answer->touched ? " errno touched" : "", answer->text);
 }
 

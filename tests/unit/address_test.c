@@ -95,6 +95,34 @@ static void bad_pointer_is_efault_not_a_crash(void **state)
     munmap(pages, 8192);
 }
 
+static void memory_that_can_be_read_only_cannot_be_written(void **state)
+{
+    unsigned char *pages =
+        mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    (void)state;
+    mprotect(pages + 4096, 4096, PROT_READ);
+    pages[4095] = 'x';
+    assert_true(memory_can_be_written(pages, 4096));
+    assert_false(memory_can_be_written(pages + 4095, 2));
+    assert_true(memory_can_be_used(pages, 8192, false));
+    assert_false(memory_can_be_used(pages, 8192, true));
+    assert_int_equal(pages[4095], 'x');
+    munmap(pages, 8192);
+}
+
+static void memory_is_known_for_what_it_was_found_good_for(void **state)
+{
+    unsigned char *pages = mmap(NULL, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    (void)state;
+    mprotect(pages + 4096, 4096, PROT_NONE);
+    assert_true(memory_can_be_used(pages + 4095, 1, false));
+    assert_true(memory_is_known(pages, 4096, false));
+    assert_false(memory_is_known(pages, 4097, false));
+    assert_false(memory_is_known(pages, 1, true));
+    assert_false(memory_can_be_used(pages + 4095, 2, false));
+    munmap(pages, 8192);
+}
+
 static void memory_is_judged_page_by_page(void **state)
 {
     unsigned char *pages = mmap(NULL, 3 * 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -167,6 +195,8 @@ int main(void)
         cmocka_unit_test(lengths_and_families_are_judged_as_by_the_kernel),
         cmocka_unit_test(bad_pointer_is_efault_not_a_crash),
         cmocka_unit_test(memory_is_judged_page_by_page),
+        cmocka_unit_test(memory_is_known_for_what_it_was_found_good_for),
+        cmocka_unit_test(memory_that_can_be_read_only_cannot_be_written),
         cmocka_unit_test(address_is_cut_to_the_room_and_its_whole_length_told),
         cmocka_unit_test(ipv4_endpoint_of_an_ipv6_socket_is_told_mapped),
         cmocka_unit_test(room_is_judged_before_it_is_used),
