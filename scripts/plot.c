@@ -88,6 +88,11 @@ static int draw(const char *script)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
 }
 
+static bool close_file(FILE *file)
+{
+    return file != NULL && fclose(file) == 0;
+}
+
 static size_t write_files(const struct plot *plot, const char *script)
 {
     FILE *data = fopen(plot->data, "we"), *commands = fopen(script, "we");
@@ -96,7 +101,8 @@ static size_t write_files(const struct plot *plot, const char *script)
         rows = plot_data(data, plot);
         plot_script(commands, plot);
     }
-    if ((data == NULL || fclose(data) != 0) | (commands == NULL || fclose(commands) != 0)) {
+    bool written = close_file(data);
+    if (!close_file(commands) || !written) {
         say("plot: beside %s: %s", plot->picture, strerror(errno));
         return 0;
     }
