@@ -35,6 +35,11 @@ void daytona_capture_counters(struct daytona_capture *capture, struct daytona_ca
     *out = capture->counters;
 }
 
+void daytona_capture_pass_on(struct daytona_capture *capture, bool on)
+{
+    capture->operations->pass_on(capture, on);
+}
+
 void daytona_capture_close(struct daytona_capture *capture)
 {
     if (capture != NULL)

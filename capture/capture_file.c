@@ -99,12 +99,19 @@ static void file_close(struct daytona_capture *base)
     free(capture);
 }
 
+static void file_pass_on(struct daytona_capture *base, bool on)
+{
+    (void)base;
+    (void)on;
+}
+
 static const struct capture_operations file_operations = {
     .drain = file_drain,
     .next = file_next,
     .set_ports = file_set_ports,
     .descriptors = file_descriptors,
     .update_counters = file_update_counters,
+    .pass_on = file_pass_on,
     .close = file_close,
 };
 

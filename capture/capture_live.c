@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -231,11 +232,22 @@ static void live_close(struct daytona_capture *base)
     free(capture);
 }
 
+static void live_pass_on(struct daytona_capture *base, bool on)
+{
+    struct live_capture *capture = (struct live_capture *)base;
+    for (size_t i = 0; i < capture->handle_count; i++) {
+        struct daytona_room ring = capture->handles[i].ring;
+        if (ring.data != NULL)
+            madvise(ring.data, ring.length, on ? MADV_DOFORK : MADV_DONTFORK);
+    }
+}
+
 const struct capture_operations live_operations = {
     .drain = live_drain,
     .next = live_next,
     .set_ports = live_set_ports,
     .descriptors = live_descriptors,
     .update_counters = live_update_counters,
+    .pass_on = live_pass_on,
     .close = live_close,
 };

@@ -1,5 +1,6 @@
 #include "capture/link_layer.h"
 #include "capture/live.h"
+#include "capture/ring_mapping.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -127,6 +128,7 @@ static int settle_handle(struct live_capture *capture, struct live_handle *handl
     }
     handle->interface_index = all ? 0 : (int)if_nametoindex(name);
     handle->descriptor = library->get_selectable_fd(handle->pcap);
+    handle->ring = ring_mapping_find(handle->descriptor);
     const int locked = capture->lock_filter;
     int error = live_attach_filter(capture, handle);
     if (error == 0 && locked &&
@@ -207,6 +209,7 @@ static int open_everything(struct live_capture *capture,
     int error = open_handles(capture, config, why);
     if (error != 0)
         return error;
+    daytona_capture_pass_on(&capture->base, false);
     error = local_addresses_init(&capture->local_addresses);
     if (error == 0)
         error = gather_descriptors(capture);

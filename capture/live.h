@@ -22,9 +22,10 @@ struct live_handle {
     pcap_t *pcap;
     int descriptor;
     int datalink;
-    int interface_index; /* 0: the link header tells it */
-    bool down;           /* has been reported as down, and no packet since */
-    bool gone;           /* has been reported as gone; never comes back */
+    int interface_index;      /* 0: the link header tells it */
+    struct daytona_room ring; /* where libpcap has mapped it; no data: unknown */
+    bool down;                /* has been reported as down, and no packet since */
+    bool gone;                /* has been reported as gone; never comes back */
 };
 
 struct live_capture {

@@ -16,6 +16,7 @@ struct capture_operations {
                      size_t count);
     size_t (*descriptors)(const struct daytona_capture *capture, int *out, size_t max);
     void (*update_counters)(struct daytona_capture *capture); /**< brings `counters` up to date */
+    void (*pass_on)(struct daytona_capture *capture, bool on);
     void (*close)(struct daytona_capture *capture);
 };
 

@@ -1,5 +1,6 @@
 #include "preload/engine.h"
 
+#include "preload/address_space.h"
 #include "preload/engine_table.h"
 #include "preload/engine_thread.h"
 #include "preload/file_record.h"
@@ -207,16 +208,14 @@ static int make_stack(char *message, size_t size)
             (uint32_t)larger(settings.receive_buffer_max, settings.receive_buffer_bytes),
         .send_buffer_max = (uint32_t)larger(settings.send_buffer_max, settings.send_buffer_bytes),
     };
-    size_t length = (size_t)settings.memory_bytes;
-    void *memory = mmap(NULL, length, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    int status = memory == MAP_FAILED ? -ENOMEM : 0;
+    struct daytona_room region = address_space_take((size_t)settings.memory_bytes);
+    int status = region.data == NULL ? -ENOMEM : 0;
     if (status == 0 && getrandom(config.secret, sizeof config.secret, 0) < 0)
         status = -errno;
     host_secret_read(settings.host_secret_file, config.host_secret);
     if (status == 0) {
-        madvise(memory, length, MADV_DONTFORK);
-        engine.region = (struct daytona_room){memory, length};
+        madvise(region.data, region.length, MADV_DONTFORK);
+        engine.region = region;
         status =
             daytona_stack_init(engine.region, &config,
                                observers_all(ledger_observer(summary_observer())), &engine.stack);

@@ -1,5 +1,6 @@
 #include "preload/engine_thread.h"
 
+#include "preload/address_space.h"
 #include "preload/control.h"
 #include "preload/engine.h"
 #include "preload/engine_table.h"
@@ -33,8 +34,9 @@
 
 /* How long an application thread must have left the pump alone before the engine's thread takes
  * it, and how long one must have been at it before the engine's thread stops looking. */
-#define TICK_US  ((uint64_t)2 * 1000)
-#define TRUST_US ((uint64_t)10 * 1000)
+#define RING_BYTES ((size_t)64 << 20) /* for packets that wait */
+#define TICK_US    ((uint64_t)2 * 1000)
+#define TRUST_US   ((uint64_t)10 * 1000)
 
 static int control = -1;  /* the engine's end */
 static int service = -1;  /* where other processes ask, see remote.h */
@@ -441,6 +443,7 @@ static int open_floor_2(const struct engine_birth *birth, char *message, size_t 
         .openings = ruled,
         .opening_count = port_claims_ruled(ruled),
         .lock_filter = engine.server != NULL,
+        .ring_bytes = (uint32_t)address_space_share(RING_BYTES),
     };
     int status = daytona_capture_open(&config, &engine.capture, message, size);
     if (status == 0) {

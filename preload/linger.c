@@ -146,6 +146,7 @@ static int fork_stranger(void)
 void linger_fork(void)
 {
     madvise(engine.region.data, engine.region.length, MADV_DOFORK);
+    daytona_capture_pass_on(engine.capture, true);
     struct unfinished found = look();
     bool needed = found.open || found.held || found.listening ||
                   (found.time_wait && settings.rules == SETTINGS_RULES_ON);

@@ -33,6 +33,7 @@ _Static_assert(sizeof(struct daytona_record_header) <= ROWS_AT, "the header has 
 _Static_assert(ROW_BYTES % sizeof(uint64_t) == 0, "a row is made of words");
 
 static struct daytona_record_header *header; /* NULL: there is no record */
+static size_t mapped_bytes;                  /* of the file: what has been used */
 static uint32_t row_count;                   /* that there is room for */
 static bool room_is_short;                   /* there will be no more */
 static char name[64];
@@ -75,7 +76,8 @@ static void *map(int fd)
 {
     if (ftruncate(fd, (off_t)TOTAL_BYTES) < 0 || fallocate(fd, 0, 0, (off_t)ROWS_AT) < 0)
         return NULL;
-    void *memory = mmap(NULL, TOTAL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *memory = mmap(NULL, ROWS_AT, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    mapped_bytes = ROWS_AT;
     return memory == MAP_FAILED ? NULL : memory;
 }
 
@@ -98,7 +100,7 @@ static void describe(void)
 static void forget(void)
 {
     if (header != NULL)
-        munmap(header, TOTAL_BYTES);
+        munmap(header, mapped_bytes);
     header = NULL;
     name[0] = '\0';
     file = -1;
@@ -127,7 +129,7 @@ void record_end(void)
     if (file >= 0) {
         struct text path = path_of(room, sizeof room);
         if (header != NULL)
-            munmap(header, TOTAL_BYTES);
+            munmap(header, mapped_bytes);
         header = NULL;
         if (unlink(room) < 0 && ftruncate(file, 0) < 0) /* a server may not: an empty one is none */
             log_line(LOG_LEVEL_DEBUG, "the record %s stays", room);
@@ -151,18 +153,40 @@ const char *record_name(void)
     return name;
 }
 
-/* Whether row `index` can be written. Before Linux 5.14 the kernel cannot promise more room. */
+/* Maps the file up to that row, so that a program with few connections has little address space
+ * taken. */
+static bool map_rows(uint32_t count)
+{
+    size_t wanted = ROWS_AT + count * ROW_BYTES;
+    if (wanted <= mapped_bytes)
+        return true;
+    size_t length = wanted < TOTAL_BYTES / 2 ? 2 * wanted : TOTAL_BYTES;
+    void *moved = mremap(header, mapped_bytes, length, MREMAP_MAYMOVE);
+    if (moved == MAP_FAILED)
+        return false;
+    header = moved;
+    mapped_bytes = length;
+    return true;
+}
+
+/* Before Linux 5.14 the kernel cannot promise more room. */
+static bool add_chunk(void)
+{
+    if (row_count + CHUNK_ROWS > DAYTONA_RECORD_ROWS_MAX || !map_rows(row_count + CHUNK_ROWS))
+        return false;
+    uintptr_t start = (uintptr_t)row_at(row_count) & ~(ROWS_AT - 1);
+    size_t length = (uintptr_t)row_at(row_count + CHUNK_ROWS) - start;
+    if (madvise((void *)start, length, MADV_POPULATE_WRITE) < 0)
+        return false;
+    row_count += CHUNK_ROWS;
+    return true;
+}
+
+/* Whether row `index` can be written. */
 static bool make_room(uint32_t index)
 {
-    while (index >= row_count && !room_is_short) {
-        uintptr_t start = (uintptr_t)row_at(row_count) & ~(ROWS_AT - 1);
-        size_t length = (uintptr_t)row_at(row_count + CHUNK_ROWS) - start;
-        if (row_count + CHUNK_ROWS > DAYTONA_RECORD_ROWS_MAX ||
-            madvise((void *)start, length, MADV_POPULATE_WRITE) < 0)
-            room_is_short = true;
-        else
-            row_count += CHUNK_ROWS;
-    }
+    while (index >= row_count && !room_is_short)
+        room_is_short = !add_chunk();
     return index < row_count;
 }
 

@@ -105,6 +105,12 @@ struct daytona_capture_counters {
 void daytona_capture_counters(struct daytona_capture *capture,
                               struct daytona_capture_counters *out);
 
+/** Whether processes that are forked from now on get the ring too, and may go on with the capture.
+ * At first they do not: it would take up their address space, and be filled by the kernel for as
+ * long as they live.
+ */
+void daytona_capture_pass_on(struct daytona_capture *capture, bool on);
+
 void daytona_capture_close(struct daytona_capture *capture);
 
 #endif

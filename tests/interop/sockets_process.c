@@ -2,6 +2,7 @@
  * sockets_process.c - claims about signals, threads, descriptors and processes.
  */
 #include "tests/interop/claims.h"
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 /* ------------------------------------------------------------------ signals, time, threads */
@@ -382,15 +383,47 @@ static bool commands_write_to_an_inherited_connection(void)
     return true;
 }
 
-static size_t mapped_bytes(void)
+/* Field 0 or 1 of what /proc tells of the process's memory, in bytes. */
+static size_t memory_field(int field)
 {
-    size_t pages = 0;
+    size_t pages[2] = {0, 0};
     FILE *file = fopen("/proc/self/statm", "r");
-    if (file == NULL || fscanf(file, "%*u %zu", &pages) != 1)
-        pages = 0;
+    if (file == NULL || fscanf(file, "%zu %zu", &pages[0], &pages[1]) != 2)
+        pages[field] = 0;
     if (file != NULL)
         fclose(file);
-    return pages * 4096;
+    return pages[field] * 4096;
+}
+
+static size_t reserved_bytes(void)
+{
+    return memory_field(0);
+}
+
+static size_t mapped_bytes(void)
+{
+    return memory_field(1);
+}
+
+/* As servers do with the process of a session. */
+static bool a_child_may_bound_its_address_space(void)
+{
+    struct ends ends, childs;
+    int status = -1;
+    MUST(make(&ends));
+    pid_t child = fork();
+    if (child == 0) {
+        rlim_t bound = reserved_bytes() + ((rlim_t)96 << 20);
+        setrlimit(RLIMIT_AS, &(struct rlimit){bound, bound});
+        bool room = malloc((size_t)16 << 20) != NULL;
+        _exit(room && make(&childs) && write(childs.client, "a", 1) == 1 && drain(childs.server, 1)
+                  ? 0
+                  : 1);
+    }
+    port_in_use++; /* the child's */
+    MUST(waitpid(child, &status, 0) == child && status == 0);
+    drop(&ends);
+    return true;
 }
 
 /* A program that is not there, and one that the kernel does not take. */
@@ -495,6 +528,7 @@ static const struct claim claims[] = {
     CLAIM(system_calls_of_the_program_itself_work),
     CLAIM(commands_write_to_an_inherited_connection),
     CLAIM(a_process_goes_on_after_an_exec_that_failed),
+    CLAIM(a_child_may_bound_its_address_space),
     CLAIM(close_range_ends_connections),
     CLAIM(lingering_close_waits_for_delivery),
     CLAIM(closed_listener_leaves_its_port_at_once),
