@@ -25,6 +25,34 @@ static atomic_int listener_count;
 
 /* ------------------------------------------------------------------ the server */
 
+/* The abstract name of the server that has made this process's first twin. A forked child that has
+ * changed its root directory finds no path any more, or has become a user who may not go there. */
+static struct sockaddr_un known_name;
+static _Atomic socklen_t known_length; /* 0: not known yet */
+static atomic_flag known_by_somebody = ATOMIC_FLAG_INIT;
+
+static void remember_server(int twin)
+{
+    struct twin_name ignored;
+    struct sockaddr_un name;
+    socklen_t length;
+    if (atomic_load(&known_length) != 0 || !twin_identify(twin, &ignored, &name, &length) ||
+        atomic_flag_test_and_set(&known_by_somebody))
+        return;
+    known_name = name;
+    atomic_store(&known_length, length);
+}
+
+static int reach_server(void)
+{
+    int through = server_reach_front(settings.server_socket);
+    socklen_t length = atomic_load(&known_length);
+    if (through >= 0 || length == 0)
+        return through;
+    int other = remote_reach(&known_name, length);
+    return other >= 0 ? other : through;
+}
+
 static const char *what_follows(void)
 {
     return settings.fallback == SETTINGS_FALLBACK_FAIL ? "the program ends (DAYTONA_FALLBACK=fail)"
@@ -76,7 +104,7 @@ static int ask(const struct candidate *candidate, struct remote_request *request
 {
     struct remote_answer answer = {.version = "unknown"};
     *twin = -1;
-    *through = server_reach_front(settings.server_socket);
+    *through = reach_server();
     int status = *through < 0 ? *through : tell_keys(*through, candidate->fd);
     request->level = status;
     if (status >= 0)
@@ -91,6 +119,8 @@ static int ask(const struct candidate *candidate, struct remote_request *request
                  "the server at %s has no room for more sockets of this user, who has his share: "
                  "listen() and connect() fail until some are closed",
                  settings.server_socket);
+    if (*twin >= 0)
+        remember_server(*twin);
     return answer.result;
 }
 
@@ -140,7 +170,7 @@ void client_closed_listener(const struct twin_name *name)
 {
     struct remote_request request = {.what = REMOTE_CLOSED, .connection = *name};
     struct remote_answer answer;
-    int saved = errno, ignored, through = server_reach_front(settings.server_socket);
+    int saved = errno, ignored, through = reach_server();
     if (through >= 0) {
         remote_call(through, &request, -1, &answer, &ignored);
         real.close(through);
