@@ -12,10 +12,12 @@ backend=$(git --exec-path)/git-http-backend
 make_repository() {
     rm -rf "$WORK/repository.git" "$WORK/origin"
     git init -q "$WORK/origin"
+    git -C "$WORK/origin" config core.compression 0 # what is sent counts, not what is computed
     cp "$WORK/www/file" "$WORK/origin"
     git -C "$WORK/origin" add file
     commit "$WORK/origin" first
     git clone -q --bare "$WORK/origin" "$WORK/repository.git"
+    git -C "$WORK/repository.git" config core.compression 0
     git -C "$WORK/repository.git" config http.receivepack true
     git -C "$WORK/repository.git" config safe.directory '*'
 }
@@ -60,6 +62,10 @@ alias.url = ("/git" => "$backend")
 LIGHTTPD
 }
 
+has_children() { # pid, count
+    [ "$(pgrep -P "$1" | wc -l)" -eq "$2" ]
+}
+
 # exchange TCP PORT
 exchange() {
     local url=http://$SERVER_IP:$2/git/repository.git
@@ -85,9 +91,12 @@ export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
 for ENGINE in $(engines); do
     apps_up
     write_configuration
+    rm -f "$WORK/fcgi.socket"
     start fcgiwrap "$SERVER" kernel -- fcgiwrap -c 2 -s "unix:$WORK/fcgi.socket"
     check 'fcgiwrap listens' wait_until 15 test -S "$WORK/fcgi.socket"
     wrapper=$started
+    check 'and has its processes' wait_until 15 has_children "$wrapper" 2
+    mapfile -t workers < <(pgrep -P "$wrapper")
     if daytona_server 80 'nginx and fcgiwrap' nginx -c "$WORK/nginx.conf"; then
         exchange kernel 80
         check 'nginx ends when told to' stop "$started" QUIT
@@ -101,6 +110,8 @@ for ENGINE in $(engines); do
         check 'nginx ends when told to' stop "$started" QUIT
     fi
     stop "$wrapper"
+    # They outlive it, and heed SIGTERM only when they are asked something.
+    kill -KILL "${workers[@]}" 2>/dev/null
     nothing_is_left
 done
 lab_done

@@ -23,10 +23,10 @@
 # Where the TCP of "daytona" lives (see with_tcp): the cases walk over engines.
 export ENGINE=thread
 
-# engines: those that the case runs on, or the one that the caller of the case wants.
+# engines: those that the case runs on, both unless the caller of the case wants one.
 engines() {
     # shellcheck disable=SC2086 # a list
-    printf '%s\n' ${ENGINES:-thread}
+    printf '%s\n' ${ENGINES:-thread process}
 }
 
 # need PROGRAM...: scripts/install-packages.sh brings them; a case without them fails.
@@ -170,4 +170,51 @@ load_end() {
         note "$(sort "$WORK/answers" | uniq -c | head)" "$(sort "$WORK/loader.errors" | uniq -c | head -n 20)"
     }
     note "$(grep -cx 200 "$WORK/answers") requests"
+}
+
+# ---------------------------------------------------------------------- one program a connection
+
+# make_service: $WORK/service, a program for whoever starts one for each connection. What it is asked for
+# stands in the first line that its standard input has, which is the connection; it answers on its output.
+make_service() {
+    cat >"$WORK/service" <<SERVICE
+#!/bin/sh
+read -r wanted
+case \$wanted in
+echo) exec cat ;;
+sum) exec sha256sum ;;
+file) exec cat $WORK/www/file ;;
+descriptors) ls /proc/\$\$/fd | tr '\\n' ' ' ;;
+esac
+SERVICE
+    chmod 755 "$WORK/service"
+}
+
+# ask TCP PORT WANTED: what the service answers; what follows the first line is standard input.
+ask() {
+    { echo "$3" && cat; } | client_runs "$1" "$2" -- socat -t 100 - "TCP:$SERVER_IP:$2" 2>>"$WORK/ask.log"
+}
+echo_is_whole() { # TCP PORT NUMBER
+    [ "$(ask "$1" "$2" echo <"$WORK/www/file" | sha256)" = "$sum" ]
+}
+small_echo_is_whole() { # TCP PORT NUMBER
+    [ "$(echo "small $3" | ask "$1" "$2" echo)" = "small $3" ]
+}
+
+# service_is_right TCP PORT: whole files to it, from it and both at once; many small ones.
+service_is_right() {
+    equal 'what is sent arrives, and its end' "$(ask "$1" "$2" sum <"$WORK/www/file" | cut -d ' ' -f 1)" "$sum"
+    equal 'what it sends arrives, and its end' "$(ask "$1" "$2" file </dev/null | sha256)" "$sum"
+    check 'three files, there and back at once' at_once 3 echo_is_whole "$1" "$2"
+    check 'twenty short connections at once' at_once 20 small_echo_is_whole "$1" "$2"
+}
+
+# descriptors_of PID: the numbers of what a process has open. An engine's own are the highest there can be,
+# where no program looks for order.
+descriptors_of() {
+    local number
+    for number in "/proc/$1/fd/"*; do
+        number=${number##*/}
+        [ "$number" -ge 900 ] || echo "$number"
+    done | sort -n | tr '\n' ' '
 }

@@ -47,6 +47,7 @@ Host server
 CONFIGURATION
     rm -rf "$WORK/repository"
     git init -q "$WORK/repository"
+    git -C "$WORK/repository" config core.compression 0
     cp "$WORK/www/file" "$WORK/repository"
     git -C "$WORK/repository" add file
     git -C "$WORK/repository" -c user.name=test -c user.email=test@example.invalid commit -qm file
