@@ -24,13 +24,14 @@ static const char usage[] =
     "                   that moved the most\n"
     "  --from S, --to S only these seconds since the trace began\n"
     "  --size WxH       in pixels (900x500)\n"
+    "  --json           its numbers, in JSON on standard output, instead of a picture\n"
     "  --keep           leaves gnuplot's files beside the picture: FILE.dat, FILE.gp\n\n"
     "Exit status: 0; 1 when it could not be done; 125 wrong options.\n";
 
 struct wish {
     const char *from, *to;
     uint64_t port;
-    bool keep;
+    bool keep, json;
     struct plot plot;
 };
 
@@ -164,7 +165,8 @@ static int run(struct wish *wish)
     wish->plot.connection = choose(series, wish->port);
     if (wish->plot.connection == SIZE_MAX)
         say("plot: there is no such connection in %s", wish->from);
-    status = wish->plot.connection == SIZE_MAX || !find_rows(series, &wish->plot) || make(wish);
+    status = wish->plot.connection == SIZE_MAX || !find_rows(series, &wish->plot) ||
+             (wish->json ? plot_json(stdout, &wish->plot) < 0 : make(wish));
     series_end(series);
     trace_reader_close(&reader);
     return status;
@@ -195,6 +197,8 @@ static bool take_argument(struct wish *wish, char **arguments, int *index)
     const char *value;
     if (strcmp(arguments[*index], "--keep") == 0)
         return wish->keep = true;
+    if (strcmp(arguments[*index], "--json") == 0)
+        return wish->json = true;
     if ((value = option_value("--what", arguments, index)) != NULL)
         return (plot->what = plot_of_name(value)) != PLOT_COUNT;
     if ((value = option_value("-o", arguments, index)) != NULL)

@@ -28,6 +28,10 @@ struct plot {
  * rows the picture's main block has; 0: there is nothing to draw. */
 size_t plot_data(FILE *out, const struct plot *plot);
 
+/** Writes the same numbers as JSON: an object with blocks of rows, and null for NaN. 0 or -ENOMEM.
+ */
+int plot_json(FILE *out, const struct plot *plot);
+
 /** Writes the script. */
 void plot_script(FILE *out, const struct plot *plot);
 

@@ -149,6 +149,8 @@ static void round_trip(struct sender *sender, uint32_t window_max)
         if (i % 2 == 1 && sender->nxt - sender->una > 4 * MSS)
             acknowledge(sender, sender->una + 2 * MSS);
     }
+    if (sender->in_flight > sender->cwnd)
+        acknowledge(sender, sender->nxt - sender->cwnd);
     if (lost)
         tell(sender, DAYTONA_EVENT_RECOVERY_EXIT, "fast", (uint64_t[]){recovery, 0, 0, 0});
 }

@@ -65,6 +65,9 @@ done
 tool plot -o "$WORK/cwnd.png" --keep "$WORK/trace" 2>>"$WORK/plot.log"
 equal 'and cwnd as PNG' "$(head -c 4 "$WORK/cwnd.png" | tail -c 3)" PNG
 at_least 'whose numbers are kept when wanted' "$(grep -c '^[0-9]' "$WORK/cwnd.png.dat")" 20
+equal 'as they are in JSON' \
+    "$(tool plot --json "$WORK/trace" | "$python" -c 'import json, sys; print(len(json.load(sys.stdin)["blocks"][0]["rows"]))')" \
+    "$(grep -c '^[0-9]' "$WORK/cwnd.png.dat")"
 [ "$failures" -eq 0 ] || note "$(cat "$WORK/plot.log")"
 
 section report
