@@ -186,12 +186,31 @@ static void put_title(FILE *out, const struct plot *plot)
     fputs(" noenhanced\n", out);
 }
 
+/* The end of a receive window may be far away: it is shown as long as it flattens nothing. */
+static void put_sequence_range(FILE *out, const struct plot *plot)
+{
+    enum series_table table = is_sender(plot) ? SERIES_SENT : SERIES_RECEIVED;
+    int64_t least = INT64_MAX, most = 0;
+    for (size_t row = plot->begin[table]; row < plot->end[table]; row++) {
+        int64_t start = cell(plot, table, row, 1), end = start + cell(plot, table, row, 2);
+        double at = at_s(plot, table, row);
+        if (plot->to > plot->from && (at < plot->from || at > plot->to))
+            continue;
+        least = start < least ? start : least;
+        most = end > most ? end : most;
+    }
+    double span = (double)(most - least) / 1e3;
+    if (least < most)
+        fprintf(out, "set yrange [%.3f:%.3f]\n", (double)least / 1e3 - span * 0.05,
+                (double)most / 1e3 + span * 0.25);
+}
+
 /* Colours that can be told apart without seeing red and green, and different dashes for print. */
 static void put_style(FILE *out, const struct plot *plot)
 {
     fprintf(out,
             "set key above center horizontal noenhanced\n"
-            "set grid linecolor '#d8dde2'\n"
+            "set grid linetype 1 linewidth 1 linecolor rgb '#d0d5da'\n"
             "set border 3 linecolor '#505860'\n"
             "set tics nomirror\n"
             "set xlabel 'time [s]'\n"
@@ -201,13 +220,16 @@ static void put_style(FILE *out, const struct plot *plot)
             "set style line 3 linecolor '#56b4e9' linewidth 1\n"
             "set style line 4 linecolor '#009e73' linewidth 1.5\n"
             "set style line 5 linecolor '#d55e00' linewidth 1.5 pointtype 9 pointsize 1\n"
-            "set style line 6 linecolor '#cc79a7' linewidth 1.5\n",
+            "set style line 6 linecolor '#cc79a7' linewidth 1.5\n"
+            "set style line 7 linecolor '#d08700' linewidth 1\n",
             kinds[plot->what].axis);
     if (plot->to > plot->from)
         fprintf(out, "set xrange [%.6f:%.6f]\n", plot->from, plot->to);
     else
         fputs("set autoscale xfixmin\nset autoscale xfixmax\n", out);
-    if (plot->what != PLOT_SEQUENCE)
+    if (plot->what == PLOT_SEQUENCE)
+        put_sequence_range(out, plot);
+    else
         fputs("set yrange [0:]\n", out);
 }
 
@@ -245,6 +267,9 @@ static void put_sequence_parts(FILE *out, const struct plot *plot, bool *first)
              sender ? "sent" : "received");
     if (acks != UINT32_MAX)
         put_part(out, plot, first, acks, "1:2", "steps linestyle 4", "acknowledged");
+    if (acks != UINT32_MAX)
+        put_part(out, plot, first, acks, "1:3", "steps linestyle 7",
+                 sender ? "receive window" : "our window");
     if (repeats != UINT32_MAX)
         put_part(out, plot, first, repeats, "1:2", "points linestyle 5",
                  sender ? "sent again" : "late");
