@@ -6,15 +6,20 @@ function profileOf() {
     return all.find(one => one.pid === trace.pid) || all[0];
 }
 
+const flameColours = ['blue', 'orange', 'green', 'sky', 'purple', 'yellow', 'red', 'grey'];
+
 /* A tree of activities: own cycles are those of the stack that ends there. */
 function flameTree(profile) {
     const root = {name: 'all', own: 0, calls: 0, inner: new Map()};
-    const names = Object.fromEntries(profile.activities.map(one => [one.activity, one.name]));
+    const ordered = [...profile.activities].sort((a, b) => b.cycles - a.cycles);
+    const names = Object.fromEntries(ordered.map(one => [one.activity, one.name]));
+    const colours = Object.fromEntries(ordered.map((one, i) => [one.activity, flameColours[i % flameColours.length]]));
     for (const {stack, cycles, calls} of profile.places || profile.activities.map(one => ({...one, stack: [one.activity]}))) {
         let node = root;
         for (const activity of stack) {
             if (!node.inner.has(activity))
-                node.inner.set(activity, {name: names[activity] || activity, own: 0, calls: 0, inner: new Map()});
+                node.inner.set(activity, {name: names[activity] || activity, colour: colours[activity] || 'grey', own: 0, calls: 0,
+                    inner: new Map()});
             node = node.inner.get(activity);
         }
         node.own += cycles;
@@ -25,23 +30,21 @@ function flameTree(profile) {
     return root;
 }
 
-const flameColours = ['blue', 'orange', 'green', 'sky', 'purple', 'yellow', 'red', 'grey'];
-
-function flameCell(node, total, colour) {
+function flameCell(node, total) {
     const made = document.createElement('div'), label = document.createElement('div'), inner = document.createElement('div');
     const part = (100 * node.all / total).toFixed(1) + ' %';
     made.className = 'flame';
     made.style.flex = node.all + ' 0 0';
-    label.className = 'cell';
-    label.textContent = node.name + ' ' + part;
+    label.className = node.all > total / 60 ? 'cell' : 'cell narrow';
+    label.textContent = node.all > total / 60 ? node.name + ' ' + part : '';
     label.title = node.name + '\n' + part + ' of all cycles, ' + (100 * node.own / total).toFixed(1) + ' % itself\n' +
         formatCount(node.calls) + ' times';
-    label.style.background = 'var(--' + colour + ')';
-    label.dataset.colour = colour;
+    label.style.background = 'var(--' + node.colour + ')';
+    label.dataset.colour = node.colour;
     inner.className = 'layer';
     const list = [...node.inner.values()].filter(one => one.all > 0).sort((a, b) => b.all - a.all);
-    list.forEach((one, i) => inner.append(flameCell(one, total,
-        flameColours[(flameColours.indexOf(colour) + 1 + i) % flameColours.length])));
+    for (const one of list)
+        inner.append(flameCell(one, total));
     const rest = document.createElement('div');
     rest.style.flex = node.own + ' 0 0';
     inner.append(rest);
@@ -65,7 +68,7 @@ function fillProfile() {
     const layer = document.createElement('div');
     layer.className = 'layer';
     [...tree.inner.values()].filter(one => one.all > 0).sort((a, b) => b.all - a.all)
-        .forEach((one, i) => layer.append(flameCell(one, total, flameColours[i % flameColours.length])));
+        .forEach(one => layer.append(flameCell(one, total)));
     document.getElementById('profile').replaceChildren(layer, table);
     inkProfile();
     fillTable(table, [

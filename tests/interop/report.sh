@@ -75,7 +75,17 @@ tool report --json "$WORK/trace" >"$WORK/report.json"
 equal 'the requests are those that explain tells' \
     "$("$python" -c 'import json, sys; print(json.load(open(sys.argv[1]))["request_count"])' "$WORK/report.json")" \
     "$(tool explain --json --all "$WORK/trace" | "$python" -c 'import json, sys; print(len(json.load(sys.stdin)))')"
-if tool report -o "$WORK/report.html" "$WORK/trace" 2>"$WORK/report.log"; then
+# As `daytona profile --json` has it.
+cat >"$WORK/profile" <<'JSON'
+[{"pid": 1, "program": "nginx", "hertz": 1000000000, "cycles": 8000,
+  "activities": [{"activity": "calls", "name": "socket calls", "calls": 9, "cycles": 3000},
+                 {"activity": "copy", "name": "application copy", "calls": 9, "cycles": 4000},
+                 {"activity": "timers", "name": "timers", "calls": 2, "cycles": 1000}],
+  "places": [{"stack": ["calls"], "calls": 9, "cycles": 3000},
+             {"stack": ["calls", "copy"], "calls": 9, "cycles": 4000},
+             {"stack": ["timers"], "calls": 2, "cycles": 1000}]}]
+JSON
+if tool report -o "$WORK/report.html" --profile "$WORK/profile" "$WORK/trace" 2>"$WORK/report.log"; then
     "$B/tests/interop/long_trace" "$WORK/long" 1000000
     check 'a million events make a page' tool report -o "$WORK/long.html" "$WORK/long"
     from_lines < <(timeout 300 "$python" tests/interop/report_page.py "$WORK/report.html" "$WORK/events.json" \

@@ -131,6 +131,16 @@ def zooming(browser):
     browser.value("showWhole()")
 
 
+def profile(browser):
+    cells = dict(browser.value(
+        "[...document.querySelectorAll('#profile .cell')].map(one => [one.textContent, one.getBoundingClientRect().width])"))
+    whole = browser.value("document.querySelector('#profile > .layer').getBoundingClientRect().width")
+    shares = {text.rsplit(" ", 2)[0]: round(width / whole, 2) for text, width in cells.items()}
+    claim("flames are as wide as their shares, one upon the other", all(
+        abs(shares.get(name, 0) - share) < 0.03
+        for name, share in (("socket calls", 0.875), ("application copy", 0.5), ("timers", 0.125))), shares)
+
+
 def in_both_colours(browser):
     seen = {}
     for scheme in ("light", "dark"):
@@ -175,6 +185,7 @@ def main(report, events, long):
         drawing(browser, lines)
         hovering(browser)
         zooming(browser)
+        profile(browser)
         in_both_colours(browser)
         many(browser, long)
         claim("no error in the console, nothing asked of a network", browser.errors == [], browser.errors)
