@@ -65,7 +65,7 @@ STACK    := $(filter stack/%,$(LIBRARY))
 PRELOAD  := $(filter preload/%,$(LIBRARY))
 
 TOOL_MAINS    := $(wildcard $(patsubst %,scripts/%.c,run rules check stat top set export trace pcap explain \
-                                            report plot))
+                                            report plot profile))
 # `daytona top` alone needs ncurses; without its header it is left out.
 NCURSES       := $(shell printf '\043include <ncurses.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo yes)
 TOP           := scripts/top.c scripts/top_screen.c
@@ -181,6 +181,9 @@ differential: library $(DIFFERER) ## small programs and random walks on the kern
 
 bench-stack: $(BENCHER) ## two stacks back to back in memory: Gbit/s, ns, profile by activity; TIME=seconds each
 	$(BENCHER) $(if $(filter command line,$(origin TIME)),$(TIME))
+
+profile-study: packages-check library tools ## the cycles of nginx on Daytona by activity, for files of 1 KB to 1 MB: table and picture; root
+	B=$(B) tests/bench/profile_study.sh
 
 bench: packages-check ## Daytona beside the kernel's TCP, in turn: ratios; OPTIONS='--topology veth --rounds 5': root
 	$(MAKE) --no-print-directory all interop-programs
@@ -316,5 +319,5 @@ $(INTEROPS): $(B)/%: $(B)/%.o
 -include $(patsubst %.c,$(B)/%.d,$(ALL_SOURCES))
 
 .PHONY: all library tools test-programs fuzz-programs interop-programs help clean test check check-long \
-        interop interop-apps interop-matrix bench sim sim-report scenario fuzz conformance bench-stack cov demo packages-check apps-packages docs format install
+        interop interop-apps interop-matrix bench sim sim-report scenario fuzz conformance bench-stack profile-study cov demo packages-check apps-packages docs format install
 .SECONDARY:

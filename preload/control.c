@@ -1,6 +1,7 @@
 #include "preload/control.h"
 
 #include "preload/engine.h"
+#include "preload/profile.h"
 #include "preload/pump.h"
 #include "preload/real.h"
 #include "preload/record.h"
@@ -92,6 +93,8 @@ static int do_request(struct daytona_control_request *request)
     case DAYTONA_CONTROL_REFRESH:
         record_write(now);
         return 0;
+    case DAYTONA_CONTROL_PROFILE:
+        return profile_switch(request->value != 0);
     case DAYTONA_CONTROL_SET_OPTION:
         return daytona_stack_set_option(engine.stack, now, request->id,
                                         (enum daytona_option)request->option, request->value);

@@ -10,6 +10,7 @@
 #include "preload/port_claims.h"
 #include "preload/privileges.h"
 #include "preload/process.h"
+#include "preload/profile.h"
 #include "preload/real.h"
 #include "preload/refusal.h"
 #include "preload/server.h"
@@ -71,7 +72,10 @@ struct daytona_instant engine_now(void)
 static void lock(void)
 {
     signals_hold();
-    pthread_mutex_lock(&engine.lock);
+    if (profile_is_on())
+        profile_lock(&engine.lock);
+    else
+        pthread_mutex_lock(&engine.lock);
     locked_here = true;
 }
 
@@ -79,8 +83,10 @@ static void wake(int eventfd)
 {
     const uint64_t one = 1;
     int saved = errno;
+    profile_sleep();
     ssize_t written = real.write(eventfd, &one, sizeof one);
     (void)written; /* full means that it is awake */
+    profile_awake();
     errno = saved;
 }
 
@@ -88,6 +94,7 @@ static void unlock(void)
 {
     bool kick_thread = engine.kick_thread, kick_runner = engine.kick_runner;
     engine.kick_thread = engine.kick_runner = false;
+    profile_go();
     locked_here = false;
     pthread_mutex_unlock(&engine.lock);
     if (kick_thread && !is_engine_thread)
@@ -107,6 +114,7 @@ int engine_enter(void)
         return -ESHUTDOWN; /* the lock may never be given back (linger.h) */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state_before);
     lock();
+    profile_come();
     return 0;
 }
 
@@ -134,6 +142,7 @@ void engine_leave(void)
 void engine_pause(void)
 {
     unlock();
+    profile_sleep();
     pthread_setcancelstate(cancel_state_before, NULL);
 }
 
@@ -141,7 +150,9 @@ void engine_resume(void)
 {
     int ignored;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &ignored);
+    profile_awake();
     lock();
+    profile_come_back();
 }
 
 void engine_add_work(struct file *file, unsigned work)
@@ -387,6 +398,7 @@ void engine_fork_child(void)
     memcpy(&starting, &fresh, sizeof starting);
     engine = (struct engine){.epoch = epoch};
     memcpy(&engine.lock, &fresh_adaptive, sizeof engine.lock);
+    profile_forget();
     engine_table_forget();
     signals_release();
 }
@@ -405,6 +417,7 @@ void engine_left_behind(void)
     atomic_store(alive, 0);
     engine = (struct engine){.epoch = epoch};
     memcpy(&engine.lock, &fresh_adaptive, sizeof engine.lock); /* its thread keeps the old one */
+    profile_forget();
     engine_table_forget();
 }
 
@@ -417,10 +430,13 @@ void engine_become_thread(void)
 
 void engine_thread_lock(void)
 {
+    profile_awake();
     lock();
+    profile_come();
 }
 
 void engine_thread_unlock(void)
 {
     unlock();
+    profile_sleep();
 }

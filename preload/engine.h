@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+struct daytona_profiler;
 struct file;
 struct server_plan;
 struct wait_follower;
@@ -47,10 +48,11 @@ struct engine {
     struct daytona_stack *stack;
     struct daytona_capture *capture;
     struct daytona_rawtx *sink;
-    int capture_descriptor; /**< both tables */
-    int runner_wake;        /**< both tables: eventfd that ends the wait of a runner */
-    int thread_wake;        /**< both tables: eventfd that ends the wait of the engine's thread */
-    int control;            /**< application's table: descriptors for the engine leave here */
+    struct daytona_profiler *profiler; /**< NULL: cycles are not counted (profile.h) */
+    int capture_descriptor;            /**< both tables */
+    int runner_wake;                   /**< both tables: eventfd that ends the wait of a runner */
+    int thread_wake; /**< both tables: eventfd that ends the wait of the engine's thread */
+    int control;     /**< application's table: descriptors for the engine leave here */
 
     enum engine_runner runner;
     _Atomic enum engine_rest rest;

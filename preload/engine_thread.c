@@ -9,6 +9,7 @@
 #include "preload/linger.h"
 #include "preload/log.h"
 #include "preload/port_claims.h"
+#include "preload/profile.h"
 #include "preload/pump.h"
 #include "preload/real.h"
 #include "preload/record.h"
@@ -21,6 +22,7 @@
 #include "preload/twin.h"
 #include "preload/wait.h"
 
+#include <daytona/profile.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -164,7 +166,9 @@ static void notice_ends(void)
         if (file != NULL && file->kind == FILE_KIND_LISTENER)
             engine_add_work(file, FILE_WORK_ACCEPT);
         if (file != NULL && bridge_is_up(file)) {
+            daytona_profile_enter(engine.profiler, DAYTONA_ACTIVITY_twins);
             bridge_notice(file, events[i].events);
+            daytona_profile_leave(engine.profiler);
             continue;
         }
         if (file == NULL || (events[i].events & (EPOLLRDHUP | EPOLLHUP)) == 0 ||
@@ -212,12 +216,16 @@ static void share_reservation(struct file *file, struct file *listener)
 /* What has changed at the connection reaches its twin. */
 static void show(struct file *file)
 {
-    if (bridge_is_up(file)) {
+    bool bridged = bridge_is_up(file);
+    daytona_profile_enter(engine.profiler,
+                          bridged ? DAYTONA_ACTIVITY_twins : DAYTONA_ACTIVITY_wake);
+    if (bridged) {
         watch_bridge(file);
         bridge_carry(file);
     } else if (!sets_offer(file)) {
         mirror_update(file);
     }
+    daytona_profile_leave(engine.profiler);
 }
 
 /* Its user has no share left for more connections: they wait as the backlog says. */
@@ -488,6 +496,7 @@ static int begin(const struct engine_birth *birth, int *shared, size_t *count,
         service = engine.server == NULL ? remote_open() : -1;
         record_begin();
         event_ring_begin();
+        profile_begin();
         steering = control_open();
         summary_begin();
     }

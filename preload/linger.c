@@ -4,6 +4,7 @@
 #include "preload/engine_thread.h"
 #include "preload/event_ring.h"
 #include "preload/file_record.h"
+#include "preload/profile.h"
 #include "preload/real.h"
 #include "preload/record.h"
 #include "preload/settings.h"
@@ -122,6 +123,7 @@ void linger_here(void)
     finish_connections();
     summary_write_all();
     event_ring_end();
+    profile_end();
     record_end();
     real._exit(0);
     __builtin_unreachable();
@@ -155,6 +157,7 @@ void linger_fork(void)
     if (!needed) {
         summary_write_all();
         event_ring_end();
+        profile_end();
         record_end();
     }
     struct daytona_capture *capture = engine.capture;

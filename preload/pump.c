@@ -5,8 +5,10 @@
 #include "preload/file_record.h"
 #include "preload/ledger.h"
 #include "preload/log.h"
+#include "preload/profile.h"
 #include "preload/record.h"
 
+#include <daytona/profile.h>
 #include <errno.h>
 
 /* Packets taken between two looks at what is to be sent: few enough that acknowledgments leave
@@ -40,9 +42,11 @@ static void report_ready(void)
     ledger_update();
     record_touch();
     event_ring_look();
+    daytona_profile_enter(engine.profiler, DAYTONA_ACTIVITY_wake);
     while (daytona_stack_take_ready(engine.stack, &ready))
         if (ready.user != NULL)
             file_changed(ready.user, ready.now, ready.edges);
+    daytona_profile_leave(engine.profiler);
 }
 
 static void handle_refusals(struct daytona_instant now, const struct daytona_packet_out *packets,
@@ -57,6 +61,29 @@ static void handle_refusals(struct daytona_instant now, const struct daytona_pac
     }
 }
 
+static int hand_out(struct daytona_instant now, const struct daytona_packet_out *packets,
+                    size_t count, struct daytona_rawtx_refusal *refusals)
+{
+    daytona_profile_enter(engine.profiler, DAYTONA_ACTIVITY_send);
+    int refused = daytona_rawtx_send(engine.sink, now, packets, count, refusals);
+    daytona_profile_leave(engine.profiler);
+    profile_check();
+    if (engine.profiler != NULL)
+        daytona_profiler_sent(engine.profiler);
+    return refused;
+}
+
+static int drain(struct daytona_instant now)
+{
+    daytona_profile_enter(engine.profiler, DAYTONA_ACTIVITY_capture);
+    int taken = daytona_capture_drain(engine.capture, INPUT_BATCH, take_packet, &now);
+    daytona_profile_leave(engine.profiler);
+    profile_check();
+    if (engine.profiler != NULL)
+        daytona_profiler_nobody(engine.profiler);
+    return taken;
+}
+
 static void send_due(struct daytona_instant now)
 {
     static struct daytona_packet_out packets[OUTPUT_BATCH];
@@ -69,7 +96,7 @@ static void send_due(struct daytona_instant now)
         if (count == 0)
             return;
         engine.active = now;
-        int refused = daytona_rawtx_send(engine.sink, now, packets, count, refusals);
+        int refused = hand_out(now, packets, count, refusals);
         if (refused > 0)
             handle_refusals(now, packets, refusals, refused);
     } while (count == OUTPUT_BATCH);
@@ -86,7 +113,7 @@ bool pump(void)
     int taken = INPUT_BATCH;
     for (int round = 0; round < ROUNDS_MAX && taken == INPUT_BATCH; round++) {
         struct daytona_instant now = engine_now();
-        taken = daytona_capture_drain(engine.capture, INPUT_BATCH, take_packet, &now);
+        taken = drain(now);
         if (taken > 0)
             engine.active = now;
         else if (taken < 0)

@@ -4,6 +4,7 @@
 #include "preload/file_record.h"
 #include "preload/guarded.h"
 #include "preload/log.h"
+#include "preload/profile.h"
 #include "preload/real.h"
 #include "preload/record_sweep.h"
 #include "preload/settings.h"
@@ -288,6 +289,7 @@ void record_write(struct daytona_instant now)
     end_before = header->row_end;
     touched = false;
     written = now;
+    profile_update();
     futimens(file, NULL); /* stores do not count: how old a dead record is */
     while (daytona_stack_next(engine.stack, &id)) {
         enum written result = write_socket(id);

@@ -3,6 +3,7 @@
 #include "preload/real.h"
 #include "preload/text.h"
 
+#include <daytona/profile.h>
 #include <daytona/record.h>
 #include <daytona/ring.h>
 #include <dirent.h>
@@ -28,7 +29,8 @@ static bool is_record(const char *name)
 {
     return strncmp(name, DAYTONA_RECORD_PREFIX, strlen(DAYTONA_RECORD_PREFIX)) == 0 &&
            strlen(name) < NAME_MAX_BYTES - strlen(".control") && strstr(name, ".control") == NULL &&
-           strstr(name, DAYTONA_RING_SUFFIX) == NULL;
+           strstr(name, DAYTONA_RING_SUFFIX) == NULL &&
+           strstr(name, DAYTONA_PROFILE_SUFFIX) == NULL;
 }
 
 /* Whether the file is a record of this user that no process holds; when it was written last. */
@@ -48,7 +50,8 @@ static bool is_dead(int directory, const char *name, time_t *changed)
 
 static void discard(int directory, const char *name)
 {
-    static const char *const suffixes[] = {"", ".control", DAYTONA_RING_SUFFIX};
+    static const char *const suffixes[] = {"", ".control", DAYTONA_RING_SUFFIX,
+                                           DAYTONA_PROFILE_SUFFIX};
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
         char room[NAME_MAX_BYTES + 8];
         struct text text = text_begin(room, sizeof room);

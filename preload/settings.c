@@ -163,6 +163,14 @@ static int read_COOKIES(const char *value, enum daytona_syn_cookies *out, struct
     return 0;
 }
 
+static int read_SWITCH(const char *value, bool *out, struct value_fault *fault)
+{
+    static const char *const words[] = {"0", "1", NULL};
+    int index = read_word(value, words, "0 or 1", fault);
+    *out = index == 1;
+    return index < 0 ? index : 0;
+}
+
 static int read_TRANSMIT(const char *value, enum daytona_rawtx_ways *out, struct value_fault *fault)
 {
     static const char *const words[] = {"packet", "raw", NULL};

@@ -44,6 +44,7 @@ struct settings {
     uint64_t memory_bytes;
     enum daytona_mtu_probing mtu_probing;
     enum daytona_syn_cookies syn_cookies;
+    bool profile;
     enum daytona_rawtx_ways transmit;
     enum settings_rules rules;
     enum settings_mode mode;

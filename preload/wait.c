@@ -5,6 +5,7 @@
 #include "preload/real.h"
 #include "preload/signals.h"
 
+#include <daytona/profile.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -65,7 +66,9 @@ const struct timespec *wait_left(struct daytona_instant deadline, struct timespe
 
 static void futex_wake(atomic_uint *word)
 {
+    daytona_profile_enter(engine.profiler, DAYTONA_ACTIVITY_wake);
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+    daytona_profile_leave(engine.profiler);
 }
 
 static void note_interruption(const struct signals_sleep *sleep);

@@ -40,7 +40,7 @@ _daytona_values() {
 _daytona() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} daytona=${COMP_WORDS[0]}
     local command=${COMP_WORDS[1]-} i
-    local commands='run server check stat top set export trace explain pcap report plot rules help --version'
+    local commands='run server check stat top set export trace explain pcap report plot profile rules help --version'
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
         mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$word")

@@ -1,5 +1,6 @@
 #include "scripts/records.h"
 
+#include <daytona/profile.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -234,7 +235,8 @@ static int is_record(const struct dirent *entry)
 {
     const char *name = entry->d_name;
     return strncmp(name, DAYTONA_RECORD_PREFIX, strlen(DAYTONA_RECORD_PREFIX)) == 0 &&
-           strstr(name, ".control") == NULL && strstr(name, DAYTONA_RING_SUFFIX) == NULL;
+           strstr(name, ".control") == NULL && strstr(name, DAYTONA_RING_SUFFIX) == NULL &&
+           strstr(name, DAYTONA_PROFILE_SUFFIX) == NULL;
 }
 
 static int by_process(const struct dirent **a, const struct dirent **b)

@@ -110,6 +110,14 @@ int daytona_stack_init(struct daytona_room memory, const struct daytona_stack_co
 
 /* ------------------------------------------------------------------ the pump */
 
+/* A packet has come to its end, whosever it was. */
+static void profile_done(const struct tcp *tcp)
+{
+    daytona_profile_leave(tcp->profiler);
+    if (tcp->profiler != NULL)
+        daytona_profiler_nobody(tcp->profiler);
+}
+
 static enum daytona_verdict transport_input(struct tcp *tcp, const struct ipv4_header *header,
                                             struct daytona_span payload)
 {
@@ -124,11 +132,10 @@ static enum daytona_verdict transport_input(struct tcp *tcp, const struct ipv4_h
     return result == -ENOMSG ? DAYTONA_VERDICT_ICMP_IGNORED : DAYTONA_VERDICT_BAD_CHECKSUM;
 }
 
-enum daytona_verdict daytona_stack_input(struct daytona_stack *stack, struct daytona_instant now,
+static enum daytona_verdict packet_input(struct daytona_stack *stack,
                                          const struct daytona_packet_in *packet)
 {
     struct tcp *tcp = &stack->tcp;
-    tcp_enter(tcp, now);
     struct ipv4_header header;
     struct daytona_span payload;
     enum daytona_verdict verdict =
@@ -145,11 +152,20 @@ enum daytona_verdict daytona_stack_input(struct daytona_stack *stack, struct day
     return verdict;
 }
 
-bool daytona_stack_output(struct daytona_stack *stack, struct daytona_instant now,
-                          struct daytona_packet_out *out)
+enum daytona_verdict daytona_stack_input(struct daytona_stack *stack, struct daytona_instant now,
+                                         const struct daytona_packet_in *packet)
 {
     struct tcp *tcp = &stack->tcp;
     tcp_enter(tcp, now);
+    daytona_profile_enter(tcp->profiler, DAYTONA_ACTIVITY_demux);
+    enum daytona_verdict verdict = packet_input(stack, packet);
+    profile_done(tcp);
+    return verdict;
+}
+
+static bool packet_output(struct daytona_stack *stack, struct daytona_packet_out *out)
+{
+    struct tcp *tcp = &stack->tcp;
     tcp->counters.reassembly_timeouts += ipv4_input_expire(&pump_of(stack)->ip, tcp->now);
     tcp_run_timers(tcp);
     if (!tcp_output(tcp, out))
@@ -157,6 +173,17 @@ bool daytona_stack_output(struct daytona_stack *stack, struct daytona_instant no
     tcp->counters.packets_out++;
     tcp->counters.bytes_out += out->header_length + out->payload_length;
     return true;
+}
+
+bool daytona_stack_output(struct daytona_stack *stack, struct daytona_instant now,
+                          struct daytona_packet_out *out)
+{
+    struct tcp *tcp = &stack->tcp;
+    tcp_enter(tcp, now);
+    daytona_profile_enter(tcp->profiler, DAYTONA_ACTIVITY_transmit);
+    bool any = packet_output(stack, out);
+    profile_done(tcp);
+    return any;
 }
 
 struct daytona_instant daytona_stack_deadline(const struct daytona_stack *stack)
@@ -174,6 +201,11 @@ void daytona_stack_path_changed(struct daytona_stack *stack, struct daytona_inst
     tcp_enter(&stack->tcp, now);
     tcp_path_changed(&stack->tcp, remote, mtu);
     tcp_leave(&stack->tcp);
+}
+
+void daytona_stack_profile(struct daytona_stack *stack, struct daytona_profiler *profiler)
+{
+    stack->tcp.profiler = profiler;
 }
 
 void daytona_stack_retire(struct daytona_stack *stack)

@@ -12,6 +12,8 @@ enum daytona_control_verb {
     DAYTONA_CONTROL_REFRESH,        /**< bring the record up to date, all of it */
     DAYTONA_CONTROL_SET_OPTION,     /**< an enum daytona_option of one socket */
     DAYTONA_CONTROL_SET_CONGESTION, /**< the controller of one socket */
+    DAYTONA_CONTROL_PROFILE,        /**< counts cycles (profile.h) if `value` is not 0, from now on
+                                         and from 0 on; else stops */
 };
 
 struct daytona_control_request {

@@ -25,6 +25,7 @@
 #include <daytona/events.h>
 #include <daytona/types.h>
 
+struct daytona_profiler;
 struct daytona_stack;
 
 /* ------------------------------------------------------------------ configuration */
@@ -483,6 +484,13 @@ void daytona_stack_call_waits(struct daytona_stack *stack, struct daytona_instan
 /** It is over with `result`, bytes or 0 or -errno: event CALL. */
 void daytona_stack_call_end(struct daytona_stack *stack, struct daytona_instant now,
                             const struct daytona_call *call, int64_t result);
+
+/* ------------------------------------------------------------------ cycles */
+
+/** Cycles are charged to activities from now on (profile.h); NULL: no more. The profiler is
+ * borrowed for as long; who calls the stack has begun and ends it, and may have activities of its
+ * own. Not while a call of the stack is in progress. */
+void daytona_stack_profile(struct daytona_stack *stack, struct daytona_profiler *profiler);
 
 /* ------------------------------------------------------------------ looking in */
 

@@ -48,7 +48,10 @@ static ptrdiff_t send_to(struct socket *socket, const struct daytona_span *spans
         return error;
     struct connection *connection = socket->connection;
     bool all;
+    profile_found(socket);
+    daytona_profile_enter(socket->tcp->profiler, DAYTONA_ACTIVITY_copy);
     size_t done = send_copy(connection, spans, count, &all);
+    daytona_profile_leave(socket->tcp->profiler);
     /* Who waits for space need not have failed to send first. */
     if (!all || (socket_readiness(socket) & DAYTONA_READY_OUT) == 0)
         socket->wants_space = true;
@@ -156,8 +159,11 @@ static ptrdiff_t receive_stream(struct socket *socket, const struct daytona_room
     bool peek = (flags & DAYTONA_RECEIVE_PEEK) != 0;
     uint32_t available = receive_queued(receive);
     uint32_t left_out = heed_mark(socket, &available);
+    profile_found(socket);
+    daytona_profile_enter(socket->tcp->profiler, DAYTONA_ACTIVITY_copy);
     uint32_t done = receive_copy(receive, receive->read + left_out, available, rooms, count,
                                  (flags & DAYTONA_RECEIVE_DISCARD) != 0);
+    daytona_profile_leave(socket->tcp->profiler);
     if (!peek && done + left_out > 0) {
         tcp_received(connection, done + left_out);
         if (receive->urgent != URGENT_NONE && receive->read > receive->urgent_at)

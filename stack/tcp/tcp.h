@@ -25,6 +25,7 @@
 #include "stack/tcp/tcp_statistics.h"
 #include "stack/wire/tcp_header.h"
 #include <daytona/congestion.h>
+#include <daytona/profile.h>
 #include <daytona/stack.h>
 
 /** Which timer of its owner a `struct timer` is (tcp_timers.c has the table). Those before
@@ -66,11 +67,12 @@ struct tcp {
     struct demux demux;
     struct daytona_instant now;         /**< of the call in progress; never goes back */
     struct daytona_stack_config config; /**< with the defaults filled in */
-    bool retired;                       /**< others answer for its ports */
+    struct daytona_profiler *profiler;  /**< NULL: cycles are not counted */
     struct daytona_observer observer;   /**< its mask: what it sees of all sockets, 0 nothing */
     uint64_t wanted;                    /**< that and what it sees of single sockets */
     uint64_t event_number;              /**< of the last event raised */
     uint32_t call_number;               /**< of the application's last call */
+    bool retired;                       /**< others answer for its ports */
     struct daytona_counters counters;
     struct random random;
     const struct daytona_congestion *congestion; /**< of new sockets */

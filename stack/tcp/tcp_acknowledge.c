@@ -155,8 +155,11 @@ static uint32_t drop_acknowledged(struct connection *connection, uint64_t ack)
     struct sender *send = &connection->send;
     uint64_t data_to = offset_earlier(ack, send->pages.end);
     uint32_t bytes = offset_span(send->pages.start, data_to);
-    if (data_to > send->pages.start)
+    if (data_to > send->pages.start) {
+        daytona_profile_enter(connection->tcp->profiler, DAYTONA_ACTIVITY_buffers);
         pages_drop(&send->pages, connection->tcp->memory, data_to);
+        daytona_profile_leave(connection->tcp->profiler);
+    }
     return bytes;
 }
 

@@ -7,6 +7,16 @@
 #include "stack/tcp/tcp.h"
 #include "stack/wire/icmp.h"
 
+/* ------------------------------------------------------------------ cycles */
+
+/** What is done now is done for this socket: tells the profiler, if there is one. */
+static inline void profile_found(const struct socket *socket)
+{
+    if (socket->tcp->profiler != NULL)
+        daytona_profiler_found(socket->tcp->profiler, socket->id, &socket->entry.local,
+                               &socket->entry.remote);
+}
+
 /* ------------------------------------------------------------------ records */
 
 /** Prepares the machine; `config` has its defaults filled in. 0, -ENOMEM. */

@@ -214,10 +214,21 @@ static bool step_syn(struct connection *connection, struct segment *segment,
     return false;
 }
 
+/* Fifth, check the ACK field. */
+static bool step_acknowledge(struct connection *connection, struct segment *segment,
+                             enum daytona_verdict *verdict)
+{
+    struct daytona_profiler *profiler = connection->tcp->profiler;
+    daytona_profile_enter(profiler, DAYTONA_ACTIVITY_acks);
+    bool go_on = tcp_step_acknowledge(connection, segment, verdict);
+    daytona_profile_leave(profiler);
+    return go_on;
+}
+
 /* The walk: what the header says, then what the segment brings. */
 typedef bool step(struct connection *, struct segment *, enum daytona_verdict *);
 static step *const header_steps[] = {
-    step_timestamp, step_sequence, step_reset, step_syn, tcp_step_ecn, tcp_step_acknowledge, NULL,
+    step_timestamp, step_sequence, step_reset, step_syn, tcp_step_ecn, step_acknowledge, NULL,
 };
 static step *const content_steps[] = {tcp_step_urgent, tcp_step_text, tcp_step_fin, NULL};
 
@@ -274,6 +285,13 @@ static bool too_far(const struct socket *socket, const struct segment *segment)
     return segment->hops < socket->options[DAYTONA_OPTION_MINIMUM_HOPS];
 }
 
+static void profile_segment_in(const struct socket *socket, const struct segment *segment)
+{
+    profile_found(socket);
+    if (socket->tcp->profiler != NULL)
+        daytona_profiler_arrived(socket->tcp->profiler, segment->payload.length);
+}
+
 /* A segment for no connection: a listener's, or nobody's. */
 static enum daytona_verdict unconnected_input(struct tcp *tcp, const struct demux_entry *tuple,
                                               struct segment *segment)
@@ -284,6 +302,8 @@ static enum daytona_verdict unconnected_input(struct tcp *tcp, const struct demu
         return DAYTONA_VERDICT_NOT_FOR_US;
     enum daytona_verdict verdict;
     struct socket *listener = tcp_listener_find(tcp, &tuple->local, &tuple->remote);
+    if (listener != NULL)
+        profile_segment_in(listener, segment);
     if (listener == NULL)
         return tcp_reset_unknown(tcp, tuple, &segment->header, segment_length(segment));
     socket_stir(listener);
@@ -306,10 +326,9 @@ static enum daytona_verdict request_input(struct request *request, struct segmen
     return child == NULL ? verdict : connection_input(child, segment);
 }
 
-static enum daytona_verdict dispatch(struct tcp *tcp, const struct demux_entry *tuple,
-                                     struct segment *segment)
+static enum daytona_verdict deliver(struct tcp *tcp, const struct demux_entry *tuple,
+                                    struct demux_entry *entry, struct segment *segment)
 {
-    struct demux_entry *entry = demux_find_tuple(&tcp->demux, &tuple->local, &tuple->remote);
     if (observe_wanted(tcp, DAYTONA_EVENT_SEGMENT_IN))
         observe_segment_in(tcp, tuple, entry, segment);
     if (entry == NULL)
@@ -321,6 +340,7 @@ static enum daytona_verdict dispatch(struct tcp *tcp, const struct demux_entry *
     socket_stir(socket);
     if (socket->parent != NULL)
         socket_stir(socket->parent); /* whose queues it may move in */
+    profile_segment_in(socket, segment);
     if (too_far(socket, segment))
         return DAYTONA_VERDICT_TOO_FAR;
     if (request != NULL)
@@ -333,11 +353,24 @@ static enum daytona_verdict dispatch(struct tcp *tcp, const struct demux_entry *
     return connection_input(socket->connection, segment);
 }
 
+static enum daytona_verdict dispatch(struct tcp *tcp, const struct demux_entry *tuple,
+                                     struct segment *segment)
+{
+    struct demux_entry *entry = demux_find_tuple(&tcp->demux, &tuple->local, &tuple->remote);
+    daytona_profile_enter(tcp->profiler, DAYTONA_ACTIVITY_receive);
+    enum daytona_verdict verdict = deliver(tcp, tuple, entry, segment);
+    daytona_profile_leave(tcp->profiler);
+    return verdict;
+}
+
 /* True when the checksum is right, or all that a local offloading sender leaves. */
 static bool checksum_right(struct tcp *tcp, const struct daytona_address *source,
                            const struct daytona_address *destination, struct daytona_span bytes)
 {
-    switch (tcp_checksum_judge(source, destination, bytes)) {
+    daytona_profile_enter(tcp->profiler, DAYTONA_ACTIVITY_checksum);
+    enum tcp_checksum judged = tcp_checksum_judge(source, destination, bytes);
+    daytona_profile_leave(tcp->profiler);
+    switch (judged) {
     case TCP_CHECKSUM_COMPLETE:
         tcp->counters.checksums_complete++;
         return true;

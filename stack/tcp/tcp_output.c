@@ -383,6 +383,7 @@ bool tcp_output(struct tcp *tcp, struct daytona_packet_out *out)
     while ((node = list_first(&tcp->output)) != NULL) {
         struct connection *connection = OWNER_OF(node, struct connection, output);
         list_remove(node);
+        profile_found(connection->socket);
         if (tcp_output_next(connection, out)) {
             socket_stir(connection->socket);
             tcp_output_want(connection); /* behind the others */

@@ -90,11 +90,14 @@ static size_t keep_text(struct connection *connection, const struct segment *seg
 {
     struct receiver *receive = &connection->receive;
     struct memory *memory = connection->tcp->memory;
+    struct daytona_profiler *profiler = connection->tcp->profiler;
     uint64_t end = segment->seq + segment->payload.length;
     size_t kept;
+    daytona_profile_enter(profiler, DAYTONA_ACTIVITY_copy_in);
     do
         kept = pages_write(&receive->pages, memory, segment->seq, segment->payload);
     while (kept < segment->payload.length && prune(connection, end));
+    daytona_profile_leave(profiler);
     if (kept < segment->payload.length)
         connection->tcp->counters.allocation_failures++;
     return kept;

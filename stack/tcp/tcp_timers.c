@@ -143,21 +143,29 @@ static const struct timer_action {
     [TIMER_SYN_ACK] = {offsetof(struct request, timer), NULL, NULL, tcp_request_fired},
 };
 
+static void fire(struct timer *timer)
+{
+    const struct timer_action *action = &timer_actions[timer->kind];
+    void *owner = (uint8_t *)timer - action->offset;
+    if (action->connection_fired != NULL) {
+        socket_stir(((struct connection *)owner)->socket);
+        profile_found(((struct connection *)owner)->socket);
+        action->connection_fired(owner);
+    } else if (action->socket_fired != NULL) {
+        socket_stir(owner);
+        action->socket_fired(owner);
+    } else {
+        socket_stir(((struct request *)owner)->listener);
+        action->request_fired(owner);
+    }
+}
+
 void tcp_run_timers(struct tcp *tcp)
 {
     struct timer *timer;
     while ((timer = timers_take_due(&tcp->timers, tcp->now)) != NULL) {
-        const struct timer_action *action = &timer_actions[timer->kind];
-        void *owner = (uint8_t *)timer - action->offset;
-        if (action->connection_fired != NULL) {
-            socket_stir(((struct connection *)owner)->socket);
-            action->connection_fired(owner);
-        } else if (action->socket_fired != NULL) {
-            socket_stir(owner);
-            action->socket_fired(owner);
-        } else {
-            socket_stir(((struct request *)owner)->listener);
-            action->request_fired(owner);
-        }
+        daytona_profile_enter(tcp->profiler, DAYTONA_ACTIVITY_timers);
+        fire(timer);
+        daytona_profile_leave(tcp->profiler);
     }
 }

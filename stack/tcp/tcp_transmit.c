@@ -101,6 +101,8 @@ static void account(struct connection *connection, const struct outgoing *what, 
         connection->tally.bytes_sent += what->length;
         connection->send.last_sent = connection->tcp->now;
     }
+    if (connection->tcp->profiler != NULL)
+        daytona_profiler_taken(connection->tcp->profiler, segments, what->length);
     if (connection->socket->state != DAYTONA_TCP_SYN_SENT)
         tcp_ack_sent(connection, what->length > 0);
 }
@@ -120,13 +122,16 @@ static void sign(const struct connection *connection, const struct outgoing *wha
 static void write_checksum(const struct connection *connection, uint8_t *tcp_bytes,
                            size_t header_length, struct daytona_packet_out *out)
 {
+    struct daytona_profiler *profiler = connection->tcp->profiler;
     out->checksum_partial = connection->tcp->config.checksum_offload && out->payload_length > 0;
+    daytona_profile_enter(profiler, DAYTONA_ACTIVITY_checksum);
     if (out->checksum_partial)
         tcp_checksum_store_partial(tcp_bytes, (uint32_t)header_length + out->payload_length,
                                    &out->source, &out->destination);
     else
         tcp_checksum_store(tcp_bytes, header_length, &out->source, &out->destination, out->spans,
                            out->span_count);
+    daytona_profile_leave(profiler);
 }
 
 void tcp_transmit(struct connection *connection, const struct outgoing *what,

@@ -68,7 +68,9 @@ void tcp_received(struct connection *connection, uint32_t bytes)
 {
     struct receiver *receive = &connection->receive;
     receive->read += bytes;
+    daytona_profile_enter(connection->tcp->profiler, DAYTONA_ACTIVITY_buffers);
     pages_drop(&receive->pages, connection->tcp->memory, receive->read);
+    daytona_profile_leave(connection->tcp->profiler);
     if (connection->ended || !tcp_state_synchronized(connection->socket->state))
         return;
     tcp_autotune_reader(connection);

@@ -2,8 +2,8 @@
  * daytona-bench-stack - what the bare stack costs: two of them in one thread hand each other
  * packets in memory, without a kernel and without a clock.
  *
- *     daytona-bench-stack [--events] [SECONDS]     processor time for each measurement, 2 by
- * default
+ *     daytona-bench-stack [--events|--profile] [SECONDS]     processor time for each measurement, 2
+ * by default
  *
  * Times are processor time of the thread, both stacks together, less the bench's own work (the
  * copy that stands for a network card), which the samples of the profile tell. A segment's
@@ -12,11 +12,16 @@
  * With --events it tells what events cost: three pairs of stacks do the same by turns, many times,
  * so that what else the machine does hits all alike. Nobody observes the first; the second has an
  * observer that wants nothing; all events of the third go into a ring (preload/ring.h).
+ *
+ * With --profile it does the same with cycles that are counted by activity (daytona/profile.h), and
+ * compares their sum with the processor time that it took.
  */
 #include "preload/ring.h"
 #include "tests/bench/pair.h"
 #include "tests/bench/profile.h"
 
+#include <daytona/cycles.h>
+#include <daytona/profile.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,18 +243,95 @@ static int measure_all_events(void)
     return 0;
 }
 
+/* ---------------------------------------------------------------- what a profile costs */
+
+enum { COUNTED = 2, COUNTED_ROWS = 64 };
+
+static uint64_t read_cycles(void)
+{
+    return cycles_now();
+}
+
+static uint64_t cycles_counted(const struct daytona_profile_table *table, bool net)
+{
+    uint64_t sum = 0;
+    for (uint64_t i = 1; i < table->place_count; i++)
+        sum += net ? daytona_profile_net(table, &table->places[i].count)
+                   : table->places[i].count.cycles;
+    return sum;
+}
+
+static void profile_pair(struct work *work, struct daytona_profiler *profiler)
+{
+    daytona_stack_profile(work->pair.stacks[0], profiler);
+    daytona_stack_profile(work->pair.stacks[1], profiler);
+}
+
+static void measure_profile(const char *name, void (*turn)(struct work *), unsigned batch)
+{
+    static struct daytona_profiler profiler;
+    static struct work works[COUNTED];
+    double seconds[COUNTED] = {0};
+    struct daytona_profile_table *table = calloc(1, daytona_profile_bytes(COUNTED_ROWS));
+    bench_demand(table != NULL, "memory");
+    daytona_profiler_init(&profiler, read_cycles, table, COUNTED_ROWS);
+    for (unsigned i = 0; i < COUNTED; i++) {
+        works[i] = (struct work){.turn = turn};
+        prepare(&works[i], &(struct bench_way){.batch = batch});
+    }
+    profile_pair(&works[1], &profiler);
+    uint64_t packets = works[1].pair.packets, cycles = 0;
+    for (unsigned round = 0; seconds[0] < seconds_wanted; round++) {
+        for (unsigned i = 0; i < COUNTED; i++) {
+            unsigned which = (i + round) % COUNTED;
+            double start = processor_seconds();
+            uint64_t from = cycles_now();
+            daytona_profiler_begin(&profiler, DAYTONA_ACTIVITY_calls);
+            for (unsigned done = 0; done < TURNS_AT_ONCE; done++)
+                turn(&works[which]);
+            daytona_profiler_end(&profiler);
+            cycles += cycles_now() - from;
+            seconds[which] += processor_seconds() - start;
+        }
+    }
+    packets = works[1].pair.packets - packets;
+    printf(
+        "%-26s profile on %+6.1f %%, %.0f ns a packet; counted %.2f %% of the cycles, net of the "
+        "cost %.1f %%\n",
+        name, (seconds[1] / seconds[0] - 1) * 100,
+        (seconds[1] - seconds[0]) * 1e9 / (double)packets,
+        100 * (double)cycles_counted(table, false) / (double)cycles,
+        100 * (double)cycles_counted(table, true) / (double)cycles);
+    profile_pair(&works[1], NULL);
+    for (unsigned i = 0; i < COUNTED; i++)
+        bench_pair_release(&works[i].pair);
+    free(table);
+}
+
+static int measure_all_profiles(void)
+{
+    measure_profile("bulk, one by one", turn_bulk, 2);
+    measure_profile("bulk, in batches", turn_bulk, 64);
+    measure_profile("one byte there and back", turn_echo, 1);
+    measure_profile("open and close", turn_open, 1);
+    return 0;
+}
+
 int main(int count, char **arguments)
 {
     bool events = count > 1 && strcmp(arguments[1], "--events") == 0;
-    int numbers = events ? 2 : 1;
+    bool profile = count > 1 && strcmp(arguments[1], "--profile") == 0;
+    int numbers = events || profile ? 2 : 1;
     if (count > numbers)
         seconds_wanted = strtod(arguments[numbers], NULL);
     if (count > numbers + 1 || seconds_wanted <= 0) {
-        fprintf(stderr, "usage: daytona-bench-stack [--events] [SECONDS]\n");
+        fprintf(stderr, "usage: daytona-bench-stack [--events|--profile] [SECONDS]\n");
         return 2;
     }
     if (events)
         return measure_all_events();
+    if (profile)
+        return measure_all_profiles();
     measure_bulk("bulk, one by one", (struct bench_way){.batch = 2});
     measure_bulk("bulk, in batches", (struct bench_way){.batch = 64});
     measure_bulk("bulk, super-segments", (struct bench_way){.batch = 2, .super = true});

@@ -8,16 +8,16 @@ cd "${ROOT:-$(dirname "$0")/../..}" || exit 1
 # folder | what may be included, as prefixes; the longest folder that fits a file counts
 table='
 include/daytona   | daytona/
-stack/base        | stack/base/ daytona/types.h daytona/stack.h daytona/events.h
+stack/base        | stack/base/ daytona/types.h daytona/stack.h daytona/events.h daytona/profile.h
 stack/crypto      | stack/crypto/ daytona/types.h
 stack/wire        | stack/wire/ stack/base/ daytona/types.h daytona/stack.h
 stack/buffer      | stack/buffer/ stack/base/ daytona/types.h
 stack/demux       | stack/demux/ stack/base/ daytona/types.h
 stack/congestion  | stack/congestion/ stack/base/ daytona/types.h daytona/congestion.h
 stack/ip          | stack/ip/ stack/wire/ stack/base/ daytona/types.h daytona/stack.h
-stack/tcp         | stack/tcp/ stack/crypto/ stack/congestion/ stack/buffer/ stack/wire/ stack/demux/ stack/ip/ stack/base/ daytona/types.h daytona/stack.h daytona/state.h daytona/events.h daytona/congestion.h
-stack/socket      | stack/socket/ stack/tcp/ stack/crypto/ stack/congestion/ stack/buffer/ stack/wire/ stack/demux/ stack/ip/ stack/base/ daytona/types.h daytona/stack.h daytona/state.h daytona/events.h daytona/congestion.h
-stack             | stack/ daytona/types.h daytona/stack.h daytona/state.h daytona/events.h daytona/congestion.h
+stack/tcp         | stack/tcp/ stack/crypto/ stack/congestion/ stack/buffer/ stack/wire/ stack/demux/ stack/ip/ stack/base/ daytona/types.h daytona/stack.h daytona/state.h daytona/events.h daytona/profile.h daytona/congestion.h
+stack/socket      | stack/socket/ stack/tcp/ stack/crypto/ stack/congestion/ stack/buffer/ stack/wire/ stack/demux/ stack/ip/ stack/base/ daytona/types.h daytona/stack.h daytona/state.h daytona/events.h daytona/profile.h daytona/congestion.h
+stack             | stack/ daytona/types.h daytona/stack.h daytona/state.h daytona/events.h daytona/profile.h daytona/congestion.h
 capture           | capture/ daytona/capture.h daytona/types.h
 rawtx             | rawtx/ daytona/rawtx.h daytona/stack.h daytona/types.h
 iptables_rules    | iptables_rules/ daytona/rules.h daytona/capture.h daytona/types.h
@@ -26,7 +26,7 @@ scripts           | scripts/ preload/settings preload/ports preload/ledger_row p
 tests             | stack/ capture/ rawtx/ iptables_rules/ preload/ scripts/ tests/ daytona/
 '
 # The tables (*.def) of include/daytona belong to the header of the same floor.
-tables='daytona/counters.def daytona/variables.def daytona/verdicts.def daytona/options.def daytona/events.def'
+tables='daytona/counters.def daytona/variables.def daytona/verdicts.def daytona/options.def daytona/events.def daytona/profile.def'
 standard='assert.h errno.h inttypes.h limits.h stdalign.h stdbool.h stddef.h stdint.h string.h'
 
 exceptions='stack/base/poison.h:sanitizer/asan_interface.h' # in a sanitized build only
