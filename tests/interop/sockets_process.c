@@ -415,8 +415,9 @@ static bool a_child_may_bound_its_address_space(void)
     if (child == 0) {
         rlim_t bound = reserved_bytes() + ((rlim_t)96 << 20);
         setrlimit(RLIMIT_AS, &(struct rlimit){bound, bound});
-        bool room = malloc((size_t)16 << 20) != NULL;
-        _exit(room && make(&childs) && write(childs.client, "a", 1) == 1 && drain(childs.server, 1)
+        void *room = malloc((size_t)16 << 20);
+        _exit(room != NULL && make(&childs) && write(childs.client, "a", 1) == 1 &&
+                      drain(childs.server, 1)
                   ? 0
                   : 1);
     }
