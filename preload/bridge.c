@@ -7,6 +7,7 @@
 #include "preload/remote.h"
 #include "preload/server.h"
 #include "preload/shares.h"
+#include "preload/unix_socket.h"
 #include "preload/wait.h"
 
 #include <errno.h>
@@ -228,6 +229,7 @@ static int application_end(const struct file *file)
 static void show_reset(struct file *file)
 {
     char ignored[256];
+    atomic_store(&file->bridge.failure, file->bridge.error != 0 ? file->bridge.error : ECONNRESET);
     bool unread = real.recv(file->engine_end, ignored, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
     int end = unread || file->bridge.read_ended ? -1 : application_end(file);
     if (end >= 0) {
@@ -236,9 +238,9 @@ static void show_reset(struct file *file)
     }
     real.close(file->engine_end);
     file->engine_end = -1;
-    if (file->served && file->asker.length == 0) {
+    if (file->asker.length == 0) {
         file->failed = file->generation;
-        file->failure = file->bridge.error;
+        file->failure = atomic_load(&file->bridge.failure);
     }
     if (file->descriptors == 0)
         file_end(file);
@@ -293,9 +295,9 @@ static void refuse_rest(struct file *file, int error)
     if (real.ioctl(file->engine_end, FIONREAD, &unwanted) == 0)
         file->bridge.spent = (size_t)unwanted;
     bridge_take_spent(file);
-    file->bridge.read_ended = true;
-    if (error != EPIPE)
+    if (error != EPIPE || !file->bridge.read_ended) /* EPIPE: a reset behind the peer's FIN */
         file->bridge.error = error;
+    file->bridge.read_ended = true;
 }
 
 static bool was_reset(const struct file *file)
@@ -392,6 +394,13 @@ static void carry_out(struct file *file)
         ;
 }
 
+/* A reset behind the end of the peer's stream is no reader's error, but a writer's. */
+static void take_late_error(struct file *file)
+{
+    int error = daytona_stack_take_error(engine.stack, file->id);
+    file->bridge.error = error > 0 ? error : 0;
+}
+
 /* One piece of what the peer has sent; false when no more can be done now. */
 static bool carry_piece_in(struct file *file)
 {
@@ -400,6 +409,8 @@ static bool carry_piece_in(struct file *file)
         daytona_stack_receive(engine.stack, engine_now(), file->id, &room, 1, DAYTONA_RECEIVE_PEEK);
     if (is_final(got))
         file->bridge.error = (int)-got;
+    else if (got == 0 && file->bridge.error == 0)
+        take_late_error(file);
     if (is_final(got) || (got == 0 && file->bridge.error != 0)) {
         show_reset(file);
     } else if (got == 0 && !file->bridge.write_shut) {
@@ -459,8 +470,9 @@ void bridge_count_queue(struct file *file)
 int bridge_ask_queue(struct file *file, struct bridge_queue *out)
 {
     int status = file_enter(file);
+    *out = (struct bridge_queue){0};
     if (status < 0)
-        return status;
+        return status == -EBADF ? 0 : status; /* it is over, and nothing waits */
     file->bridge.counted = false;
     if (engine_is_thread() || !file->attached)
         bridge_count_queue(file);
@@ -473,10 +485,36 @@ int bridge_ask_queue(struct file *file, struct bridge_queue *out)
     return 0;
 }
 
+static bool is_over(const struct file *file)
+{
+    struct daytona_connection_info info;
+    return file->closed || daytona_stack_info(engine.stack, engine_now(), file->id, &info) < 0 ||
+           info.state == DAYTONA_TCP_CLOSED || info.state == DAYTONA_TCP_TIME_WAIT;
+}
+
+int bridge_before_shutdown(struct file *file, int how)
+{
+    file->bridge.shut_by_call = true;
+    if (is_over(file))
+        return -ENOTCONN;
+    if (how != SHUT_WR && !file->bridge.held_back)
+        daytona_stack_shutdown(engine.stack, engine_now(), file->id, DAYTONA_SHUTDOWN_READ);
+    return 0;
+}
+
+/* AF_UNIX shows the last close, and a shutdown of both directions, as the same. */
+static bool is_held(const struct file *file)
+{
+    if (!file->bridge.shut_by_call)
+        return false;
+    int exists = unix_socket_exists(file->bridge.application);
+    return exists < 0 ? file->descriptors > 0 : exists > 0;
+}
+
 void bridge_notice(struct file *file, unsigned events)
 {
-    if ((events & EPOLLHUP) != 0)
-        file->bridge.hung_up = true;
+    if ((events & EPOLLHUP) != 0 && !file->bridge.hung_up)
+        file->bridge.hung_up = !is_held(file);
     if ((events & (EPOLLHUP | EPOLLRDHUP)) != 0)
         file->bridge.shut = true;
     engine_add_work(file, FILE_WORK_MIRROR);

@@ -19,6 +19,7 @@
 #ifndef DAYTONA_PRELOAD_BRIDGE_H
 #define DAYTONA_PRELOAD_BRIDGE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -31,17 +32,20 @@ struct bridge_queue {
 };
 
 struct bridge {
-    bool hung_up;    /**< nobody holds the application's end any more */
-    bool write_shut; /**< the end of the peer's stream has been shown */
-    bool read_ended; /**< the application's stream has ended */
-    bool watched;    /**< the engine's thread is told of all that happens at its end */
-    bool held_back;  /**< not writable until connected */
-    bool shut;       /**< the application's end has been shut for writing, or closed */
-    bool narrow;     /**< the twin takes so little that no byte can be kept in it */
-    bool counted;    /**< `queue` is up to date */
-    int error;       /**< what has ended the connection, errno; 0: nothing */
-    size_t spent;    /**< bytes at the front of the engine's end that are sent, or were never
-                          the application's */
+    bool hung_up;       /**< nobody holds the application's end any more */
+    bool write_shut;    /**< the end of the peer's stream has been shown */
+    bool read_ended;    /**< the application's stream has ended */
+    bool watched;       /**< the engine's thread is told of all that happens at its end */
+    bool held_back;     /**< not writable until connected */
+    bool shut;          /**< the application's end has been shut for writing, or closed */
+    bool narrow;        /**< the twin takes so little that no byte can be kept in it */
+    bool counted;       /**< `queue` is up to date */
+    bool shut_by_call;  /**< shutdown() was called: a hang-up need not be the last close */
+    int error;          /**< what has ended the connection, errno, not told yet; 0: nothing */
+    atomic_int failure; /**< lock-free to read: that which the twin shows as a reset, 0 none; EPIPE
+                             when the end of the peer's stream has been shown before */
+    size_t spent;       /**< bytes at the front of the engine's end that are sent, or were never
+                             the application's */
     struct bridge_queue queue; /**< if counted */
     pid_t holder;              /**< a process that holds the application's end */
     ino_t application;         /**< inode of that end */
@@ -75,6 +79,10 @@ int bridge_ask_queue(struct file *file, struct bridge_queue *out);
 
 /** The engine's thread: FILE_WORK_COUNT. */
 void bridge_count_queue(struct file *file);
+
+/** Before shutdown(2) on the twin: 0, or -ENOTCONN. The stack learns by it what the twin cannot
+ * show: that nobody will read. Engine locked. */
+int bridge_before_shutdown(struct file *file, int how);
 
 /** How much the twin takes from the application, by its end `fd`: less when TCP_NOTSENT_LOWAT says
  *  how much may wait unsent. Engine locked. */

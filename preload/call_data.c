@@ -4,6 +4,7 @@
 #include "preload/bridge.h"
 #include "preload/decide.h"
 #include "preload/memory.h"
+#include "preload/native.h"
 #include "preload/native_data.h"
 #include "preload/remote.h"
 #include "preload/result.h"
@@ -84,6 +85,8 @@ ssize_t daytona_read(int descriptor, void *data, size_t length)
 {
     int before = errno;
     struct file *file = file_get_direct(descriptor);
+    if (file == NULL && length > 0 && native_at_end(descriptor))
+        return 0;
     if (file == NULL)
         return native_received(descriptor, real.read(descriptor, data, length), true);
     return result_finish(file, length == 0 ? 0 : receive(file, data, length, 0), before);
@@ -93,6 +96,8 @@ ssize_t daytona_readv(int descriptor, const struct iovec *parts, int count)
 {
     int before = errno;
     struct file *file = file_get_direct(descriptor);
+    if (file == NULL && native_at_end(descriptor))
+        return 0;
     if (file == NULL)
         return native_received(descriptor, real.readv(descriptor, parts, count),
                                check_parts(parts, (size_t)count, -EINVAL) == 0);
@@ -110,6 +115,8 @@ ssize_t daytona_recv(int descriptor, void *data, size_t length, int flags)
         return -1;
     if (file == NULL && native_throws_away(descriptor, flags))
         return native_receive_nowhere(descriptor, length, flags);
+    if (file == NULL && native_at_end(descriptor))
+        return 0;
     if (file == NULL)
         return native_received(descriptor, real.recv(descriptor, data, length, flags), true);
     return result_finish(file, receive(file, data, length, flags), before);
@@ -142,10 +149,15 @@ ssize_t daytona_recvfrom(int descriptor, void *data, size_t length, int flags,
         bool named = address != NULL && settings.present &&
                      memory_can_be_read(address_length, sizeof *address_length);
         socklen_t room = named ? *address_length : 0;
-        ssize_t got = native_received(
-            descriptor, real.recvfrom(descriptor, data, length, flags, address, address_length),
-            true);
-        if (got >= 0 && named)
+        bool ended = named && native_at_end(descriptor);
+        ssize_t got = ended ? 0
+                            : native_received(descriptor,
+                                              real.recvfrom(descriptor, data, length, flags,
+                                                            address, address_length),
+                                              true);
+        if (ended)
+            *address_length = 0;
+        else if (got >= 0 && named)
             native_hide_name(address, room, address_length);
         return got;
     }
@@ -200,6 +212,14 @@ static ssize_t receive_message(struct file *file, struct msghdr *message, int fl
     return result;
 }
 
+static ssize_t end_of_messages(struct msghdr *message, int flags)
+{
+    message->msg_namelen = 0;
+    message->msg_controllen = 0;
+    message->msg_flags = flags & MSG_CMSG_CLOEXEC;
+    return 0;
+}
+
 ssize_t daytona_recvmsg(int descriptor, struct msghdr *message, int flags)
 {
     int before = errno;
@@ -207,8 +227,10 @@ ssize_t daytona_recvmsg(int descriptor, struct msghdr *message, int flags)
     if (file == NULL && asks_for_errors(descriptor, flags))
         return -1;
     if (file == NULL) {
-        bool named = settings.present && memory_can_be_read(message, sizeof *message) &&
-                     message->msg_name != NULL;
+        bool known = settings.present && memory_can_be_read(message, sizeof *message);
+        if (known && native_at_end(descriptor))
+            return end_of_messages(message, flags);
+        bool named = known && message->msg_name != NULL;
         socklen_t room = named ? message->msg_namelen : 0;
         ssize_t got = native_received(descriptor, real.recvmsg(descriptor, message, flags),
                                       native_check_message(message) == 0);
@@ -313,7 +335,7 @@ ssize_t daytona_write(int descriptor, const void *data, size_t length)
     int before = errno;
     struct file *file = file_get_direct(descriptor);
     if (file == NULL)
-        return native_sent(descriptor, real.write(descriptor, data, length), 0);
+        return native_write(descriptor, data, length);
     return result_finish(file, send_data(file, data, length, 0), before);
 }
 
@@ -322,7 +344,7 @@ ssize_t daytona_writev(int descriptor, const struct iovec *parts, int count)
     int before = errno;
     struct file *file = file_get_direct(descriptor);
     if (file == NULL)
-        return native_sent(descriptor, real.writev(descriptor, parts, count), 0);
+        return native_writev(descriptor, parts, count);
     ssize_t result = check_parts(parts, (size_t)count, -EINVAL);
     if (result == 0 && has_room(parts, (size_t)count))
         result = file_send(file, parts, (size_t)count, 0);
@@ -334,7 +356,7 @@ ssize_t daytona_send(int descriptor, const void *data, size_t length, int flags)
     int before = errno;
     struct file *file = file_get_direct(descriptor);
     if (file == NULL)
-        return native_sent(descriptor, real.send(descriptor, data, length, flags), flags);
+        return native_send(descriptor, data, length, flags);
     return result_finish(file, send_data(file, data, length, flags), before);
 }
 
@@ -463,8 +485,9 @@ ssize_t daytona_sendmsg(int descriptor, const struct msghdr *message, int flags)
         if (carries_ours())
             let_go_along(message);
         errno = before;
-        return native_message_sent(descriptor, real.sendmsg(descriptor, message, flags), message,
-                                   flags);
+        return native_message_sent(
+            descriptor, real.sendmsg(descriptor, message, native_flags(descriptor, flags)), message,
+            flags);
     }
     return result_finish(file, send_message(file, message, flags), before);
 }

@@ -4,6 +4,7 @@
 #include "preload/address.h"
 #include "preload/descriptors.h"
 #include "preload/memory.h"
+#include "preload/native.h"
 #include "preload/remote.h"
 #include "preload/result.h"
 #include "preload/settings.h"
@@ -14,7 +15,9 @@
 /* A socket is the kernel's until listen() or connect() decides. */
 int daytona_socket(int domain, int type, int protocol)
 {
-    return descriptors_new(real.socket(domain, type, protocol));
+    int descriptor = descriptors_new(real.socket(domain, type, protocol));
+    native_forget(descriptor);
+    return descriptor;
 }
 
 /* A Daytona socket is bound already: by bind() before the decision, or by the decision. What else
@@ -90,8 +93,12 @@ int daytona_shutdown(int descriptor, int how)
 {
     int before = errno;
     struct file *file = file_get(descriptor);
-    if (file == NULL)
-        return real.shutdown(descriptor, how);
+    if (file == NULL) {
+        bool valid = how == SHUT_RD || how == SHUT_WR || how == SHUT_RDWR;
+        int result =
+            valid && native_is_known(descriptor) ? remote_check_shutdown(descriptor, how) : 0;
+        return result < 0 ? (int)result_give(result, before) : real.shutdown(descriptor, how);
+    }
     return (int)result_finish(file, file_shutdown(file, how), before);
 }
 

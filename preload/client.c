@@ -2,6 +2,7 @@
 
 #include "preload/engine.h"
 #include "preload/log.h"
+#include "preload/native.h"
 #include "preload/ready.h"
 #include "preload/real.h"
 #include "preload/remote.h"
@@ -126,13 +127,24 @@ static int ask(const struct candidate *candidate, struct remote_request *request
 
 /* ------------------------------------------------------------------ changing places */
 
-static int change_places(struct candidate *candidate, int twin)
+static void note_places(const struct places *places, bool twins)
+{
+    for (size_t i = 0; i < places->count; i++)
+        if (twins)
+            native_note(places->each[i].fd);
+        else
+            native_forget(places->each[i].fd);
+}
+
+/* The kernel socket's numbers become the twin's, or its own again. */
+static int change_places(struct candidate *candidate, int twin, bool is_twin)
 {
     places_take(candidate->fd, &candidate->places);
     int status = places_give(&candidate->places, twin);
     if (candidate->places.async)
         real.fcntl(candidate->fd, F_SETFL, real.fcntl(candidate->fd, F_GETFL) | O_ASYNC);
     places_watch(&candidate->places);
+    note_places(&candidate->places, is_twin);
     real.close(twin);
     return status;
 }
@@ -189,7 +201,7 @@ int client_listen(struct candidate *candidate, int backlog)
         real.close(through);
     if (status != 0 || twin < 0)
         return status;
-    status = change_places(candidate, twin);
+    status = change_places(candidate, twin, true);
     if (status == 0) {
         note_listener(candidate->fd);
         log_line(LOG_LEVEL_INFO, "listening on port %u", (unsigned)candidate->local.port);
@@ -241,14 +253,14 @@ int client_connect(struct candidate *candidate, const struct daytona_endpoint *r
     uint64_t timeout_us = send_timeout_us(candidate->fd);
     int status = ask(candidate, &request, &through, &twin);
     if (twin >= 0) {
-        int moved = change_places(candidate, twin);
+        int moved = change_places(candidate, twin, true);
         status = moved < 0 ? moved : status;
     }
     int returned = -1;
     if (status == -EINPROGRESS && !candidate->nonblocking)
         status = wait_outcome(through, candidate->fd, timeout_us, &returned);
     if (returned >= 0)
-        change_places(candidate, returned);
+        change_places(candidate, returned, false);
     if (through >= 0)
         real.close(through);
     return status;

@@ -4,6 +4,7 @@
 #include "preload/engine.h"
 #include "preload/engine_table.h"
 #include "preload/file_record.h"
+#include "preload/native.h"
 #include "preload/places.h"
 #include "preload/pump.h"
 #include "preload/real.h"
@@ -109,6 +110,7 @@ int descriptors_close(int fd)
     if (books_are_ours()) {
         sets_forget(fd);
         places_forget_copy(fd);
+        native_forget(fd);
         if (file != NULL)
             forget(file, fd);
     }
@@ -135,7 +137,9 @@ static void note_copy(struct file *file, int fd, int copy)
 {
     if (file != NULL)
         attach_copy(file, copy);
-    else if (copy >= 0 && settings.present)
+    if (copy >= 0)
+        native_note_copy(fd, copy);
+    if (file == NULL && copy >= 0 && settings.present)
         places_note_copy(fd, copy);
 }
 
@@ -213,6 +217,7 @@ int descriptors_close_range(unsigned first, unsigned last, unsigned flags)
         if (sets_number(i) >= 0 && (unsigned)sets_number(i) >= first &&
             (unsigned)sets_number(i) <= last)
             sets_forget(sets_number(i));
+    native_forget_range(first, last);
     if (atomic_load(&file_count) > 0)
         forget_range(first, last);
     return result_of(close_around(first, last, flags));

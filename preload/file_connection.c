@@ -218,6 +218,15 @@ static bool is_established(const struct file *file)
            info.state != DAYTONA_TCP_CLOSED;
 }
 
+/* What connect() tells is told: the twin, which shows it, too, says it no more. */
+static void forget_shown(const struct file *file)
+{
+    int error;
+    socklen_t length = sizeof error;
+    if (bridge_is_up(file) && file->descriptor >= 0 && !engine_is_thread())
+        real.getsockopt(file->descriptor, SOL_SOCKET, SO_ERROR, &error, &length);
+}
+
 /* When SO_ERROR has told it before, Linux says ECONNABORTED here. */
 int file_outcome(struct file *file)
 {
@@ -227,6 +236,7 @@ int file_outcome(struct file *file)
     if (error == 0 && file->bridge.error != 0) { /* who carried the data has taken it */
         error = file->bridge.error;
         file->bridge.error = 0;
+        forget_shown(file);
     }
     file->connecting = false;
     file->connected = error == 0 && is_established(file);
@@ -336,11 +346,15 @@ int file_shutdown(struct file *file, int how)
     if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR)
         return -EINVAL;
     int status = file_enter(file);
+    if (status == -EBADF && bridge_is_up(file))
+        return -ENOTCONN;
     if (status < 0)
         return status;
     settle_attempt(file);
     if (bridge_is_up(file) && file->descriptor >= 0) {
-        status = real.shutdown(file->descriptor, how) < 0 ? -errno : 0;
+        status = bridge_before_shutdown(file, how);
+        if (status == 0 && real.shutdown(file->descriptor, how) < 0)
+            status = -errno;
         engine_leave();
         return status;
     }
@@ -351,6 +365,16 @@ int file_shutdown(struct file *file, int how)
     if (file->kind == FILE_KIND_LISTENER && status == 0 && file->descriptor >= 0)
         real.shutdown(file->descriptor, how); /* ends an accept() that waits there */
     pump_output();
+    engine_leave();
+    return status;
+}
+
+int file_before_shutdown(struct file *file, int how)
+{
+    int status = file_enter(file);
+    if (status < 0)
+        return -ENOTCONN;
+    status = file->kind == FILE_KIND_CONNECTION ? bridge_before_shutdown(file, how) : 0;
     engine_leave();
     return status;
 }

@@ -160,6 +160,11 @@ int file_connect_again(struct file *file);
 /** Why that connection of another process, which may be gone, has failed: an errno, told once;
  *  0: unknown. Engine locked. */
 int file_take_failure(const struct twin_name *name);
+/** The same, and it stays untold. */
+int file_look_at_failure(const struct twin_name *name);
+
+/** Before shutdown(2) on its twin, in another process: 0, or -ENOTCONN. Engine not locked. */
+int file_before_shutdown(struct file *file, int how);
 
 /** Waits for the outcome of a connection attempt as connect(2) does. Engine locked; the caller
  *  holds a reference, which a cancelled thread puts. */

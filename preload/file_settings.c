@@ -136,8 +136,10 @@ static int twins_error(struct file *file)
     socklen_t length = sizeof error;
     if (real.getsockopt(file->descriptor, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
         return -errno;
-    int told = file->bridge.error;
+    int shown = atomic_load(&file->bridge.failure), told = file->bridge.error;
     file->bridge.error = 0;
+    if (shown != 0)
+        return error != 0 ? shown : 0;
     return told != 0 ? told : error;
 }
 
@@ -166,6 +168,10 @@ int file_observe(struct file *file, uint64_t mask)
 int file_info(struct file *file, struct daytona_connection_info *out)
 {
     int status = file_enter(file);
+    if (status == -EBADF && bridge_is_up(file)) { /* it is over, but its twin is held */
+        *out = (struct daytona_connection_info){.state = DAYTONA_TCP_CLOSED};
+        return 0;
+    }
     if (status < 0)
         return status;
     status = daytona_stack_info(engine.stack, engine_now(), file->id, out);

@@ -54,13 +54,19 @@ struct file *file_by_index(uint32_t index, uint32_t generation)
     return file->kind != FILE_KIND_FREE && file->generation == generation ? file : NULL;
 }
 
+int file_look_at_failure(const struct twin_name *name)
+{
+    bool known = name->index != 0 && name->index < records_used &&
+                 records[name->index].failed == name->generation;
+    return known ? records[name->index].failure : 0;
+}
+
 int file_take_failure(const struct twin_name *name)
 {
-    if (name->index == 0 || name->index >= records_used ||
-        records[name->index].failed != name->generation)
-        return 0;
-    records[name->index].failed = 0;
-    return records[name->index].failure;
+    int failure = file_look_at_failure(name);
+    if (failure != 0)
+        records[name->index].failed = 0;
+    return failure;
 }
 
 struct file *file_by_number(uint32_t index)

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 /** What Linux finds wrong with a message before it is clear what it is for: 0, -EFAULT, -EINVAL. */
 int native_check_message(const struct msghdr *message);
@@ -29,6 +30,11 @@ void native_hide_name(const void *address, socklen_t room, socklen_t *length);
 /** After a call that sends. AF_UNIX says of a listener that it has no connection, TCP that it is
  *  broken, with a signal unless there is MSG_NOSIGNAL. */
 ssize_t native_sent(int descriptor, ssize_t result, int flags);
+
+/** send(), write() and writev(). */
+ssize_t native_send(int descriptor, const void *data, size_t length, int flags);
+ssize_t native_write(int descriptor, const void *data, size_t length);
+ssize_t native_writev(int descriptor, const struct iovec *parts, int count);
 
 /** The same after sendmsg(). What AF_UNIX has against a control message is said before anything
  * else; TCP says it when there is somebody to send to. */

@@ -3,6 +3,7 @@
 #include "preload/address.h"
 #include "preload/engine.h"
 #include "preload/file_record.h"
+#include "preload/native.h"
 #include "preload/real.h"
 
 #include <errno.h>
@@ -188,6 +189,7 @@ int remote_accept(int fd, struct sockaddr *address, socklen_t *length, int flags
         enum twin_origin origin = TWIN_NONE;
         if (room.ss_family == AF_UNIX)
             origin = twin_origin(accepted, (struct sockaddr_un *)&room, room_length, fd);
+        native_forget(accepted);
         if (origin == TWIN_NONE) {
             copy_address(&room, room_length, address, length);
             return accepted;
@@ -197,8 +199,10 @@ int remote_accept(int fd, struct sockaddr *address, socklen_t *length, int flags
                 real.getpeername(accepted, address, length);
             return accepted;
         }
-        if (origin == TWIN_OF_ENGINE && take_accepted(accepted, address, length))
+        if (origin == TWIN_OF_ENGINE && take_accepted(accepted, address, length)) {
+            native_note(accepted);
             return accepted;
+        }
         real.close(accepted); /* its engine is gone, or a stranger found the abstract name */
     }
 }
@@ -231,6 +235,22 @@ bool remote_amount(int fd, unsigned long request_code, int *result)
         return false;
     *result = answer.result;
     return true;
+}
+
+int remote_check_shutdown(int fd, int how)
+{
+    struct remote_request request = {.what = REMOTE_SHUTDOWN, .option = how};
+    struct remote_answer answer;
+    if (!ask(fd, &request, &answer))
+        return 0;
+    return answer.result == -EBADF || answer.result == -ENOTCONN ? -ENOTCONN : 0;
+}
+
+int remote_failure(int fd)
+{
+    struct remote_request request = {.what = REMOTE_FAILURE};
+    struct remote_answer answer;
+    return ask(fd, &request, &answer) && answer.result > 0 ? answer.result : 0;
 }
 
 bool remote_get_option(int fd, int level, int option, void *value, socklen_t *length, int *result)

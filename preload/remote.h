@@ -29,6 +29,9 @@ enum remote_what {
     REMOTE_LISTEN_AGAIN, /**< listen(2) on a listener, the backlog is the option */
     REMOTE_AMOUNT,       /**< ioctl: the request is the option, the answer a number */
 
+    REMOTE_SHUTDOWN, /**< before shutdown(2) on the twin: whether there is a connection */
+    REMOTE_FAILURE,  /**< why the twin shows an error; the answer a number */
+
     /* Of a server only (server.h). With a kernel socket in place of the twin: */
     REMOTE_LISTEN,
     REMOTE_CONNECT,
@@ -114,6 +117,12 @@ bool remote_connect(int fd, int *result, int *returned);
 
 /** SIOCOUTQ, SIOCOUTQNSD and SIOCATMARK: true, and the number or -errno in *result. */
 bool remote_amount(int fd, unsigned long request, int *result);
+
+/** Before shutdown(2) on `fd`, which may be such a twin: 0, or -ENOTCONN. */
+int remote_check_shutdown(int fd, int how);
+
+/** Why the twin `fd` shows an error, an errno; 0: unknown, or it is none. */
+int remote_failure(int fd);
 
 /** getsockopt(2) and so on for `fd`, if it is such a connection: true, and 0 or -errno in *result.
  *  False: it is something else; nothing has been done. */

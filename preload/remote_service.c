@@ -262,6 +262,12 @@ static void answer_call(struct file *file, int twin, const struct remote_request
     case REMOTE_CONNECT_AGAIN:
         answer->result = file_connect_again(file);
         break;
+    case REMOTE_SHUTDOWN:
+        answer->result = file_before_shutdown(file, request->option);
+        break;
+    case REMOTE_FAILURE:
+        answer->result = atomic_load(&file->bridge.failure);
+        break;
     case REMOTE_AMOUNT:
         answer->result = tell_amount(file, twin, (unsigned)request->option);
         break;
@@ -273,6 +279,8 @@ static void answer_call(struct file *file, int twin, const struct remote_request
 static int tell_failure(const struct remote_request *request, struct remote_answer *reply)
 {
     bool again = request->what == REMOTE_CONNECT_AGAIN;
+    if (request->what == REMOTE_FAILURE)
+        reply->result = file_look_at_failure(&request->connection);
     if (!again && (request->what != REMOTE_GET_OPTION || request->level != SOL_SOCKET ||
                    request->option != SO_ERROR))
         return -1;
