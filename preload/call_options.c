@@ -183,7 +183,7 @@ static int ioctl_file(struct file *file, int descriptor, unsigned long request, 
 {
     switch (request) {
     case FIONREAD: /* is SIOCINQ */
-        return store(file_bytes_readable(file), argument);
+        return store(file_bytes_readable(file, descriptor), argument);
     case TIOCOUTQ: /* is SIOCOUTQ */
         return store(file_bytes_unacknowledged(file), argument);
     case SIOCOUTQNSD:

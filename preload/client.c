@@ -272,6 +272,6 @@ bool client_connect_again(int fd, int *result)
     int returned = -1;
     bool served = remote_connect(fd, result, &returned);
     if (returned >= 0)
-        change_places(&again, returned);
+        change_places(&again, returned, false);
     return served;
 }

@@ -123,8 +123,10 @@ int descriptors_close(int fd)
 
 static int attach_copy(struct file *file, int fd)
 {
-    if (fd >= 0 && file_make_native(file, fd))
+    if (fd >= 0 && file_make_native(file, fd)) {
+        native_note(fd);
         return fd;
+    }
     if (fd < 0 || !books_are_ours() || file->epoch != engine.epoch || engine_enter() < 0)
         return fd;
     file_attach(file, fd);
@@ -135,10 +137,10 @@ static int attach_copy(struct file *file, int fd)
 /* Of a socket that may become Daytona's, too. */
 static void note_copy(struct file *file, int fd, int copy)
 {
-    if (file != NULL)
-        attach_copy(file, copy);
     if (copy >= 0)
         native_note_copy(fd, copy);
+    if (file != NULL)
+        attach_copy(file, copy);
     if (file == NULL && copy >= 0 && settings.present)
         places_note_copy(fd, copy);
 }

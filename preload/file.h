@@ -67,8 +67,9 @@ ssize_t file_send(struct file *file, const struct iovec *iov, size_t count, int 
  *  be NULL: then the file's own position moves. */
 ssize_t file_sendfile(struct file *file, int in, off_t *offset, size_t count);
 
-/** FIONREAD / SIOCINQ: bytes that can be received. -EINVAL on a listener. */
-int file_bytes_readable(struct file *file);
+/** FIONREAD / SIOCINQ: bytes that can be received, those in its twin, `fd` here, among them.
+ * -EINVAL on a listener. */
+int file_bytes_readable(struct file *file, int fd);
 /** TCP_INQ: bytes left to be read, 1 rather than 0 when the stream has ended so that the
  *  application reads once more. -ENODATA when the application has not asked for it. */
 int file_bytes_hinted(struct file *file);

@@ -410,11 +410,11 @@ static uint32_t unsent(const struct daytona_connection_info *info)
     return info->not_sent;
 }
 
-int file_bytes_readable(struct file *file)
+int file_bytes_readable(struct file *file, int fd)
 {
     int in_stack = amount(file, received), in_twin = 0;
-    if (in_stack >= 0 && bridge_is_up(file) && file->descriptor >= 0)
-        real.ioctl(file->descriptor, FIONREAD, &in_twin);
+    if (in_stack >= 0 && bridge_is_up(file))
+        real.ioctl(fd, FIONREAD, &in_twin);
     return in_stack < 0 ? in_stack : in_stack + in_twin;
 }
 

@@ -88,29 +88,30 @@ static bool has_nothing_to_read(int fd)
     return real.ioctl(fd, FIONREAD, &unread) == 0 && unread == 0;
 }
 
-/* What the twin shows, or has just shown, as an error; 0: unknown. errno stays. */
+/* What is behind the error that the twin shows, or has shown; 0: unknown. */
 static int failure_of(int fd)
 {
-    int before = errno, error = 0;
     struct file *own = own_connection(fd);
-    if (own != NULL)
-        error = atomic_load(&own->bridge.failure);
-    else if (settings.present)
+    int error = own != NULL ? atomic_load(&own->bridge.failure) : 0;
+    if (own == NULL && settings.present)
         error = remote_failure(fd);
     file_put(own);
-    errno = before;
     return error;
 }
 
-/* The error that the twin shows becomes told, as what it is; 0: it shows none. */
-static int take_error(int fd)
+/* The error that the twin shows becomes told, as what it is; 0: it shows none. With `shown` it has
+ * been already. */
+static int take_error(int fd, int shown)
 {
-    int error = 0, before = errno;
+    int error = shown;
     socklen_t length = sizeof error;
-    if (real.getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+    if (shown == 0 && real.getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
         error = 0;
     int failure = error == 0 ? 0 : failure_of(fd);
-    errno = before;
+    struct file *own = own_connection(fd);
+    if (own != NULL)
+        file_take_error(own); /* who asks for it later is not told again */
+    file_put(own);
     return failure != 0 ? failure : error;
 }
 

@@ -211,19 +211,15 @@ static void fit_buffer(struct file *file, int twin)
     engine_leave();
 }
 
-/* What can be read lies in the twin and in the stack. */
 static int tell_amount(struct file *file, int twin, unsigned request)
 {
-    int in_twin = 0;
     if (request == SIOCATMARK)
         return file_at_mark(file);
     if (request == SIOCOUTQNSD)
         return file_bytes_unsent(file);
     if (request == SIOCOUTQ)
         return file_bytes_unacknowledged(file);
-    int in_stack = file_bytes_readable(file);
-    real.ioctl(twin, FIONREAD, &in_twin);
-    return in_stack < 0 ? in_stack : in_stack + in_twin;
+    return file_bytes_readable(file, twin);
 }
 
 /* As an application's call: the engine is not locked. */

@@ -249,6 +249,15 @@ static struct sum *start_mode(const struct comparison *comparison, const struct 
     return sum;
 }
 
+/* How often each reason was needed. */
+static void tell_reasons(const struct allowed *allowed)
+{
+    for (unsigned i = 0; i < allowed->count; i++)
+        if (allowed->rows[i].used > 0)
+            printf("#   %5u %s (row %u)\n", allowed->rows[i].used,
+                   allowed->rows[i].cells[ALLOWED_CELLS - 1], allowed->rows[i].line);
+}
+
 static bool conclude(const struct comparison *comparison, const struct mode *mode, struct sum *sum)
 {
     bool walks = comparison->first_seed > 0;
@@ -261,6 +270,8 @@ static bool conclude(const struct comparison *comparison, const struct mode *mod
            "difference\n",
            good ? "" : "not ", mode->name, total - excused - differences - unsteady, total,
            walks ? "random walks" : "programs", excused);
+    if (walks)
+        tell_reasons(&sum->allowed);
     if (differences > 0 || unsteady > 0)
         printf("# %u differences, and %u that come and go\n", differences, unsteady);
     return good;
