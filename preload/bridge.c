@@ -110,6 +110,17 @@ static void clean_twin(struct file *file, int fd)
     set_timeout(fd, SO_SNDTIMEO, atomic_load(&file->timeout_us[FILE_SEND]));
 }
 
+/* What shutdown() has told the stack, the twin is told when it becomes the socket. */
+static void take_shutdown(struct file *file, int fd)
+{
+    struct daytona_connection_info info = {0};
+    if (!file->connected || daytona_stack_info(engine.stack, engine_now(), file->id, &info) < 0 ||
+        info.state == DAYTONA_TCP_ESTABLISHED || info.state == DAYTONA_TCP_CLOSE_WAIT)
+        return;
+    file->bridge.shut_by_call = true;
+    real.shutdown(fd, SHUT_WR);
+}
+
 static void note_holder(struct file *file, int fd, pid_t holder)
 {
     struct stat about;
@@ -144,6 +155,7 @@ int bridge_begin(struct file *file, int fd, pid_t holder)
         return 0;
     }
     clean_twin(file, fd);
+    take_shutdown(file, fd);
     go_up(file);
     return 0;
 }

@@ -513,8 +513,9 @@ int daytona_sendmmsg(int descriptor, struct mmsghdr *messages, unsigned int coun
     int before = errno;
     struct file *file = file_get_direct(descriptor);
     if (file == NULL)
-        return (int)native_sent(descriptor, real.sendmmsg(descriptor, messages, count, flags),
-                                flags);
+        return (int)native_sent(
+            descriptor, real.sendmmsg(descriptor, messages, count, native_flags(descriptor, flags)),
+            flags);
     return (int)result_finish(file, send_messages(file, messages, count, flags), before);
 }
 

@@ -134,7 +134,9 @@ static int twins_error(struct file *file)
 {
     int error = 0;
     socklen_t length = sizeof error;
-    if (real.getsockopt(file->descriptor, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+    if (engine_is_thread()) /* asked by another process, which has looked at the twin */
+        error = atomic_load(&file->bridge.failure);
+    else if (real.getsockopt(file->descriptor, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
         return -errno;
     int shown = atomic_load(&file->bridge.failure), told = file->bridge.error;
     file->bridge.error = 0;

@@ -107,10 +107,13 @@ static int take_error(int fd, int shown)
     socklen_t length = sizeof error;
     if (shown == 0 && real.getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
         error = 0;
-    int failure = error == 0 ? 0 : failure_of(fd);
+    int failure = error == 0 ? 0 : failure_of(fd), told, ignored;
+    socklen_t room = sizeof told;
     struct file *own = own_connection(fd);
-    if (own != NULL)
-        file_take_error(own); /* who asks for it later is not told again */
+    if (own != NULL) /* who asks for it later is not told again */
+        file_take_error(own);
+    else if (failure != 0)
+        remote_get_option(fd, SOL_SOCKET, SO_ERROR, &told, &room, &ignored);
     file_put(own);
     return failure != 0 ? failure : error;
 }

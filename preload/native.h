@@ -23,11 +23,12 @@ void native_forget_range(unsigned first, unsigned last);
 /** Whether `fd` is known to be a twin that is used natively. Makes no system call. */
 bool native_is_known(int fd);
 
-/** Before a receive on any descriptor: whether TCP gives 0 and keeps the error for a writer, where AF_UNIX would tell
- *  it: after a reset behind the end of the stream. */
+/** Before a receive on any descriptor: whether TCP gives 0 and keeps the error for a writer, where
+ * AF_UNIX would tell it: after a reset behind the end of the stream. */
 bool native_at_end(int fd);
 
-/** The flags for sending on `fd`: without a signal where native_told_writer() is going to raise it. */
+/** The flags for sending on `fd`: without a signal where native_told_writer() is going to raise it.
+ */
 int native_flags(int fd, int flags);
 
 /** Whether the twin, known to be one, has nobody at its other end: AF_UNIX does not tell who writes

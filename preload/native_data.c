@@ -99,7 +99,7 @@ static bool is_no_socket(ssize_t result)
 ssize_t native_write(int descriptor, const void *data, size_t length)
 {
     int before = errno;
-    if (native_is_known(descriptor)) {
+    if (length <= SSIZE_MAX && native_is_known(descriptor)) {
         ssize_t sent = native_send(descriptor, data, length, 0);
         if (!is_no_socket(sent))
             return sent;
@@ -146,7 +146,8 @@ ssize_t native_message_sent(int descriptor, ssize_t result, const struct msghdr 
     int error = errno;
     if (result < 0 && error == EINVAL && settings.present && native_check_message(message) == 0 &&
         message->msg_controllen > 0 && remote_is_twin(descriptor)) {
-        ssize_t nothing = native_sent(descriptor, real.send(descriptor, NULL, 0, flags), flags);
+        ssize_t nothing = native_sent(
+            descriptor, real.send(descriptor, NULL, 0, native_flags(descriptor, flags)), flags);
         errno = nothing < 0 ? errno : error;
         return -1;
     }

@@ -30,7 +30,7 @@ run() {
 
 run
 [ -z "${LONG:-}" ] || run --mode kernel --seeds 1-1000
-for mode in direct bridged; do
+for mode in direct bridged process; do
     run --mode "$mode" --seeds "1-$([ -n "${LONG:-}" ] && echo 10000 || echo 100)"
 done
 exit "$status"
