@@ -6,6 +6,7 @@
 #   intercepted-calls.md   every call of a descriptor from preload/calls.table
 #   socket-options.md      every socket option        from preload/socket_option_table.c
 #   variables.md           every variable             from include/daytona/variables.def
+#   activities.md          what cycles are for        from include/daytona/profile.def
 #   rfc-map.md             clause, code, tests        from the comments that cite an RFC
 #
 # `make docs` writes the table over the one in the repository, and the pages into build/docs.
@@ -153,6 +154,26 @@ TEXT
         $1 != group { group = $1; printf "\n## %s\n\n| variable | name | kind | unit | meaning | source |\n|---|---|---|---|---|---|\n", group }
         { printf "| `%s` | %s | %s | %s | %s | %s |\n", $2, $3, tolower($4), $5, $6, $7 }'
 } >"$pages/variables.md"
+
+activities() {
+    expand_table <<'TABLE' | tr -d '"'
+#define ACTIVITY(member, name, text) member | name | text@
+#include "include/daytona/profile.def"
+TABLE
+}
+
+{
+    cat <<'TEXT'
+# Activities
+
+Made by `make docs` from `include/daytona/profile.def`: what `daytona profile` charges cycles to. The first name is that in JSON
+(`activity`, and `stack` of a place), the second that of tables and folded stacks.
+
+| activity | name | meaning |
+|---|---|---|
+TEXT
+    activities | awk -F ' *[|] *' '{ printf "| `%s` | %s | %s |\n", $1, $2, $3 }'
+} >"$pages/activities.md"
 
 # One line "RFC section file" for each citation, with comments that wrap put together.
 citations() {
