@@ -28,6 +28,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -40,7 +41,8 @@
 #define TICK_US    ((uint64_t)2 * 1000)
 #define TRUST_US   ((uint64_t)10 * 1000)
 
-static int control = -1;  /* the engine's end */
+static int control = -1; /* the engine's end */
+static bool control_hung_up;
 static int service = -1;  /* where other processes ask, see remote.h */
 static int front = -1;    /* where they ask for sockets, see server.h */
 static int steering = -1; /* where they do who look on, see control.h */
@@ -351,6 +353,32 @@ static void write_record(void)
         record_write(now);
 }
 
+/* Whether no other thread of the process lives. The first one is counted when it has ended, too. */
+static bool application_is_gone(void)
+{
+    char text[4096];
+    int status = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    ssize_t got = status < 0 ? 0 : real.read(status, text, sizeof text - 1);
+    text[got > 0 ? got : 0] = '\0';
+    if (status >= 0)
+        real.close(status);
+    const char *first = strstr(text, "\nState:\t"), *threads = strstr(text, "\nThreads:\t");
+    if (first == NULL || threads == NULL)
+        return false;
+    long living = strtol(threads + sizeof "\nThreads:", NULL, 10);
+    return living == 1 || (living == 2 && first[sizeof "\nState:"] == 'Z');
+}
+
+/* Nobody has the other end of `control` any more: each thread of the application has ended by
+ * itself, or somebody has closed a number that was not theirs, with a system call that no wrapper
+ * saw. */
+static void hung_up(void)
+{
+    if (application_is_gone())
+        linger_alone();
+    close_number(&control);
+}
+
 static void rest(struct daytona_instant until)
 {
     struct daytona_instant now = engine_now();
@@ -370,6 +398,8 @@ static void rest(struct daytona_instant until)
     real.ppoll(entries, 7, until.ns == DAYTONA_NEVER.ns ? NULL : &timeout, NULL);
     engine_thread_lock();
     engine.rest = ENGINE_REST_NONE;
+    if ((entries[1].revents & POLLHUP) != 0)
+        control_hung_up = true;
     if (entries[4].revents != 0)
         remote_serve(service);
     if (entries[5].revents != 0)
@@ -423,6 +453,8 @@ static void loop(void)
             linger_here();
         if (engine.exit_wanted)
             linger_fork();
+        if (control_hung_up && control >= 0)
+            hung_up();
         if (engine.server != NULL)
             until = server_look(until);
         if (daytona_instant_since_us(engine_now(), looked) > 1000000) {
@@ -483,6 +515,7 @@ static int begin(const struct engine_birth *birth, int *shared, size_t *count,
                  struct engine_answer *answer)
 {
     control = birth->control;
+    control_hung_up = false;
     int status = engine_table_leave(&control, birth->first);
     if (status < 0) {
         snprintf(answer->message, sizeof answer->message, "no descriptor table of its own: %s",

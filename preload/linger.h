@@ -11,6 +11,10 @@ struct file;
  *  tells who waits on engine.exit_done, and does not return: the process is about to end. */
 _Noreturn void linger_fork(void);
 
+/** The same when the application's threads have all ended without a word, and with them its
+ *  descriptors: this thread is all that keeps the process. */
+_Noreturn void linger_alone(void);
+
 /** The process was not about to end after all: that thread gives back what it holds, and ends. */
 void linger_desert(void);
 

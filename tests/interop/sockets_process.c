@@ -509,6 +509,45 @@ static bool closed_listener_leaves_its_port_at_once(void)
     return true;
 }
 
+/* With the first thread alone, and with one that outlives it. */
+static void *outlive(void *ends)
+{
+    usleep(50000);
+    ssize_t written = write(((struct ends *)ends)->client, "x", 1);
+    (void)written;
+    return NULL;
+}
+
+static void end_thread_by_thread(bool second)
+{
+    static struct ends ends;
+    pthread_t thread;
+    if (!make(&ends))
+        _exit(1);
+    if (second)
+        pthread_create(&thread, NULL, outlive, &ends);
+    syscall(SYS_exit, 7);
+}
+
+static bool process_ends_with_its_last_thread(void)
+{
+    for (int second = 0; second < 2; second++) {
+        int status, waits = 0;
+        pid_t child = fork();
+        if (child == 0)
+            end_thread_by_thread(second == 1);
+        while (waitpid(child, &status, WNOHANG) == 0 && waits++ < 10 * SOON / 10)
+            usleep(10000);
+        bool ended = waits < 10 * SOON / 10;
+        if (!ended)
+            kill(child, SIGKILL);
+        MUST(ended);
+        MUST(WIFEXITED(status) && (second == 1 || WEXITSTATUS(status) == 7));
+        port_in_use++;
+    }
+    return true;
+}
+
 static const struct claim claims[] = {
     CLAIM(handler_interrupts_a_blocked_read),
     CLAIM(restarting_handler_does_not),
@@ -531,6 +570,7 @@ static const struct claim claims[] = {
     CLAIM(a_process_goes_on_after_an_exec_that_failed),
     CLAIM(a_child_may_bound_its_address_space),
     CLAIM(close_range_ends_connections),
+    CLAIM(process_ends_with_its_last_thread),
     CLAIM(lingering_close_waits_for_delivery),
     CLAIM(closed_listener_leaves_its_port_at_once),
 };
