@@ -253,6 +253,8 @@ static void show_reset(struct file *file)
     if (file->asker.length == 0) {
         file->failed = file->generation;
         file->failure = atomic_load(&file->bridge.failure);
+        if (daytona_stack_endpoints(engine.stack, file->id, &file->failed_end, NULL) < 0)
+            file->failed_end = (struct daytona_endpoint){0};
     }
     if (file->descriptors == 0)
         file_end(file);

@@ -37,7 +37,8 @@ struct file {
     uint32_t generation;            /**< of this record: differs when it is used again */
     uint32_t failed; /**< generation of a connection that ended with `failure`, errno, untold */
     int failure;
-    uint32_t epoch; /**< engine.epoch of its engine */
+    struct daytona_endpoint failed_end; /**< its local end */
+    uint32_t epoch;                     /**< engine.epoch of its engine */
     enum file_kind kind;
     int domain;
     struct daytona_socket_id id;
@@ -162,6 +163,8 @@ int file_connect_again(struct file *file);
 int file_take_failure(const struct twin_name *name);
 /** The same, and it stays untold. */
 int file_look_at_failure(const struct twin_name *name);
+/** Where that connection ended here; NULL: unknown. Engine locked. */
+const struct file *file_failed(const struct twin_name *name);
 
 /** Before shutdown(2) on its twin, in another process: 0, or -ENOTCONN. Engine not locked. */
 int file_before_shutdown(struct file *file, int how);

@@ -54,18 +54,24 @@ struct file *file_by_index(uint32_t index, uint32_t generation)
     return file->kind != FILE_KIND_FREE && file->generation == generation ? file : NULL;
 }
 
-int file_look_at_failure(const struct twin_name *name)
+const struct file *file_failed(const struct twin_name *name)
 {
     bool known = name->index != 0 && name->index < records_used &&
                  records[name->index].failed == name->generation;
-    return known ? records[name->index].failure : 0;
+    return known ? &records[name->index] : NULL;
+}
+
+int file_look_at_failure(const struct twin_name *name)
+{
+    const struct file *failed = file_failed(name);
+    return failed != NULL ? failed->failure : 0;
 }
 
 int file_take_failure(const struct twin_name *name)
 {
     int failure = file_look_at_failure(name);
     if (failure != 0)
-        records[name->index].failed = 0;
+        records[name->index].failure = 0;
     return failure;
 }
 

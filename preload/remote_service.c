@@ -275,11 +275,22 @@ static void answer_call(struct file *file, int twin, const struct remote_request
 static int tell_failure(const struct remote_request *request, struct remote_answer *reply)
 {
     bool again = request->what == REMOTE_CONNECT_AGAIN;
+    const struct file *failed = file_failed(&request->connection);
     if (request->what == REMOTE_FAILURE)
-        reply->result = file_look_at_failure(&request->connection);
+        reply->result = failed != NULL ? failed->failure : -EBADF;
+    if (request->what == REMOTE_LOCAL && failed != NULL && failed->failed_end.port != 0) {
+        reply->length = sizeof reply->value;
+        reply->result = 0;
+        address_write(&failed->failed_end, failed->domain, (struct sockaddr *)reply->value,
+                      &reply->length);
+    }
     if (!again && (request->what != REMOTE_GET_OPTION || request->level != SOL_SOCKET ||
                    request->option != SO_ERROR))
         return -1;
+    if (again && failed != NULL && failed->connected && failed->told) {
+        reply->result = -EISCONN;
+        return -1;
+    }
     int error = file_take_failure(&request->connection);
     reply->result = !again ? 0 : error != 0 ? -error : -ECONNABORTED;
     reply->length = sizeof error;
