@@ -131,8 +131,8 @@ struct daytona_profiler {
     struct daytona_profile_stretch {
         uint64_t cycles;
         struct daytona_profile_place *place;
-        struct daytona_profile_row *row;
-    } longest;        /**< charged at once, since begin() or disturbed() */
+        struct daytona_profile_row *row; /**< NULL: nobody's, and forgotten */
+    } longest;                           /**< charged at once, since begin() or disturbed() */
     uint32_t touched; /**< bits: activities of `nobody` since the last connection; who is found next
                          has caused them */
     struct daytona_profile_row nobody;

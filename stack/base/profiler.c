@@ -132,10 +132,12 @@ void daytona_profiler_disturbed(struct daytona_profiler *profiler, uint64_t cycl
     const struct daytona_profile_stretch *longest = &profiler->longest;
     uint64_t taken = smaller(cycles, longest->cycles);
     if (taken > 0) {
-        uint64_t *share = &longest->row->activities[longest->place->activity].cycles;
         longest->place->count.cycles -= taken;
-        *share -= smaller(*share, taken);
         profiler->table->disturbed += taken;
+    }
+    if (taken > 0 && longest->row != NULL) {
+        uint64_t *share = &longest->row->activities[longest->place->activity].cycles;
+        *share -= smaller(*share, taken);
     }
     profiler->longest.cycles = 0;
 }
@@ -184,6 +186,8 @@ static void hand_over(struct daytona_profiler *profiler, struct daytona_profile_
             add_count(&row->activities[i], &profiler->nobody.activities[i]);
         profiler->nobody.activities[i] = (struct daytona_profile_count){0};
     }
+    if (profiler->longest.row == &profiler->nobody)
+        profiler->longest.row = row;
     profiler->touched = 0;
 }
 

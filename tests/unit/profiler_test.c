@@ -239,6 +239,22 @@ static void what_led_to_a_connection_is_its_own(void **state)
     assert_int_equal(total_of(ACTIVITY(capture)).cycles, 20 + 50000);
 }
 
+static void what_others_took_is_left_out_of_the_connection_too(void **state)
+{
+    (void)state;
+    daytona_profiler_begin(&profiler, ACTIVITY(upkeep));
+    enter_after(1, ACTIVITY(capture));
+    enter_after(5000, ACTIVITY(demux)); /* it is not known yet whose packet this is */
+    find(3, 1);
+    leave_after(40);
+    daytona_profiler_nobody(&profiler);
+    leave_after(7);
+    daytona_profiler_disturbed(&profiler, 4900);
+    end_after(0);
+    assert_int_equal(share(3, ACTIVITY(capture)), 100);
+    assert_int_equal(total_of(ACTIVITY(capture)).cycles, 107);
+}
+
 static void an_index_used_again_begins_at_0(void **state)
 {
     (void)state;
@@ -402,6 +418,7 @@ int main(void)
         TEST(what_others_took_is_left_out_of_the_longest_stretch),
         TEST(no_more_is_left_out_than_was_counted),
         TEST(what_led_to_a_connection_is_its_own),
+        TEST(what_others_took_is_left_out_of_the_connection_too),
         TEST(an_index_used_again_begins_at_0),
         TEST(a_connection_without_a_row_counts_in_all),
         TEST(what_sends_many_is_shared_out),
