@@ -45,6 +45,7 @@ ScriptAlias /cgi/ $WORK/cgi/
 </VirtualHost>
 APACHE
     } >"$WORK/apache.conf"
+    sed "s:^PidFile.*:PidFile $WORK/apache/twin.pid:" "$WORK/apache.conf" >"$WORK/twin.conf"
     # The checksum of what is posted: the connection's bytes, read by a program that is executed.
     printf '#!/bin/sh\nprintf "Content-Type: text/plain\\n\\n"\nexec sha256sum\n' >"$WORK/cgi/sum"
     chmod 755 "$WORK/cgi/sum"
@@ -87,6 +88,7 @@ for ENGINE in $(engines); do
         LISTEN_PORTS=80,443 daytona_server 80 "apache $mpm" "$apache" -f "$WORK/apache.conf" || continue
         check 'it writes its pid' wait_until 15 test -s "$WORK/apache/pid"
         master=$(cat "$WORK/apache/pid")
+        descriptors_are_kernels 80 0 apache2 "$apache" -f "$WORK/twin.conf"
         exchange kernel
         check 'requests are answered' load_start "http://$SERVER_IP/small"
         old=$(children "$master")

@@ -2,7 +2,7 @@
 # haproxy before nginx, both on Daytona: haproxy is a server and a client at once, with threads,
 # keep-alive to its servers, splice() between the two sides and a reload (SIGUSR2 to its master)
 # that hands its listeners to its successor under load.
-# seconds-max: 200
+# seconds-max: 300
 # shellcheck disable=SC2317 # functions that check and wait_until call
 # shellcheck source=tests/apps/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -73,9 +73,11 @@ haproxy=$(command -v haproxy)
 for ENGINE in $(engines); do
     apps_up
     write_nginx_conf 80
+    sed "s:$WORK/nginx/pid:$WORK/nginx/twin.pid:" "$WORK/nginx.conf" >"$WORK/twin.conf"
     write_haproxy_conf
     daytona_server 80 nginx nginx -c "$WORK/nginx.conf" || continue
     nginx=$started
+    descriptors_are_kernels 80 10 nginx nginx -c "$WORK/twin.conf"
     section "$ENGINE, haproxy"
     start haproxy "$CLIENT" daytona --listen 8080,8081 --connect 80 -- "$haproxy" -W -db -f "$WORK/haproxy.cfg"
     proxy=$started

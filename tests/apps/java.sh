@@ -9,7 +9,7 @@
 . "$(dirname "$0")/lib.sh"
 need java javac
 
-clients=6
+clients=4
 megabytes=1
 if [ -n "$LONG" ]; then
     clients=40
@@ -39,6 +39,7 @@ for ENGINE in $(engines); do
     for kind in net nio aio; do
         if daytona_server 7000 "java, $kind" "${java[@]}" Echo $kind 7000; then
             if [ $kind = nio ]; then
+                descriptors_are_kernels 7000 10 java "${java[@]}" Echo nio 7000
                 asks kernel
             else
                 asks daytona $ipv4

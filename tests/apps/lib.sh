@@ -23,6 +23,9 @@
 # Where the TCP of "daytona" lives (see with_tcp): the cases walk over engines.
 export ENGINE=thread
 
+# The router's address on the client's side.
+ROUTER_IP=10.77.1.1
+
 # engines: those that the case runs on, both unless the caller of the case wants one.
 engines() {
     # shellcheck disable=SC2086 # a list
@@ -88,6 +91,52 @@ nothing_is_left() {
     check 'no process is left at the server' no_process_left "$SERVER" 15
     check 'no process is left at the client' no_process_left "$CLIENT" 15
     check 'no firewall rule is left' no_rule_left
+}
+
+# descriptors_are_kernels PORT CONNECTIONS PROGRAM COMMAND...: the same server is started on the kernel's TCP
+# at the router, and as many idle connections are made to it as to the one that was started last. Then the
+# processes of that name (their `comm`) have the same descriptors, by number and kind.
+descriptors_are_kernels() {
+    local port=$1 connections=$2 program=$3 server=$started twin holders=() peer
+    shift 3
+    SERVER_NS=$ROUTER start_server "$port" twin kernel -- "$@" || return
+    twin=$started
+    started=$server
+    # What came before has been closed when they are equal without connections, too.
+    wait_until 60 same_descriptors "$program" "$port" 0
+    for peer in "$SERVER_IP" "$ROUTER_IP"; do
+        # shellcheck disable=SC2016 # the other shell's dollars
+        exec_in_ns "$CLIENT" bash -c 'for ((i = 0; i < $3; i++)); do exec {held}<>"/dev/tcp/$1/$2" || exit; done; exec sleep 600' \
+            hold "$peer" "$port" "$connections" >>"$WORK/hold.log" 2>&1 </dev/null &
+        holders+=($!)
+    done
+    check "the numbers of its descriptors, with $connections connections, are the kernel's" \
+        wait_until 60 same_descriptors "$program" "$port" "$connections" ||
+        note "$(diff "$WORK/descriptors.router" "$WORK/descriptors.server")"
+    for peer in "${holders[@]}"; do
+        stop "$peer"
+    done
+    for peer in $(ip netns pids "$ROUTER"); do
+        kill -KILL "$peer" 2>/dev/null
+    done
+    wait "$twin" 2>/dev/null
+}
+same_descriptors() { # PROGRAM PORT CONNECTIONS
+    # One that nobody has accepted yet is no process's.
+    [ "$(in_ns "$ROUTER" ss -Htnp state established "sport = :$2" | grep -c users:)" -eq "$3" ] || return
+    descriptors_at "$SERVER" "$1" >"$WORK/descriptors.server"
+    descriptors_at "$ROUTER" "$1" >"$WORK/descriptors.router"
+    [ -s "$WORK/descriptors.router" ] && cmp -s "$WORK/descriptors.server" "$WORK/descriptors.router"
+}
+# A line for each process, sorted: the order in which they were started does not matter. From 900 up is where
+# an engine in the program itself has its own (docs/decisions/0003-runner.md).
+descriptors_at() { # NAMESPACE PROGRAM
+    local pid
+    for pid in $(pid_of "$1" "$2"); do
+        find "/proc/$pid/fd" -type l -printf '%f %l\n' 2>/dev/null | sort -n |
+            awk '$1 < 900' | sed -E 's/:\[[0-9]+\]//; s: /.*: file:' | tr '\n' ','
+        echo
+    done | sort
 }
 
 # fetch TCP PORT URL OPTIONS...: the checksum of what curl downloads.

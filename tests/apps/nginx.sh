@@ -2,7 +2,7 @@
 # nginx with a master, four workers and "daemon on". While clients load it, it is told to reload
 # (SIGHUP) and to change its binary (SIGUSR2, WINCH, QUIT): no request may be lost. TLS, HTTP/2
 # and uploads, byte for byte.
-# seconds-max: 200
+# seconds-max: 300
 # shellcheck disable=SC2317 # functions that check and wait_until call
 # shellcheck source=tests/apps/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -29,6 +29,7 @@ write_configuration() {
     }
 }
 NGINX
+    sed "s:$WORK/nginx/pid:$WORK/nginx/twin.pid:" "$WORK/nginx.conf" >"$WORK/twin.conf"
     mkdir -p "$WORK/upload"
     chmod 777 "$WORK/upload"
     make_certificate
@@ -89,6 +90,7 @@ for ENGINE in $(engines); do
     write_configuration
     if LISTEN_PORTS=80,443 daytona_server 80 nginx "$nginx" -c "$WORK/nginx.conf"; then
         check 'it has its workers' wait_until 15 has_four_workers
+        descriptors_are_kernels 80 0 nginx "$nginx" -c "$WORK/twin.conf"
         exchange kernel
         loaded
         check 'requests are answered' load_start "http://$SERVER_IP/small"

@@ -9,8 +9,8 @@
 . "$(dirname "$0")/lib.sh"
 need python3 openssl
 
-connections=8
-bytes=150000
+connections=5
+bytes=250000
 if [ -n "$LONG" ]; then
     connections=60
     bytes=5000000
@@ -37,6 +37,8 @@ for ENGINE in $(engines); do
     if LISTEN_PORTS=7000,7001 daytona_server 7001 'python, asyncio' "$python" tests/apps/python_servers.py asyncio 7000 \
         "$WORK/certificate.pem" "$WORK/key.pem"; then
         asks kernel "$secret" "$WORK/certificate.pem"
+        descriptors_are_kernels 7000 10 python3 "$python" tests/apps/python_servers.py asyncio 7000 \
+            "$WORK/certificate.pem" "$WORK/key.pem"
         server_ends
     fi
     for style in protocols selectors epoll forking threading passing inheriting executing; do
@@ -44,6 +46,11 @@ for ENGINE in $(engines); do
             case $style in
             selectors | forking | passing) asks daytona "$plain" ;;
             *) asks kernel "$plain" ;;
+            esac
+            case $style in
+            epoll | selectors | passing)
+                descriptors_are_kernels 7000 10 python3 "$python" tests/apps/python_servers.py $style 7000
+                ;;
             esac
             server_ends
         fi

@@ -65,8 +65,11 @@ catches_up() {
 exercise() {
     local master_tcp=$1 replica_tcp=$2 master_pid replica_pid
     rm -rf "$WORK/master" "$WORK/replica"
+    mkdir -p "$WORK/twin"
     redis --listen 6379 --connect 6380 -- "$master_tcp" master 6379 "$WORK/master" || return
     master_pid=$started
+    [ "$master_tcp" = kernel ] || descriptors_are_kernels 6379 10 redis-server \
+        redis-server --port 6379 --bind 0.0.0.0 --protected-mode no --save '' --dir "$WORK/twin"
     master debug populate "$keys" key 40 >/dev/null
     in_ns "$CLIENT" redis-cli -h "$SERVER_IP" -x set large <"$WORK/large" >/dev/null
 
