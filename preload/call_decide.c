@@ -10,6 +10,7 @@
 #include "preload/result.h"
 #include "preload/settings.h"
 #include "preload/signatures.h"
+#include "preload/undecide.h"
 #include "preload/wrappers.h"
 
 #include <stddef.h>
@@ -61,19 +62,30 @@ static bool is_address(const struct sockaddr *address, socklen_t length)
            memory_can_be_read(address, length);
 }
 
+/* The socket has become Daytona's by an attempt that has failed already. */
+static int undecide_failed(int descriptor, int result)
+{
+    struct file *file = result < 0 ? file_get(descriptor) : NULL;
+    if (file != NULL)
+        undecide(file, descriptor, result);
+    file_put(file);
+    return result;
+}
+
 static int connect_by(int descriptor, const struct sockaddr *address, socklen_t length, bool always)
 {
     int before = errno;
     struct file *file = file_get(descriptor);
     if (file != NULL)
-        return (int)result_finish(file, connect_file(file, address, length), before);
+        return (int)result_finish(
+            file, undecide(file, descriptor, connect_file(file, address, length)), before);
     int result;
     if (settings.engine == SETTINGS_ENGINE_PROCESS && is_address(address, length) &&
         client_connect_again(descriptor, &result))
         return (int)result_give(result, before);
     result = decide_connect(descriptor, address, length, always);
     if (result != DECIDE_KERNEL)
-        return (int)result_give(result, before);
+        return (int)result_give(undecide_failed(descriptor, result), before);
     if (signatures_kernel_lacks(descriptor))
         return (int)result_give(-ENOPROTOOPT, before);
     errno = before;

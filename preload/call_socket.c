@@ -8,6 +8,7 @@
 #include "preload/remote.h"
 #include "preload/result.h"
 #include "preload/settings.h"
+#include "preload/undecide.h"
 #include "preload/wrappers.h"
 
 #include <stddef.h>
@@ -99,7 +100,7 @@ int daytona_shutdown(int descriptor, int how)
             valid && native_is_known(descriptor) ? remote_check_shutdown(descriptor, how) : 0;
         return result < 0 ? (int)result_give(result, before) : real.shutdown(descriptor, how);
     }
-    return (int)result_finish(file, file_shutdown(file, how), before);
+    return (int)result_finish(file, undecide(file, descriptor, file_shutdown(file, how)), before);
 }
 
 static int tell_end(struct file *file, bool remote, struct sockaddr *address, socklen_t *length)

@@ -30,13 +30,39 @@ static bool is_unused(int fd)
            info.tcpi_state == DAYTONA_TCP_CLOSED;
 }
 
+static int bind_kernel(const struct candidate *candidate, const struct daytona_endpoint *local)
+{
+    struct sockaddr_storage name;
+    socklen_t length = sizeof name;
+    address_write(local, candidate->domain, (struct sockaddr *)&name, &length);
+    return real.bind(candidate->fd, (struct sockaddr *)&name, length) == 0 ? 0 : -errno;
+}
+
+/* Linux goes on telling the port of an attempt that has failed, and which it has given back. Whom
+ * it can be told apart by is bind(), which then works; and listen() and shutdown() take it back. */
+static bool is_bound(const struct candidate *candidate)
+{
+    const struct daytona_endpoint anything = {.address = daytona_address_from_ipv4(0)};
+    if (candidate->local.port == 0)
+        return false;
+    if (bind_kernel(candidate, &anything) < 0)
+        return true;
+    real.listen(candidate->fd, 0);
+    real.shutdown(candidate->fd, SHUT_RD);
+    return false;
+}
+
 static bool read_local(struct candidate *candidate)
 {
     struct sockaddr_storage name;
     socklen_t length = sizeof name;
-    return real.getsockname(candidate->fd, (struct sockaddr *)&name, &length) == 0 &&
-           address_read((struct sockaddr *)&name, length, candidate->domain, &candidate->local) ==
-               0;
+    if (real.getsockname(candidate->fd, (struct sockaddr *)&name, &length) < 0 ||
+        address_read((struct sockaddr *)&name, length, candidate->domain, &candidate->local) < 0)
+        return false;
+    candidate->bound = is_bound(candidate);
+    if (!candidate->bound)
+        candidate->local.port = 0;
+    return true;
 }
 
 bool candidate_inspect(int fd, struct candidate *out)
@@ -60,7 +86,8 @@ void candidate_read_flags(struct candidate *candidate)
 
 static void apply_key(void *context, const struct signature_setting *setting)
 {
-    const struct file *file = context;
+    struct file *file = context;
+    file->keyed = true;
     signature_apply(file->id, setting);
 }
 
@@ -95,6 +122,7 @@ int candidate_make_file(const struct candidate *candidate, enum file_kind kind, 
         daytona_stack_close(engine.stack, engine_now(), id);
         return -ENFILE;
     }
+    file->bound = candidate->bound;
     daytona_stack_set_user(engine.stack, id, file);
     apply_options(file, candidate);
     status = daytona_stack_bind(engine.stack, id, &candidate->local);
@@ -127,14 +155,6 @@ int candidate_listen(const struct candidate *candidate, int backlog, struct file
 }
 
 /* ------------------------------------------------------------------ connect */
-
-static int bind_kernel(const struct candidate *candidate, const struct daytona_endpoint *local)
-{
-    struct sockaddr_storage name;
-    socklen_t length = sizeof name;
-    address_write(local, candidate->domain, (struct sockaddr *)&name, &length);
-    return real.bind(candidate->fd, (struct sockaddr *)&name, length) == 0 ? 0 : -errno;
-}
 
 static int propose_port(const struct candidate *candidate, const struct daytona_endpoint *remote)
 {

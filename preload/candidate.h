@@ -15,6 +15,7 @@ struct candidate {
     int fd;
     int domain;
     bool nonblocking;
+    bool bound;                    /**< by the application */
     struct daytona_endpoint local; /**< port 0: not bound */
     struct carried_options options;
     struct places places;

@@ -181,6 +181,15 @@ int engine_table_send(int control, uint32_t index, const int *descriptors, size_
     return sent < 0 ? (int)sent : 0;
 }
 
+int engine_table_take_back(int through)
+{
+    uint32_t index;
+    int received[ENGINE_SHARED_MAX];
+    size_t count = 0;
+    receive_with(through, &index, sizeof index, 0, received, ENGINE_SHARED_MAX, &count);
+    return count == 1 ? received[0] : -1;
+}
+
 int engine_table_receive(int control, uint32_t *index, int descriptors[2], size_t *count)
 {
     int received[ENGINE_SHARED_MAX];

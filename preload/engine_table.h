@@ -57,6 +57,10 @@ int engine_table_protect(int fd);
  *  Never waits for the engine. 0 or -errno. */
 int engine_table_send(int control, uint32_t index, const int *descriptors, size_t count);
 
+/** The descriptor that the engine gives back through `through`: an end of a pair of sockets whose
+ *  other end was sent to it. Close-on-exec; -1: none. */
+int engine_table_take_back(int through);
+
 /** The engine's side: the next such message; *count descriptors (room for 2). 1, or 0: none. */
 int engine_table_receive(int control, uint32_t *index, int descriptors[2], size_t *count);
 

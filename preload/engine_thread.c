@@ -101,9 +101,40 @@ static void unguard(struct file *holder)
         close_number(&holder->reservation);
 }
 
+static bool reuses_address(const struct file *listener)
+{
+    int value = 0;
+    socklen_t length = sizeof value;
+    return real.getsockopt(listener->reservation, SOL_SOCKET, SO_REUSEADDR, &value, &length) == 0 &&
+           value != 0;
+}
+
+/* The connection gets a guard of its own, if that is allowed. */
+static void guard_alone(struct file *file)
+{
+    struct file *listener = file->guard;
+    int own =
+        shield_raise_for(&file->guarded_ends[0], &file->guarded_ends[1], reuses_address(listener));
+    if (own < 0)
+        return;
+    file->reservation = own;
+    file->guarded = 1;
+    file->guard = NULL;
+    unguard(listener);
+    file_put(listener);
+}
+
+/* As long as a listener's reservation guards connections, nobody else can listen on the port. */
+static void guard_singly(struct file *listener)
+{
+    if (listener->reservation >= 0 && listener->guarded > 1)
+        file_each_guarded(listener, guard_alone);
+}
+
 static void release(struct file *file)
 {
     shares_give(file);
+    guard_singly(file);
     bridge_release_end(file);
     close_number(&file->engine_end);
     if (file->reservation >= 0 && file->guarded > 1 && file->domain == AF_INET6)
@@ -141,7 +172,21 @@ static void take_service(const int *received, size_t count)
     }
 }
 
-/* The application has sent the descriptors of a socket that has become Daytona's. */
+/* Its socket becomes the kernel's again: the application wants the reservation back through
+ * `through`. One that others need too stays. */
+static void give_back(struct file *file, int through)
+{
+    guard_singly(file);
+    if (file->reservation >= 0 && file->guarded == 1 && !file->gone) {
+        real.epoll_ctl(ends, EPOLL_CTL_DEL, file->reservation, NULL);
+        engine_table_send(through, file_index(file), &file->reservation, 1);
+        close_number(&file->reservation);
+    }
+    close_number(&through);
+}
+
+/* The application has sent the descriptors of a socket that has become Daytona's, or asks for the
+ * one that it had. */
 static void attach(void)
 {
     uint32_t index;
@@ -150,6 +195,8 @@ static void attach(void)
     while (engine_table_receive(control, &index, received, &count)) {
         if (index == ENGINE_FOR_ITSELF)
             take_service(received, count);
+        else if (file_by_number(index)->attached && count == 1)
+            give_back(file_by_number(index), received[0]);
         else
             engine_thread_adopt(file_by_number(index), count > 0 ? received[0] : -1,
                                 count > 1 ? received[1] : -1);
@@ -210,6 +257,9 @@ static void share_reservation(struct file *file, struct file *listener)
 {
     if (settings.rules == SETTINGS_RULES_ON || listener->guarded == 0)
         return;
+    if (daytona_stack_endpoints(engine.stack, file->id, &file->guarded_ends[0],
+                                &file->guarded_ends[1]) < 0)
+        return; /* it is over already */
     listener->guarded++;
     file_hold(listener);
     file->guard = listener;

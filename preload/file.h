@@ -122,6 +122,12 @@ enum file_direction { FILE_RECEIVE, FILE_SEND };
 int file_set_timeout(struct file *file, enum file_direction direction, uint64_t us);
 uint64_t file_get_timeout(const struct file *file, enum file_direction direction);
 
+/** Rows of socket_option_table.h, at most. */
+#define SOCKET_OPTIONS_MAX 128
+
+/** Notes that the application has set the option of that row. Lock-free. */
+void file_note_option(struct file *file, size_t row);
+
 int file_set_option(struct file *file, enum daytona_option option, int64_t value);
 int file_get_option(struct file *file, enum daytona_option option, int64_t *value);
 

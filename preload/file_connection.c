@@ -362,6 +362,7 @@ int file_shutdown(struct file *file, int how)
                                       : how == SHUT_WR ? DAYTONA_SHUTDOWN_WRITE
                                                        : DAYTONA_SHUTDOWN_BOTH;
     status = daytona_stack_shutdown(engine.stack, engine_now(), file->id, direction);
+    file->shut |= file->kind == FILE_KIND_LISTENER && status == 0 && how != SHUT_WR;
     if (file->kind == FILE_KIND_LISTENER && status == 0 && file->descriptor >= 0)
         real.shutdown(file->descriptor, how); /* ends an accept() that waits there */
     pump_output();
@@ -399,6 +400,11 @@ int file_endpoints(struct file *file, struct daytona_endpoint *local,
         status = -ENOTCONN;
     engine_leave();
     return status;
+}
+
+void file_note_option(struct file *file, size_t row)
+{
+    atomic_fetch_or(&file->changed[row / 64], UINT64_C(1) << row % 64);
 }
 
 int file_domain(const struct file *file)

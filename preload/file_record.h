@@ -53,6 +53,9 @@ struct file {
     bool ends_late;   /**< the last descriptor is gone: it ends with the calls in progress */
     bool connecting;  /**< connect() was called and its outcome not told yet */
     bool spent;       /**< shut down while connecting: connect() says EINVAL from then on */
+    bool bound;       /**< by the application, before it became Daytona's */
+    bool shut;        /**< a listener that shutdown() has ended */
+    bool keyed;       /**< was given keys before it became Daytona's */
     bool connected;   /**< connect() was told that it is, or it was accepted */
     struct remote_asker asker; /**< who waits for the outcome of its attempt to connect */
     bool told;                 /**< a served one: connect() has said that it is connected */
@@ -70,9 +73,10 @@ struct file {
     uint16_t claimed_port; /**< see file_claim_port(); 0: none */
     unsigned edges; /**< DAYTONA_READY_* that happened again since the mirror was last looked at */
 
-    atomic_bool nonblocking; /**< lock-free */
-    atomic_bool bridged;     /**< lock-free to read; see bridge.h */
-    bool offered;            /**< to who serves the set that it is in */
+    _Atomic uint64_t changed[SOCKET_OPTIONS_MAX / 64]; /**< lock-free: see file_note_option() */
+    atomic_bool nonblocking;                           /**< lock-free */
+    atomic_bool bridged;                               /**< lock-free to read; see bridge.h */
+    bool offered;                                      /**< to who serves the set that it is in */
     struct bridge bridge;
 
     struct wait_follower *followers; /**< threads that wait for this file */
@@ -89,6 +93,7 @@ struct file {
     int reservation;    /**< the kernel socket that holds the port */
     unsigned guarded;   /**< how many sockets the reservation is for, its own included */
     struct file *guard; /**< the listener whose reservation guards an accepted connection */
+    struct daytona_endpoint guarded_ends[2]; /**< which is from here to there */
 };
 
 /** Makes the table; once per process. -ENOMEM. */
@@ -123,6 +128,9 @@ bool file_detach(struct file *file, int fd);
 /** The same for all its descriptors, which are closed; puts their reference. */
 void file_detach_all(struct file *file);
 
+/** Its descriptors, `fd` first: how many. Engine locked. */
+size_t file_numbers(const struct file *file, int fd, int *out);
+
 /** In a forked child, whose parent has the engine: `fd` is closed, and names nothing any more. */
 void file_abandon(int fd);
 
@@ -141,6 +149,9 @@ void file_each_left(void (*each)(struct file *file));
  *  that fits; NULL: there is none. Engine locked. */
 struct file *file_search(uint32_t *cursor, bool (*fits)(const struct file *file, unsigned what),
                          unsigned what);
+
+/** Calls `each` for every record that the reservation of `listener` guards. Engine's thread. */
+void file_each_guarded(const struct file *listener, void (*each)(struct file *file));
 
 /** Calls `each` for every record of this process's engine with a descriptor. Engine locked. */
 void file_each(void (*each)(struct file *file));

@@ -144,6 +144,9 @@ struct file *file_make(enum file_kind kind, int domain, struct daytona_socket_id
     file->descriptor = file->engine_end = file->reservation = -1;
     file->shared = file->closed = file->gone = file->connecting = file->connected = false;
     file->spent = file->unclaimed = file->ends_late = false;
+    file->bound = file->shut = file->keyed = false;
+    for (size_t i = 0; i < sizeof file->changed / sizeof file->changed[0]; i++)
+        atomic_store(&file->changed[i], 0);
     file->callers = 0;
     file->attached = file->accepted = file->served = file->told = false;
     file->port_is_chosen = file->has_share = file->starved = false;
@@ -309,6 +312,19 @@ void file_detach_all(struct file *file)
             file_put(file);
 }
 
+size_t file_numbers(const struct file *file, int fd, int *out)
+{
+    uint32_t index = file_index(file);
+    size_t count = 0;
+    if (fd < 0 || (uint32_t)fd >= DESCRIPTORS_MAX || atomic_load(&record_of[fd]) != index)
+        return 0;
+    out[count++] = fd;
+    for (int other = 0; count < (size_t)file->descriptors && other <= highest_descriptor; other++)
+        if (other != fd && atomic_load_explicit(&record_of[other], memory_order_relaxed) == index)
+            out[count++] = other;
+    return count;
+}
+
 void file_abandon(int fd)
 {
     if (atomic_exchange(&record_of[fd], 0) != 0)
@@ -347,6 +363,13 @@ struct file *file_search(uint32_t *cursor, bool (*fits)(const struct file *file,
             return &records[index];
     }
     return NULL;
+}
+
+void file_each_guarded(const struct file *listener, void (*each)(struct file *file))
+{
+    for (uint32_t index = 1; index < records_used; index++)
+        if (records[index].kind != FILE_KIND_FREE && records[index].guard == listener)
+            each(records + index);
 }
 
 void file_each(void (*each)(struct file *file))

@@ -62,30 +62,43 @@ static void take_copies(int fd, struct places *out)
     }
 }
 
-void places_take(int fd, struct places *out)
+static void take_signals(int fd, struct places *out)
 {
     *out = (struct places){.signal = real.fcntl(fd, F_GETSIG),
                            .async = (real.fcntl(fd, F_GETFL) & O_ASYNC) != 0};
     if (real.fcntl(fd, F_GETOWN_EX, &out->owner) < 0)
         out->owner.pid = 0;
+}
+
+void places_take(int fd, struct places *out)
+{
+    take_signals(fd, out);
     take_place(fd, out);
     take_copies(fd, out);
 }
 
+void places_take_these(const int *descriptors, size_t count, struct places *out)
+{
+    take_signals(descriptors[0], out);
+    for (size_t i = 0; i < count; i++)
+        take_place(descriptors[i], out);
+}
+
 /* ------------------------------------------------------------------ giving */
 
-int places_give(const struct places *places, int twin)
+int places_give(const struct places *places, int socket)
 {
     int status = 0;
     if (places->owner.pid != 0)
-        real.fcntl(twin, F_SETOWN_EX, &places->owner);
+        real.fcntl(socket, F_SETOWN_EX, &places->owner);
     if (places->signal > 0)
-        real.fcntl(twin, F_SETSIG, places->signal);
+        real.fcntl(socket, F_SETSIG, places->signal);
     for (size_t i = 0; i < places->count && status == 0; i++)
-        if (real.dup3(twin, places->each[i].fd, places->each[i].close_on_exec ? O_CLOEXEC : 0) < 0)
+        if (real.dup3(socket, places->each[i].fd, places->each[i].close_on_exec ? O_CLOEXEC : 0) <
+            0)
             status = -errno;
     if (places->async) /* by the number that the signal shall tell */
-        real.fcntl(places->each[0].fd, F_SETFL, real.fcntl(twin, F_GETFL) | O_ASYNC);
+        real.fcntl(places->each[0].fd, F_SETFL, real.fcntl(socket, F_GETFL) | O_ASYNC);
     return status;
 }
 

@@ -33,8 +33,11 @@ void places_forget_copy(int fd);
 /** Finds the places of the socket `fd`, and takes it out of the sets. */
 void places_take(int fd, struct places *out);
 
-/** Puts `twin` into all of them, but for the sets. 0 or -errno. */
-int places_give(const struct places *places, int twin);
+/** The same for `count` descriptors, at most PLACES_MAX, that are known to name the same twin. */
+void places_take_these(const int *descriptors, size_t count, struct places *out);
+
+/** Puts `socket` into all of them, but for the sets. 0 or -errno. */
+int places_give(const struct places *places, int socket);
 
 /** Adds it to the sets, when it has something to show. */
 void places_watch(const struct places *places);

@@ -1,10 +1,12 @@
 #include "preload/shield.h"
 
+#include "preload/address.h"
 #include "preload/real.h"
 
 #include <errno.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 
 /* BPF: the number of bytes to keep of a packet. */
@@ -65,4 +67,45 @@ int shield_raise_against_ipv4(int socket, int backlog)
     struct sock_fprog program = {.len = sizeof drop_ipv4 / sizeof drop_ipv4[0],
                                  .filter = drop_ipv4};
     return listen_to_nobody(socket, &program, false, backlog);
+}
+
+static int set_flag(int socket, int level, int name, int value)
+{
+    return real.setsockopt(socket, level, name, &value, sizeof value) == 0 ? 0 : -errno;
+}
+
+static int name_end(int (*call)(int, const struct sockaddr *, socklen_t), int socket,
+                    const struct daytona_endpoint *end)
+{
+    struct sockaddr_in name;
+    socklen_t length = sizeof name;
+    address_write(end, AF_INET, (struct sockaddr *)&name, &length);
+    return call(socket, (struct sockaddr *)&name, length) == 0 ? 0 : -errno;
+}
+
+/* A socket that is being repaired connects without a word, and closes so; and it may be bound
+ * beside a listener. */
+static int stand_in(int socket, const struct daytona_endpoint *local,
+                    const struct daytona_endpoint *remote, bool reuses)
+{
+    struct sock_filter drop = DROP;
+    struct sock_fprog program = {.len = 1, .filter = &drop};
+    int status = set_flag(socket, IPPROTO_TCP, TCP_REPAIR, 1);
+    if (status == 0)
+        status = mute(socket, &program, false);
+    if (status == 0)
+        status = name_end(real.bind, socket, local);
+    if (status == 0)
+        status = name_end(real.connect, socket, remote);
+    return status == 0 ? set_flag(socket, SOL_SOCKET, SO_REUSEADDR, reuses) : status;
+}
+
+int shield_raise_for(const struct daytona_endpoint *local, const struct daytona_endpoint *remote,
+                     bool reuses)
+{
+    int socket = real.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int status = socket < 0 ? -errno : stand_in(socket, local, remote, reuses);
+    if (status < 0 && socket >= 0)
+        real.close(socket);
+    return status < 0 ? status : socket;
 }

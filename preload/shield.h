@@ -7,6 +7,8 @@
 #ifndef DAYTONA_PRELOAD_SHIELD_H
 #define DAYTONA_PRELOAD_SHIELD_H
 
+#include <stdbool.h>
+
 /**
  * Makes `socket`, a kernel TCP socket that is bound and neither connected nor listening, drop
  * every packet and then listen on its port, so that the kernel neither answers a segment for it nor
@@ -21,5 +23,15 @@ void shield_lower(int socket);
 /** The same for a listener of both address families: only IPv4 packets are dropped, connections by
  *  IPv6 are the kernel's to accept, `backlog` of them. */
 int shield_raise_against_ipv4(int socket, int backlog);
+
+struct daytona_endpoint;
+
+/**
+ * A kernel socket that drops every packet of that one connection, which is the stack's, and leaves
+ * its port to others that reuse addresses, as an accepted connection does; `reuses`: the one it
+ * stands for does, too. Close-on-exec. -errno: -EPERM without CAP_NET_ADMIN.
+ */
+int shield_raise_for(const struct daytona_endpoint *local, const struct daytona_endpoint *remote,
+                     bool reuses);
 
 #endif

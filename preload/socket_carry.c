@@ -91,6 +91,8 @@ static void carry_fastopen_key(int fd, const struct socket_option_row *row,
 static void warn_if_set(int fd, const struct socket_option_row *row)
 {
     int told;
+    if (row->name == SO_INCOMING_CPU) /* the kernel sets it by itself */
+        return;
     if (ask(fd, row, &told, sizeof told) && told != row->value)
         log_line(LOG_LEVEL_WARNING,
                  "descriptor %d: %s was set to %d before the socket became Daytona's, which does "

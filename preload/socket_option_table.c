@@ -4,6 +4,7 @@
 #include "preload/file.h"
 #include "preload/kernel_defaults.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/capability.h>
@@ -114,10 +115,16 @@ static const struct socket_option_row rows[] = {
     {NAMED(IPPROTO_IP, IP_MINTTL), STACK(NUMBER, MINIMUM_HOPS), BETWEEN(0, 255), .value = 1},
 };
 #define ROW_COUNT (sizeof rows / sizeof rows[0])
+static_assert(ROW_COUNT <= SOCKET_OPTIONS_MAX, "one bit each");
 
 const struct socket_option_row *socket_option_row(size_t index)
 {
     return index < ROW_COUNT ? &rows[index] : NULL;
+}
+
+size_t socket_option_index(const struct socket_option_row *row)
+{
+    return (size_t)(row - rows);
 }
 
 const struct socket_option_row *socket_option_find(int level, int name)

@@ -5,6 +5,8 @@
 #ifndef DAYTONA_PRELOAD_SOCKET_OPTION_TABLE_H
 #define DAYTONA_PRELOAD_SOCKET_OPTION_TABLE_H
 
+#include "preload/file.h"
+
 #include <daytona/stack.h>
 
 /** How an option's bytes and Daytona's value belong together. */
@@ -63,8 +65,9 @@ struct socket_option_row {
 /** NULL: Daytona does not have it. */
 const struct socket_option_row *socket_option_find(int level, int name);
 
-/** The index-th row; NULL past the end. */
+/** The index-th row, of at most SOCKET_OPTIONS_MAX; NULL past the end. */
 const struct socket_option_row *socket_option_row(size_t index);
+size_t socket_option_index(const struct socket_option_row *row);
 
 /** Whether the row is one of the stack's options and its bytes are an int. */
 bool socket_option_is_number(const struct socket_option_row *row);

@@ -148,25 +148,12 @@ static int set_int(struct file *file, const struct socket_option_row *row, const
     return -ENOPROTOOPT;
 }
 
-/* Linux says so before it looks at the value, but where the value is bytes. */
-static bool is_too_short(int level, int name, socklen_t length)
+static int set_found(struct file *file, int fd, const struct socket_option_row *row,
+                     const void *value, socklen_t length)
 {
-    bool bytes = name == TCP_CONGESTION || name == TCP_ULP || name == TCP_FASTOPEN_KEY;
-    return length < sizeof(int) && (level == SOL_SOCKET || (level == IPPROTO_TCP && !bytes));
-}
-
-int socket_options_set(struct file *file, int fd, int level, int name, const void *value,
-                       socklen_t length)
-{
-    if (length > INT_MAX || is_too_short(level, name, length))
-        return -EINVAL;
-    if (!memory_can_be_read(value, length))
-        return -EFAULT;
-    const struct socket_option_row *row = socket_option_find(level, name);
-    if (row == NULL)
-        return -ENOPROTOOPT;
+    int name = row->name;
     if (row->shape == SHAPE_NO_EFFECT)
-        return real.setsockopt(fd, level, name, value, length) == 0 ? 0 : -errno;
+        return real.setsockopt(fd, row->level, name, value, length) == 0 ? 0 : -errno;
     if (row->shape == SHAPE_LINGER)
         return set_linger(file, value, length);
     if (row->shape == SHAPE_TIMEOUT)
@@ -184,6 +171,29 @@ int socket_options_set(struct file *file, int fd, int level, int name, const voi
     if (row->shape == SHAPE_EMPTY || row->shape == SHAPE_CONTROLLER_STATE)
         return length < 1 ? -EINVAL : -row->value;
     return set_int(file, row, value, length);
+}
+
+/* Linux says so before it looks at the value, but where the value is bytes. */
+static bool is_too_short(int level, int name, socklen_t length)
+{
+    bool bytes = name == TCP_CONGESTION || name == TCP_ULP || name == TCP_FASTOPEN_KEY;
+    return length < sizeof(int) && (level == SOL_SOCKET || (level == IPPROTO_TCP && !bytes));
+}
+
+int socket_options_set(struct file *file, int fd, int level, int name, const void *value,
+                       socklen_t length)
+{
+    if (length > INT_MAX || is_too_short(level, name, length))
+        return -EINVAL;
+    if (!memory_can_be_read(value, length))
+        return -EFAULT;
+    const struct socket_option_row *row = socket_option_find(level, name);
+    if (row == NULL)
+        return -ENOPROTOOPT;
+    int result = set_found(file, fd, row, value, length);
+    if (result == 0)
+        file_note_option(file, socket_option_index(row));
+    return result;
 }
 
 /* ------------------------------------------------------------------ getting */

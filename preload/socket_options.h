@@ -35,4 +35,10 @@ struct carried_options {
  *  that Daytona does not have is named in a warning. */
 void socket_options_carry(int fd, struct carried_options *out);
 
+/** Gives the kernel socket `to` what the kernel socket `from` was given. */
+void socket_options_copy(int from, int to);
+
+/** Gives the kernel socket `socket` what `file`, found by `fd`, was given since it is Daytona's. */
+void socket_options_restore(struct file *file, int fd, int socket);
+
 #endif

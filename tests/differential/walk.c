@@ -123,20 +123,25 @@ static bool for_socket(struct walk *walk, const struct stage *stage, int actor, 
     return true;
 }
 
-/* docs/kernel-differences.md, attempt-that-failed: so only those that have made none. */
+/* Mostly one that has done nothing yet. */
+static int choose_unused(struct walk *walk, const struct stage *stage, int actor)
+{
+    static const enum description_kind kinds[] = {
+        DESCRIPTION_SOCKET, DESCRIPTION_SOCKET, DESCRIPTION_SOCKET, DESCRIPTION_SOCKET,
+        DESCRIPTION_SOCKET, DESCRIPTION_SOCKET, DESCRIPTION_STREAM, DESCRIPTION_LISTENER};
+    return choose_kind(walk, stage, actor, kinds[below(walk, 8)]);
+}
+
 static bool for_bind(struct walk *walk, const struct stage *stage, int actor, int *words)
 {
-    words[0] = choose_kind(walk, stage, actor,
-                           chance(walk, 90) ? DESCRIPTION_SOCKET : DESCRIPTION_LISTENER);
+    words[0] = choose_unused(walk, stage, actor);
     words[1] = choose_place(walk);
     return words[0] >= 0 && words[1] % 10 != 3;
 }
 
-/* docs/kernel-differences.md, attempt-that-failed. */
 static bool for_listen(struct walk *walk, const struct stage *stage, int actor, int *words)
 {
-    words[0] = choose_kind(walk, stage, actor,
-                           chance(walk, 80) ? DESCRIPTION_SOCKET : DESCRIPTION_LISTENER);
+    words[0] = choose_unused(walk, stage, actor);
     words[1] = 1 + below(walk, 8);
     return words[0] >= 0;
 }

@@ -9,7 +9,8 @@
 bridged_cannot='more_holds_back_until_a_write_without_it low_water_makes_readers_wait
 reads_tell_what_is_left_when_asked_to urgent_mark_stops_what_is_readable'
 
-process_cannot="$bridged_cannot signals_asked_for_before_connect_come_after"
+process_cannot="$bridged_cannot signals_asked_for_before_connect_come_after
+who_was_refused_listens options_survive_there_and_back who_was_shut_down_listens_again"
 
 # claim_of TCP RESULT NAME: takes over one claim.
 claim_of() {
@@ -58,7 +59,7 @@ lab_up
 ip -n "$ROUTER" route add blackhole 192.0.2.0/24 # who connects there waits
 for tcp in kernel-direct daytona-direct daytona-bridged daytona-process; do
     for program in sockets_data sockets_flow sockets_ready sockets_process sockets_passed sockets_signals sockets_calls \
-        sockets_late sockets_threads; do
+        sockets_late sockets_again sockets_threads; do
         section "$tcp, $program"
         claims_of "$tcp" "$program"
         wait_until 10 no_pids "$SERVER" # before the next one uses the same ports
