@@ -13,8 +13,8 @@ make_repository() {
     rm -rf "$WORK/repository.git" "$WORK/origin"
     git init -q "$WORK/origin"
     git -C "$WORK/origin" config core.compression 0 # what is sent counts, not what is computed
-    cp "$WORK/www/file" "$WORK/origin"
-    git -C "$WORK/origin" add file
+    cp "$WORK/www/part" "$WORK/origin"
+    git -C "$WORK/origin" add part
     commit "$WORK/origin" first
     git clone -q --bare "$WORK/origin" "$WORK/repository.git"
     git -C "$WORK/repository.git" config core.compression 0
@@ -76,7 +76,7 @@ exchange() {
     make_repository
     rm -rf "$WORK/clone" "$WORK/second"
     check 'a clone' one clone -q "$url" "$WORK/clone" || note "$(tail -n 5 "$WORK/git.log")"
-    check 'its file is unchanged' is_file "$WORK/clone/file"
+    check 'its file is unchanged' is_part "$WORK/clone/part"
     head -c 3000000 /dev/urandom >"$WORK/clone/added"
     git -C "$WORK/clone" add added
     commit "$WORK/clone" second

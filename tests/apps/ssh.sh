@@ -48,8 +48,8 @@ CONFIGURATION
     rm -rf "$WORK/repository"
     git init -q "$WORK/repository"
     git -C "$WORK/repository" config core.compression 0
-    cp "$WORK/www/file" "$WORK/repository"
-    git -C "$WORK/repository" add file
+    cp "$WORK/www/part" "$WORK/repository"
+    git -C "$WORK/repository" add part
     git -C "$WORK/repository" -c user.name=test -c user.email=test@example.invalid commit -qm file
     git -C "$WORK/repository" config receive.denyCurrentBranch ignore
 }
@@ -77,14 +77,14 @@ exchange() { # TCP
     check 'the file is unchanged' is_file "$WORK/back/up"
     check 'scp fetches' one "$1" scp -q -F "$WORK/ssh.conf" "server:$WORK/www/file" "$WORK/back/down"
     check 'the file is unchanged' is_file "$WORK/back/down"
-    printf 'put %s %s\nget %s %s\n' "$WORK/www/file" "$WORK/back/sftp-up" "$WORK/www/file" "$WORK/back/sftp-down" >"$WORK/batch"
+    printf 'put %s %s\nget %s %s\n' "$WORK/www/part" "$WORK/back/sftp-up" "$WORK/www/part" "$WORK/back/sftp-down" >"$WORK/batch"
     check 'sftp does both' one "$1" sftp -q -F "$WORK/ssh.conf" -b "$WORK/batch" server
-    check 'what it sent is unchanged' is_file "$WORK/back/sftp-up"
-    check 'what it fetched is unchanged' is_file "$WORK/back/sftp-down"
-    check 'rsync fetches' one "$1" rsync -e "$through" "server:$WORK/www/file" "$WORK/back/rsync"
-    check 'the file is unchanged' is_file "$WORK/back/rsync"
+    check 'what it sent is unchanged' is_part "$WORK/back/sftp-up"
+    check 'what it fetched is unchanged' is_part "$WORK/back/sftp-down"
+    check 'rsync fetches' one "$1" rsync -e "$through" "server:$WORK/www/part" "$WORK/back/rsync"
+    check 'the file is unchanged' is_part "$WORK/back/rsync"
     check 'git clones' one "$1" env GIT_SSH_COMMAND="$through" git clone -q "server:$WORK/repository" "$WORK/back/clone"
-    check 'the file is unchanged' is_file "$WORK/back/clone/file"
+    check 'the file is unchanged' is_part "$WORK/back/clone/part"
     git -C "$WORK/back/clone" -c user.name=test -c user.email=test@example.invalid commit -q --allow-empty -m pushed
     check 'git pushes' one "$1" env GIT_SSH_COMMAND="$through" git -C "$WORK/back/clone" push -q
     equal 'the commit arrives' "$(git -C "$WORK/repository" log -1 --format=%s)" pushed
@@ -97,8 +97,8 @@ forwarded() {
     start forward "$CLIENT" "$1" --connect 2222 -- ssh -N -F "$WORK/ssh.conf" -o ExitOnForwardFailure=yes -L "8080:127.0.0.1:8022" server
     forward=$started
     check 'the forwarded port listens' wait_until 30 listens "$CLIENT" 8080
-    bytes=$(in_ns "$CLIENT" curl -sS --fail --max-time 60 http://127.0.0.1:8080/file 2>>"$WORK/curl.log" | sha256)
-    equal 'a file through a forwarded port' "$bytes" "$sum"
+    bytes=$(in_ns "$CLIENT" curl -sS --fail --max-time 60 http://127.0.0.1:8080/part 2>>"$WORK/curl.log" | sha256)
+    equal 'a file through a forwarded port' "$bytes" "$part_sum"
     check 'the client ends when told to' stop "$forward"
 }
 
