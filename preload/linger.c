@@ -28,7 +28,7 @@
  * even that where the ports are guarded by listening sockets instead of rules: they would be in
  * the way of the program's next start. */
 #define TIME_WAIT_US ((uint64_t)1000 * 1000)
-#define PATIENCE_S   2
+#define PATIENCE_S   10
 #define PATIENCE_US  ((uint64_t)120 * 1000 * 1000) /* without a packet from any peer */
 
 /* Futexes: how many engines' threads have been told to end after they have left a child behind, and

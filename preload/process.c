@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATIENCE_S 2 /* for the engine's thread to leave its child behind */
+#define PATIENCE_S 10 /* for the engine's thread, on a busy machine, to leave its child behind */
 
 /* What a forked child may hold too, or the program to be executed will, goes on; what is carried
  * through a twin ends when all that lies there has been. */

@@ -13,7 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 2000 /* for an engine that is at work, or stopped */
+#define PATIENCE_MS 10000 /* for an engine that is at work on a busy machine, or stopped */
 
 union control {
     struct cmsghdr header;

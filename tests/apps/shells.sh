@@ -85,7 +85,7 @@ servers() {
 for ENGINE in $(engines); do
     apps_up
     make_service
-    if kernel_server 7000 socat socat TCP-LISTEN:7000,reuseaddr,fork "EXEC:$WORK/service"; then
+    if kernel_server 7000 socat socat -t 100 TCP-LISTEN:7000,reuseaddr,fork "EXEC:$WORK/service"; then
         section "$ENGINE, bash"
         clients daytona
         server_ends

@@ -24,7 +24,7 @@ CLIENT
 }
 its_program_sends_and_receives() {
     rm -f "$WORK/came.back"
-    client_runs daytona 7000 -- socat "TCP:$SERVER_IP:7000" "EXEC:$WORK/client$1" || return
+    client_runs daytona 7000 -- socat -t 100 "TCP:$SERVER_IP:7000" "EXEC:$WORK/client$1" || return
     is_file "$WORK/came.back"
 }
 
@@ -37,7 +37,7 @@ for way in '' ,nofork; do
         tcp=daytona
         [ "$ENGINE" != kernel ] || tcp=kernel
         section "$ENGINE, EXEC:service$way"
-        start_server 7000 socat "$tcp" --listen 7000 -- socat TCP-LISTEN:7000,reuseaddr,fork "EXEC:$WORK/service$way" || continue
+        start_server 7000 socat "$tcp" --listen 7000 -- socat -t 100 TCP-LISTEN:7000,reuseaddr,fork "EXEC:$WORK/service$way" || continue
         if [ "$ENGINE" = kernel ]; then
             numbers=$(numbers_at 7000)
             note "descriptors: $numbers"
@@ -48,7 +48,7 @@ for way in '' ,nofork; do
         service_is_right kernel 7000
         server_ends
         section "$ENGINE, client with EXEC:program$way"
-        start_server 7000 socat kernel -- socat TCP-LISTEN:7000,reuseaddr,fork "EXEC:$WORK/service" || continue
+        start_server 7000 socat kernel -- socat -t 100 TCP-LISTEN:7000,reuseaddr,fork "EXEC:$WORK/service" || continue
         check 'a program of a client sends and receives a file' its_program_sends_and_receives "$way"
         service_is_right daytona 7000
         server_ends
