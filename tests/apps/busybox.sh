@@ -17,7 +17,7 @@ CGI
     cat >"$WORK/www/cgi-bin/descriptors" <<'CGI'
 #!/bin/sh
 printf 'Content-Type: text/plain\r\n\r\n'
-ls /proc/$$/fd | tr '\n' ' '
+cd /proc/$$/fd && echo *
 CGI
     chmod 755 "$WORK/www/cgi-bin/"*
 }

@@ -240,7 +240,7 @@ case \$wanted in
 echo) exec cat ;;
 sum) exec sha256sum ;;
 file) exec cat $WORK/www/file ;;
-descriptors) ls /proc/\$\$/fd | tr '\\n' ' ' ;;
+descriptors) cd /proc/\$\$/fd && echo * ;;
 esac
 SERVICE
     chmod 755 "$WORK/service"
