@@ -1,6 +1,7 @@
 #include "preload/decide.h"
 
 #include "preload/address.h"
+#include "preload/bridge.h"
 #include "preload/candidate.h"
 #include "preload/client.h"
 #include "preload/engine.h"
@@ -169,12 +170,14 @@ static int make_connection(struct candidate *candidate, struct file **out)
     return status;
 }
 
-static int wait_connected(struct file *file)
+static int wait_connected(struct file *file, int fd)
 {
     int status = engine_enter();
     if (status < 0)
         return status;
     status = file_wait_connected(file);
+    if ((status == -EINTR || status == -EINPROGRESS) && bridge_is_up(file))
+        bridge_hold_back(file, fd); /* the attempt goes on, and cannot be written to */
     engine_leave();
     return status;
 }
@@ -206,7 +209,7 @@ static int connect_with_daytona(struct candidate *candidate, const struct dayton
     if (file == NULL)
         return status;
     if (status == -EINPROGRESS && !candidate->nonblocking)
-        status = wait_connected(file);
+        status = wait_connected(file, candidate->fd);
     file_put(file);
     return status;
 }

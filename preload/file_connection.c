@@ -259,7 +259,7 @@ int file_wait_connected(struct file *file)
     struct daytona_call call;
     daytona_stack_call_begin(engine.stack, engine_now(), file->id, DAYTONA_CALL_CONNECT, 0, &call);
     daytona_stack_call_waits(engine.stack, engine_now(), &call, 0);
-    int status = wait_file(file, DAYTONA_READY_OUT, deadline);
+    int status = wait_file(file, DAYTONA_READY_OUT, deadline, false);
     if (status == -EAGAIN)
         status = -EINPROGRESS; /* SO_SNDTIMEO, as in Linux */
     status = status < 0 ? status : file_outcome(file);

@@ -107,6 +107,7 @@ struct patience {
     struct file *file;
     enum file_direction direction;
     bool never;
+    bool nothing; /**< is asked for: any handler ends it */
     bool begun;
     struct daytona_instant deadline;
     struct daytona_call call; /* the application's, as observers are told of it */
@@ -138,7 +139,7 @@ static int wait_patiently(struct patience *patience, size_t done)
     }
     unsigned interest = patience->direction == FILE_RECEIVE ? DAYTONA_READY_IN : DAYTONA_READY_OUT;
     daytona_stack_call_waits(engine.stack, engine_now(), &patience->call, done);
-    return wait_file(file, interest, patience->deadline);
+    return wait_file(file, interest, patience->deadline, done > 0 || patience->nothing);
 }
 
 /* ------------------------------------------------------------------ receive */
@@ -202,6 +203,7 @@ static ssize_t receive_patiently(struct patience *patience, struct cursor *curso
     bool once = (flags & (MSG_PEEK | MSG_OOB)) != 0;
     bool all = (flags & MSG_WAITALL) != 0 && !once;
     size_t wanted = cursor_left(cursor), total = 0;
+    patience->nothing = wanted == 0;
     if (!once && !all)
         await_low_water(patience, wanted);
     for (;;) {
@@ -216,6 +218,8 @@ static ssize_t receive_patiently(struct patience *patience, struct cursor *curso
                 return (ssize_t)total;
         } else if (got == -EAGAIN && (total == 0 || all)) {
             int status = wait_patiently(patience, total);
+            if (wanted == 0 && patience->begun) /* whatever has ended it: Linux calls it done */
+                return 0;
             if (status < 0)
                 return total > 0 ? (ssize_t)total : status;
         } else {

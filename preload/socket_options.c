@@ -16,6 +16,7 @@
 #include <sys/time.h>
 
 #define SECOND_US           1000000
+#define NOT_AT_ALL          1     /* microsecond; told as 0, as Linux does */
 #define LINGER_SECONDS_MAX  65535 /* bound of the stack's option */
 #define FASTOPEN_KEY        16    /* Linux TCP_FASTOPEN_KEY_LENGTH */
 #define CONTROLLER_NAME_MAX 16    /* Linux: TCP_CA_NAME_MAX */
@@ -58,7 +59,7 @@ static int set_timeout(struct file *file, enum file_direction direction, const v
     if (time.tv_usec < 0 || time.tv_usec >= SECOND_US)
         return -EDOM;
     if (time.tv_sec < 0) /* the kernel then does not wait at all */
-        return file_set_timeout(file, direction, 1);
+        return file_set_timeout(file, direction, NOT_AT_ALL);
     uint64_t seconds = (uint64_t)time.tv_sec;
     if (seconds >= UINT64_MAX / SECOND_US)
         return file_set_timeout(file, direction, 0);
@@ -231,6 +232,8 @@ static int get_timeout(struct file *file, enum file_direction direction, void *v
                        socklen_t *length)
 {
     uint64_t us = file_get_timeout(file, direction);
+    if (us == NOT_AT_ALL)
+        us = 0;
     struct timeval time = {.tv_sec = (time_t)(us / SECOND_US),
                            .tv_usec = (suseconds_t)(us % SECOND_US)};
     return tell(&time, sizeof time, value, length);

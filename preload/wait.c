@@ -403,9 +403,30 @@ static int wait_once(struct file *file, unsigned interest, struct wait_set *set)
         if (result == -EBUSY)
             result = 0; /* somebody was quicker to take the role */
     }
-    if (result == -EINTR &&
-        (set->satisfied(set->context) || (set->deadline.ns == DAYTONA_NEVER.ns && wait_restarts())))
+    bool whole = set->deadline.ns == DAYTONA_NEVER.ns && !set->begun;
+    if (result == -EINTR && (set->satisfied(set->context) || (whole && wait_restarts())))
         result = 0;
+    return result;
+}
+
+static int wait_repeatedly(struct file *file, unsigned interest, struct wait_set *set)
+{
+    int result = 0;
+    while (result == 0 && !set->satisfied(set->context)) {
+        if (!daytona_instant_before(engine_now(), set->deadline))
+            result = -EAGAIN;
+        else
+            result = wait_once(file, interest, set);
+    }
+    return result;
+}
+
+static int wait_with(struct file *file, unsigned interest, struct wait_set *set)
+{
+    int result;
+    pthread_cleanup_push(cancelled_wait, file);
+    result = wait_repeatedly(file, interest, set);
+    pthread_cleanup_pop(0);
     return result;
 }
 
@@ -418,22 +439,20 @@ int wait_condition(struct file *file, bool (*satisfied)(void *context), void *co
                            .context = context,
                            .deadline = deadline,
                            .file = file};
-    int result = 0;
-    pthread_cleanup_push(cancelled_wait, file);
-    while (result == 0 && !satisfied(context)) {
-        if (!daytona_instant_before(engine_now(), deadline))
-            result = -EAGAIN;
-        else
-            result = wait_once(file, interest, &set);
-    }
-    pthread_cleanup_pop(0);
-    return result;
+    return wait_with(file, interest, &set);
 }
 
-int wait_file(struct file *file, unsigned interest, struct daytona_instant deadline)
+int wait_file(struct file *file, unsigned interest, struct daytona_instant deadline, bool begun)
 {
     struct file_interest wanted = {file, interest | DAYTONA_READY_HUP | DAYTONA_READY_ERROR};
-    int result = wait_condition(file, file_is_ready, &wanted, wanted.interest, deadline);
+    struct pollfd entries[WAIT_ENTRIES];
+    struct wait_set set = {.entries = entries,
+                           .satisfied = file_is_ready,
+                           .context = &wanted,
+                           .deadline = deadline,
+                           .file = file,
+                           .begun = begun};
+    int result = wait_with(file, wanted.interest, &set);
     return result == 0 && file->closed ? -EBADF : result;
 }
 

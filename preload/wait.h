@@ -13,10 +13,11 @@
 
 /**
  * Waits until `file` has one of the readiness bits `interest`, hung up or failed. 0; -EAGAIN at
- * `deadline`; -EINTR after a signal handler that does not restart calls; -EBADF when the file was
- * closed meanwhile. A cancelled thread puts the reference to `file` that its caller holds.
+ * `deadline`; -EINTR after a signal handler that does not restart calls, after any when a part of
+ * the call has been done (`begun`), which it then returns; -EBADF when the file was closed
+ * meanwhile. A cancelled thread puts the reference to `file` that its caller holds.
  */
-int wait_file(struct file *file, unsigned interest, struct daytona_instant deadline);
+int wait_file(struct file *file, unsigned interest, struct daytona_instant deadline, bool begun);
 
 /** The same for any condition that changes only when `file` does. Goes on when it is closed. */
 int wait_condition(struct file *file, bool (*satisfied)(void *context), void *context,
@@ -34,6 +35,7 @@ struct wait_set {
     bool (*satisfied)(void *context);
     void *context;
     struct daytona_instant deadline;
+    bool begun; /**< handlers with SA_RESTART end it, too */
 };
 
 /** Runs the pump until satisfied (0), one of the application's entries has something (1), the

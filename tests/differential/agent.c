@@ -29,7 +29,8 @@ void answer_say(struct answer *answer, const char *format, ...)
 
 /* ------------------------------------------------------------------ signals */
 
-static atomic_int pipe_signals, async_signals, urgent_signals;
+static atomic_int pipe_signals, async_signals, urgent_signals, chosen_signals;
+#define CHOSEN_SIGNAL 40
 
 static void on_signal(int number)
 {
@@ -39,6 +40,13 @@ static void on_signal(int number)
         atomic_store(&async_signals, 1); /* how many there are is a matter of time */
     if (number == SIGURG)
         atomic_store(&urgent_signals, 1);
+}
+
+/* One that F_SETSIG has chosen tells the descriptor. */
+static void on_chosen(int number, siginfo_t *about, void *context)
+{
+    (void)number, (void)context;
+    atomic_store(&chosen_signals, about->si_fd + 1);
 }
 
 /* SIGUSR1 interrupts, SIGUSR2 would have a call begin again. */
@@ -51,6 +59,9 @@ static void catch_signals(void)
     sigaction(SIGPIPE, &action, NULL);
     sigaction(SIGIO, &action, NULL);
     sigaction(SIGURG, &action, NULL);
+    action.sa_sigaction = on_chosen;
+    action.sa_flags = SA_RESTART | SA_SIGINFO;
+    sigaction(CHOSEN_SIGNAL, &action, NULL);
 }
 
 static void say_signals(struct answer *answer)
@@ -62,6 +73,8 @@ static void say_signals(struct answer *answer)
         answer_say(answer, " SIGIO");
     if (atomic_load(&urgent_signals) != 0)
         answer_say(answer, " SIGURG");
+    if (atomic_load(&chosen_signals) != 0)
+        answer_say(answer, " signal of %d", atomic_load(&chosen_signals) - 1);
 }
 
 static void forget_signals(void)
@@ -69,6 +82,7 @@ static void forget_signals(void)
     atomic_store(&pipe_signals, 0);
     atomic_store(&async_signals, 0);
     atomic_store(&urgent_signals, 0);
+    atomic_store(&chosen_signals, 0);
 }
 
 /* ------------------------------------------------------------------ other actors */

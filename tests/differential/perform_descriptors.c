@@ -100,6 +100,14 @@ long perform_owner(const struct request *request, struct answer *answer)
     return result;
 }
 
+long perform_signal(const struct request *request, struct answer *answer)
+{
+    long result = fcntl(word(request, 0), F_SETSIG, word(request, 1));
+    if (result == 0)
+        answer_say(answer, " is %d", fcntl(word(request, 0), F_GETSIG));
+    return result;
+}
+
 /* ------------------------------------------------------------------ processes */
 
 long perform_fork(const struct request *request, struct answer *answer)

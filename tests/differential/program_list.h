@@ -32,5 +32,7 @@ void program_ask(struct program *p, const char *wait, const char *slot);
 
 /** The products that have a file of their own. */
 void programs_about_bad_calls(struct program_list *list);
+void programs_about_waits(struct program_list *list);
+void programs_about_signals(struct program_list *list);
 
 #endif

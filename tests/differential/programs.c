@@ -159,5 +159,7 @@ size_t programs_make(struct program *programs, size_t max)
     interruptions(&list);
     threads(&list);
     programs_about_bad_calls(&list);
+    programs_about_waits(&list);
+    programs_about_signals(&list);
     return list.count;
 }
