@@ -132,6 +132,10 @@ SLOW_CASES    := black_hole matrix recovery
 APPS          := $(filter-out tests/apps/lib.sh,$(sort $(wildcard tests/apps/*.sh)))
 APP           ?= $(patsubst tests/apps/%.sh,%,$(APPS))
 apps           = $(patsubst %,tests/apps/%.sh,$(APP))
+# Of these lanes in make check, too, each takes about as long.
+APPS_FIRST    := apache brokers ftp git java memcached nginx shells ssh
+apps_first     = $(patsubst %,tests/apps/%.sh,$(APPS_FIRST))
+apps_second    = $(filter-out $(apps_first),$(APPS))
 quick_cases    = $(filter-out $(if $(LONG),,$(SLOW_CASES)),$(CASE))
 # Those that wait more than they work have a lane of their own.
 WAITING_CASES := $(SLOW_CASES) dual_stack ecn explain fastopen impaired inherit kill killed signatures sockets state urgent
@@ -141,11 +145,12 @@ working        = $(patsubst %,tests/interop/%.sh,$(filter-out $(WAITING_CASES),$
 test: library test-programs ## unit tests and some simulation seeds: no root, seconds
 	SEEDS=100 $(RUN) -j 2 tests/checks/unit.sh tests/checks/sim.sh
 
-check: packages-check ## everything CI runs: root, about a quarter of an hour on two cores
+check: packages-check apps-packages ## everything CI runs: root, about a quarter of an hour on two cores
 	-$(MAKE) --no-print-directory -k all interop-programs
 	SEEDS=$(SEEDS) $(RUN) -j 2 tests/checks/sanitize.sh $(STATIC_CHECKS:%=tests/checks/%.sh) \
 	    tests/checks/unit.sh tests/checks/sim.sh \
-	    -- tests/checks/startup.sh tests/checks/conformance.sh tests/checks/differential.sh $(working) -- $(waiting)
+	    -- tests/checks/startup.sh tests/checks/conformance.sh tests/checks/differential.sh $(working) -- $(waiting) \
+	    -- $(apps_first) -- $(apps_second)
 
 check-long: packages-check ## check with full sizes: longer transfers, 100,000 seeds, ten minutes of fuzzing, all of interop-matrix; two hours
 	LONG=1 SEEDS=100000 SANITIZE_TIME=600 $(MAKE) --no-print-directory check
@@ -155,7 +160,7 @@ interop: packages-check ## real programs in network namespaces: root; CASE='curl
 	$(RUN) -- $(cases)
 
 interop-apps: apps-packages library tools ## distributions' programs under load, every byte compared: root; APP='nginx ssh' picks some
-	$(RUN) -j 3 $(apps)
+	$(RUN) -- $(filter $(apps_first),$(apps)) -- $(filter-out $(apps_first),$(apps))
 
 interop-matrix: packages-check ## goodput beside the kernel's, 54 cells of loss, delay, controller, direction: root, half an hour
 	-$(MAKE) --no-print-directory -k all interop-programs
