@@ -28,7 +28,6 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -403,29 +402,12 @@ static void write_record(void)
         record_write(now);
 }
 
-/* Whether no other thread of the process lives. The first one is counted when it has ended, too. */
-static bool application_is_gone(void)
-{
-    char text[4096];
-    int status = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-    ssize_t got = status < 0 ? 0 : real.read(status, text, sizeof text - 1);
-    text[got > 0 ? got : 0] = '\0';
-    if (status >= 0)
-        real.close(status);
-    const char *first = strstr(text, "\nState:\t"), *threads = strstr(text, "\nThreads:\t");
-    if (first == NULL || threads == NULL)
-        return false;
-    long living = strtol(threads + sizeof "\nThreads:", NULL, 10);
-    return living == 1 || (living == 2 && first[sizeof "\nState:"] == 'Z');
-}
-
 /* Nobody has the other end of `control` any more: each thread of the application has ended by
  * itself, or somebody has closed a number that was not theirs, with a system call that no wrapper
  * saw. */
 static void hung_up(void)
 {
-    if (application_is_gone())
-        linger_alone();
+    linger_if_alone();
     close_number(&control);
 }
 

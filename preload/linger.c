@@ -185,9 +185,27 @@ static int status_of_the_first(void)
     return last == NULL ? 0 : (int)(strtol(last, NULL, 10) >> 8 & 0xff);
 }
 
-/* The thread that ends last gives the process its status. */
-void linger_alone(void)
+/* Whether no other thread of the process lives. The first one is counted when it has ended, too. */
+static bool is_alone(void)
 {
+    char text[4096];
+    int status = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    ssize_t got = status < 0 ? 0 : real.read(status, text, sizeof text - 1);
+    text[got > 0 ? got : 0] = '\0';
+    if (status >= 0)
+        real.close(status);
+    const char *first = strstr(text, "\nState:\t"), *threads = strstr(text, "\nThreads:\t");
+    if (first == NULL || threads == NULL)
+        return false;
+    long living = strtol(threads + sizeof "\nThreads:", NULL, 10);
+    return living == 1 || (living == 2 && first[sizeof "\nState:"] == 'Z');
+}
+
+/* The thread that ends last gives the process its status. */
+void linger_if_alone(void)
+{
+    if (!is_alone())
+        return;
     file_each_left(end_unshared);
     leave_child();
     for (;;)

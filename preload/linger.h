@@ -12,8 +12,8 @@ struct file;
 _Noreturn void linger_fork(void);
 
 /** The same when the application's threads have all ended without a word, and with them its
- *  descriptors: this thread is all that keeps the process. */
-_Noreturn void linger_alone(void);
+ *  descriptors: this thread is all that keeps the process. Returns when one of them lives. */
+void linger_if_alone(void);
 
 /** The process was not about to end after all: that thread gives back what it holds, and ends. */
 void linger_desert(void);
