@@ -6,6 +6,7 @@
 #include "preload/engine_table.h"
 #include "preload/event_ring.h"
 #include "preload/file_record.h"
+#include "preload/leftover.h"
 #include "preload/linger.h"
 #include "preload/log.h"
 #include "preload/port_claims.h"
@@ -134,6 +135,8 @@ static void release(struct file *file)
 {
     shares_give(file);
     guard_singly(file);
+    if (file->kind == FILE_KIND_LISTENER)
+        leftover_begin();
     bridge_release_end(file);
     close_number(&file->engine_end);
     if (file->reservation >= 0 && file->guarded > 1 && file->domain == AF_INET6)
@@ -493,6 +496,7 @@ static void loop(void)
             looked = engine_now();
             report_drops();
             event_ring_check();
+            leftover_look();
         }
         write_record();
         rest(earlier(until, record_deadline()));

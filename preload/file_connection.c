@@ -1,5 +1,6 @@
 #include "preload/descriptors.h"
 #include "preload/engine.h"
+#include "preload/engine_table.h"
 #include "preload/file_record.h"
 #include "preload/log.h"
 #include "preload/port_claims.h"
@@ -11,6 +12,7 @@
 #include "preload/wait.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/socket.h>
 
@@ -158,20 +160,70 @@ static int accept_kernel(int fd, int flags)
     return 0;
 }
 
-/* The part of a blocking accept() that blocks: as a runner of the pump, if there is none yet. */
-static int wait_to_accept(struct file *file, int fd)
+/* A blocking accept() has what it was called on for as long as it lasts, whoever closes that or
+ * puts something else in its place: the twin under another number, and the file as one of its
+ * callers. */
+struct accepting {
+    struct file *file;
+    int fd;
+    int held; /* that number; -1: there is none, and `fd` must do */
+};
+
+static bool accepting_begin(struct accepting *accepting)
 {
-    struct pollfd entry = {.fd = fd, .events = POLLIN};
-    uint64_t us = atomic_load(&file->timeout_us[FILE_RECEIVE]);
-    if (atomic_load(&file->nonblocking) || real.poll(&entry, 1, 0) != 0)
-        return 0;
-    int status = file_enter(file);
+    int first, end;
+    if (file_enter(accepting->file) < 0)
+        return false;
+    accepting->file->callers++;
+    engine_leave();
+    engine_table_protected_run(&first, &end);
+    accepting->held = real.fcntl(accepting->fd, F_DUPFD_CLOEXEC, first > 64 ? first - 64 : 0);
+    return true;
+}
+
+static void accepting_end(void *context)
+{
+    struct accepting *accepting = context;
+    if (accepting->held >= 0)
+        real.close(accepting->held);
+    if (engine_enter() < 0)
+        return;
+    accepting->file->callers--;
+    file_call_over(accepting->file);
+    engine_leave();
+}
+
+/* Waits as a runner of the pump, if there is none yet, and accepts. */
+static int accept_later(struct accepting *accepting, int flags, struct twin_name *name)
+{
+    uint64_t us = atomic_load(&accepting->file->timeout_us[FILE_RECEIVE]);
+    struct daytona_instant deadline =
+        us == 0 ? DAYTONA_NEVER : daytona_instant_after_us(engine_now(), us);
+    int fd = accepting->held >= 0 ? accepting->held : accepting->fd;
+    int status = file_enter(accepting->file);
     if (status < 0)
         return status;
-    status =
-        wait_accept(file, fd, us == 0 ? DAYTONA_NEVER : daytona_instant_after_us(engine_now(), us));
+    status = wait_accept(accepting->file, fd, deadline);
     engine_leave();
-    return status;
+    return status < 0 ? status : twin_accept(fd, flags, name);
+}
+
+/* One connection of the twin's, or -errno. */
+static int accept_one(struct file *file, int fd, int flags, struct twin_name *name)
+{
+    struct accepting accepting = {file, fd, -1};
+    struct pollfd entry = {.fd = fd, .events = POLLIN};
+    int accepted;
+    if (atomic_load(&file->nonblocking) || real.poll(&entry, 1, 0) != 0)
+        return twin_accept(fd, flags, name);
+    if (!accepting_begin(&accepting))
+        return -EBADF;
+    pthread_cleanup_push(accepting_end, &accepting);
+    accepted = accept_later(&accepting, flags, name);
+    pthread_cleanup_pop(0);
+    /* Its end is the end of a listener that has been closed meanwhile. */
+    accepting_end(&accepting);
+    return accepted;
 }
 
 static void make_room_for_more(struct file *file)
@@ -191,10 +243,7 @@ int file_accept(struct file *file, int fd, int flags, struct daytona_endpoint *r
         return -EOPNOTSUPP;
     for (;;) {
         struct twin_name name;
-        int status = wait_to_accept(file, fd);
-        if (status < 0)
-            return status;
-        int accepted = twin_accept(fd, flags, &name);
+        int status, accepted = accept_one(file, fd, flags, &name);
         if (accepted < 0)
             return accepted;
         if (name.index == TWIN_KERNEL)

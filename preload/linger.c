@@ -4,6 +4,7 @@
 #include "preload/engine_thread.h"
 #include "preload/event_ring.h"
 #include "preload/file_record.h"
+#include "preload/leftover.h"
 #include "preload/profile.h"
 #include "preload/real.h"
 #include "preload/record.h"
@@ -83,6 +84,8 @@ static void finish_connections(void)
     uint64_t packets = 0;
     for (;;) {
         file_each_left(linger_end_deserted);
+        leftover_begin();
+        leftover_look();
         struct daytona_instant now = engine_now();
         struct unfinished found = look();
         if (!found.listening)

@@ -1,6 +1,7 @@
 #include "preload/refusal.h"
 
 #include "preload/engine.h"
+#include "preload/leftover.h"
 #include "preload/real.h"
 #include "preload/server.h"
 #include "preload/server_listeners.h"
@@ -133,11 +134,30 @@ static bool is_ours(uint16_t port)
     return settings_listens(port) || in_range(port);
 }
 
+/* A connection's segments come by the thousand. */
+#define FORGOTTEN_AFTER_US ((uint64_t)100 * 1000)
+
+static bool is_leftover(uint16_t port)
+{
+    static struct daytona_instant looked;
+    static uint16_t looked_for; /* 0: none */
+    static bool found;
+    struct daytona_instant now = engine_now();
+    if (port != looked_for || daytona_instant_since_us(now, looked) > FORGOTTEN_AFTER_US) {
+        found = !may_look() || leftover_is(port);
+        looked_for = port;
+        looked = now;
+    }
+    return found;
+}
+
 bool refusal_answers(void *context, const struct daytona_endpoint *local, bool opens, bool used)
 {
     (void)context;
-    if (!opens || (used && in_range(local->port)))
-        return used;
+    if (used && in_range(local->port))
+        return true;
+    if (!opens)
+        return used && (settings.rules != SETTINGS_RULES_ON || !is_leftover(local->port));
     if (settings.rules != SETTINGS_RULES_ON || (!used && !is_ours(local->port)))
         return used;
     if (!may_look())

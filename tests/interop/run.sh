@@ -227,6 +227,43 @@ equal 'and the first' "$(knock 9000)" connected
 check 'one ends' stop "$first"
 check 'the other ends' stop "$second"
 
+section 'two engines on one port'
+# Connects, is waited for to leave, and only then reads.
+reader='import os, socket, sys, time
+with socket.socket() as connection:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    connection.connect((sys.argv[1], int(sys.argv[2])))
+    print("connected", flush=True)
+    while not os.path.exists(sys.argv[3]):
+        time.sleep(0.01)
+    count = 0
+    try:
+        while data := connection.recv(65536):
+            count += len(data)
+            time.sleep(0.001)
+    except OSError as error:
+        print(error.strerror)
+    print(count, flush=True)'
+writer='import socket, sys
+with socket.create_server(("", int(sys.argv[1]))) as listener:
+    print("ready", flush=True)
+    listener.accept()[0].sendall(bytes(1000000))'
+exec_in_ns "$SERVER" "$B/daytona-run" --state "$WORK/state" --listen 9000-9003 -- "$python" -c "$writer" 9003 \
+    >"$WORK/writer.log" 2>&1 </dev/null &
+writing=$!
+wait_until 10 says writer ready
+exec_in_ns "$CLIENT" timeout 60 "$python" -c "$reader" "$SERVER_IP" 9003 "$WORK/go" >"$WORK/reader.log" 2>&1 </dev/null &
+reading=$!
+check 'the program leaves while its data are on their way' wait_until 20 is_gone_or_waited "$writing"
+listen_on 9003
+second=$started
+equal 'another one listens on its port' "$(knock 9003)" connected
+touch "$WORK/go"
+wait_until 60 is_gone_or_waited "$reading"
+equal 'what the first one has written arrives' "$(cat "$WORK/reader.log")" 'connected
+1000000'
+check 'the second one ends' stop "$second"
+
 section 'a program that gives up root before it listens'
 said=$(run -- "$python" -c "import os; os.setuid(1000)
 $listener" 9000 2>&1)

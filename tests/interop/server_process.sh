@@ -132,7 +132,7 @@ begin_of_server hold 1001 hold "$SERVER_IP" 7000
 wait_until 20 says hold ready
 equal 'can do nothing' "$(of_server 1003 meddle "$WORK/socket" 7000 "$(server_pid)")" \
 "names True
-told [(3, -9), (4, -9), (13, 0)]
+told [(3, -9), (4, -9), (15, 0)]
 no socket 1
 version EPROTONOSUPPORT
 noise {-93}

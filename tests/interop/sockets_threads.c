@@ -386,6 +386,20 @@ static bool shutting_down_ends_an_accept(void)
     return true;
 }
 
+static bool closed_listener_accepts_what_was_waited_for(void)
+{
+    struct call call;
+    int listener = listen_on(++port_in_use, 5);
+    MUST(block_in(&call, call_accept, listener));
+    close(listener);
+    MUST(still_blocks(&call));
+    int client = connect_to(port_in_use, 0);
+    MUST(client == listener && returns(&call, listener + 1, 0));
+    close(client);
+    close(listener + 1);
+    return true;
+}
+
 /* Nobody shall have to do with the attempt for minutes. */
 static bool block_in_connect(struct call *call, int fd)
 {
@@ -564,6 +578,7 @@ static const struct claim claims[] = {
     CLAIM(shutting_down_ends_a_write),
     CLAIM(shutting_down_ends_a_poll),
     CLAIM(shutting_down_ends_an_accept),
+    CLAIM(closed_listener_accepts_what_was_waited_for),
     CLAIM(shutting_down_ends_a_connect),
     CLAIM(thread_can_be_cancelled_in_read),
     CLAIM(thread_can_be_cancelled_in_write),
