@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Small programs and random walks on the kernel's TCP and on Daytona in each mode: they come to the same,
 # or to a difference that has a row in tests/differential/differences.table and its reason in
-# docs/kernel-differences.md. LONG=1: 10,000 walks in each mode, and the kernel compared with itself.
+# docs/kernel-differences.md. WALKS=n walks in each mode, 100 unless told; LONG=1: the kernel
+# is compared with itself, too.
 # seconds-max: 7200
 # shellcheck disable=SC2016 # backquotes are what is searched for
 set -u
@@ -31,6 +32,6 @@ run() {
 run
 [ -z "${LONG:-}" ] || run --mode kernel --seeds 1-1000
 for mode in direct bridged process; do
-    run --mode "$mode" --seeds "1-$([ -n "${LONG:-}" ] && echo 10000 || echo 100)"
+    run --mode "$mode" --seeds "1-${WALKS:-100}"
 done
 exit "$status"
