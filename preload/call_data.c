@@ -396,6 +396,7 @@ ssize_t daytona_sendto(int descriptor, const void *data, size_t length, int flag
         errno = before;
         if (result == DECIDE_KERNEL)
             return native_sendto(descriptor, data, length, flags, address, address_length);
+        flags &= ~MSG_FASTOPEN; /* this call has connected it */
     }
     int status = check_destination(file, address, address_length, flags);
     return result_finish(file, status < 0 ? status : send_data(file, data, length, flags), before);
@@ -480,6 +481,8 @@ ssize_t daytona_sendmsg(int descriptor, const struct msghdr *message, int flags)
             connect_fast(descriptor, message->msg_name, message->msg_namelen, flags, &file);
         if (result < 0)
             return result_give(result, before);
+        if (file != NULL)
+            flags &= ~MSG_FASTOPEN; /* this call has connected it */
     }
     if (file == NULL) {
         if (carries_ours())
