@@ -150,7 +150,7 @@ check: packages-check apps-packages ## everything CI runs: root, about a quarter
 	SEEDS=$(SEEDS) $(RUN) -j 2 tests/checks/sanitize.sh $(STATIC_CHECKS:%=tests/checks/%.sh) \
 	    tests/checks/unit.sh tests/checks/sim.sh \
 	    -- tests/checks/startup.sh tests/checks/conformance.sh tests/checks/differential.sh $(working) -- $(waiting) \
-	    -- $(apps_first) -- $(apps_second)
+	    --yielding $(apps_first) --yielding $(apps_second)
 
 check-long: packages-check ## check with full sizes: longer transfers, 100,000 seeds, ten minutes of fuzzing, all of interop-matrix; two hours
 	LONG=1 SEEDS=100000 SANITIZE_TIME=600 $(MAKE) --no-print-directory check
