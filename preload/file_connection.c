@@ -226,12 +226,17 @@ static int accept_one(struct file *file, int fd, int flags, struct twin_name *na
     return accepted;
 }
 
+void file_let_in(struct file *listener)
+{
+    if (listener->held != NULL || listener->kernel_waits)
+        engine_add_work(listener, FILE_WORK_ACCEPT);
+}
+
 static void make_room_for_more(struct file *file)
 {
     if (file_enter(file) < 0)
         return;
-    if (file->held != NULL || file->kernel_waits)
-        engine_add_work(file, FILE_WORK_ACCEPT);
+    file_let_in(file);
     engine_leave();
 }
 

@@ -159,6 +159,10 @@ void file_each(void (*each)(struct file *file));
 /** Locks the engine for an operation on `file`: 0, or -errno as engine_enter(). */
 int file_enter(struct file *file);
 
+/** There may be room in the listener's twin again: connections for which there was none join it.
+ *  Engine locked. */
+void file_let_in(struct file *listener);
+
 /** A change of readiness reported by the stack. Engine locked. */
 void file_changed(struct file *file, unsigned now, unsigned edges);
 

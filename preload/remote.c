@@ -36,6 +36,16 @@ int remote_reach(const struct sockaddr_un *address, socklen_t length)
     return -error;
 }
 
+/* Room in the engine's queue may be waited for, and a handler that interrupts that is no answer. */
+static int send_message(int through, const struct msghdr *message)
+{
+    ssize_t sent;
+    do
+        sent = real.sendmsg(through, message, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : 0;
+}
+
 static int send_request(int through, const struct remote_request *request, int fd)
 {
     union control room = {0};
@@ -51,14 +61,14 @@ static int send_request(int through, const struct remote_request *request, int f
     if (fd < 0) {
         message.msg_control = NULL;
         message.msg_controllen = 0;
-        return real.sendmsg(through, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+        return send_message(through, &message);
     }
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(sizeof fd);
     memcpy(CMSG_DATA(header), &fd, sizeof fd);
-    return real.sendmsg(through, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+    return send_message(through, &message);
 }
 
 int remote_hear(int through, struct remote_answer *answer, int *received)
@@ -79,6 +89,14 @@ int remote_hear(int through, struct remote_answer *answer, int *received)
     return got == (ssize_t)sizeof *answer || other ? 0 : -EPROTO;
 }
 
+/* A connection that accept() has taken would be lost without an answer. As long as its engine is
+ * there, which the twin shows, there will be one. */
+static bool is_waited_for(const struct remote_request *request, int fd)
+{
+    struct pollfd entry = {.fd = fd};
+    return request->what == REMOTE_ACCEPTED && real.poll(&entry, 1, 0) == 0;
+}
+
 int remote_call(int through, const struct remote_request *request, int fd,
                 struct remote_answer *answer, int *received)
 {
@@ -89,7 +107,7 @@ int remote_call(int through, const struct remote_request *request, int fd,
         return status;
     do
         ready = real.poll(&entry, 1, PATIENCE_MS);
-    while (ready < 0 && errno == EINTR);
+    while (ready < 0 ? errno == EINTR : ready == 0 && is_waited_for(request, fd));
     return ready <= 0 ? -ETIMEDOUT : remote_hear(through, answer, received);
 }
 

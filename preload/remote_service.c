@@ -298,6 +298,17 @@ static int tell_failure(const struct remote_request *request, struct remote_answ
     return again && engine.server != NULL ? server_returns_take(request->connection) : -1;
 }
 
+/* Its place in the listener's twin is the next one's. Nothing else tells that there is room again,
+ * when it is another process that accepts. */
+static void let_next_in(int accepted)
+{
+    struct twin_name name;
+    bool known = twin_listener_of(accepted, &name);
+    struct file *listener = known ? file_by_index(name.index, name.generation) : NULL;
+    if (listener != NULL)
+        file_let_in(listener);
+}
+
 /* About a socket that the asker holds. Returns a descriptor to send along, -1 none. */
 static int answer_holder(int service, struct question *question, struct remote_answer *reply)
 {
@@ -306,6 +317,8 @@ static int answer_holder(int service, struct question *question, struct remote_a
     struct file *file =
         shown ? file_by_index(request->connection.index, request->connection.generation) : NULL;
     bool accepted = request->what == REMOTE_ACCEPTED;
+    if (shown && accepted)
+        let_next_in(question->twin);
     if (file != NULL && (request->what == REMOTE_BRIDGE || accepted)) {
         file->unclaimed = false;
         reply->result = bridge_begin(file, question->twin, question->pid);

@@ -104,6 +104,7 @@ struct daytona_instant server_look(struct daytona_instant until)
     if (daytona_instant_since_us(now, looked) >= LOOK_US) {
         looked = now;
         file_each_left(linger_end_deserted);
+        file_each_left(file_let_in); /* who accepts without the library, or was killed, asks not */
         shares_look();
         pump_output();
     }

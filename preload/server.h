@@ -64,7 +64,8 @@ int server_attempt_outcome(struct file *file);
 /** ... and who waits for that is told. */
 void server_attempt_tell(struct file *file, int error);
 
-/** The engine's thread: ends listeners that nobody holds any more, now and then; returns when to be
+/** The engine's thread: ends listeners that nobody holds any more, and looks whether others have
+ *  room for who waits, now and then; returns when to be
  *  called again, `until` at the latest. */
 struct daytona_instant server_look(struct daytona_instant until);
 

@@ -168,6 +168,15 @@ bool twin_identify(int fd, struct twin_name *connection, struct sockaddr_un *eng
     return true;
 }
 
+bool twin_listener_of(int fd, struct twin_name *listener)
+{
+    struct sockaddr_un name = {0};
+    socklen_t length = sizeof name;
+    uint64_t nonce;
+    return real.getsockname(fd, (struct sockaddr *)&name, &length) == 0 &&
+           parse_name(&name, length, listener, &nonce) && nonce == engine.nonce;
+}
+
 void twin_name_end(int end, const struct file *connection)
 {
     struct sockaddr_un name;

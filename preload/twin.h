@@ -57,6 +57,9 @@ void twin_name_own_end(int end, const struct file *connection);
 bool twin_identify(int fd, struct twin_name *connection, struct sockaddr_un *engine_name,
                    socklen_t *length);
 
+/** Which of this engine's listeners accept() has given `fd` for; false: none. */
+bool twin_listener_of(int fd, struct twin_name *listener);
+
 /** Whether `fd` is a listener's twin, of whichever process's engine. */
 bool twin_is_listener(int fd);
 

@@ -301,6 +301,47 @@ static bool what_a_set_calls_ready_is(void)
     return true;
 }
 
+/* ------------------------------------------------------------------ a full backlog */
+
+/* As many as get connected while nobody accepts. */
+static int crowd(int *clients, int most)
+{
+    int count = 0;
+    while (count < most && (clients[count] = connect_to(port_in_use, SOCK_NONBLOCK)) >= 0) {
+        if ((polled(clients[count], POLLOUT, 10 * NOT) & POLLOUT) == 0) {
+            close(clients[count]);
+            return count;
+        }
+        count++;
+    }
+    return count;
+}
+
+static bool accepts(int listener, int count)
+{
+    while (count-- > 0)
+        if (polled(listener, POLLIN, 5 * SOON) != POLLIN || accept(listener, NULL, NULL) < 0)
+            return false;
+    return true;
+}
+
+/* There is room for the next when one is accepted, whoever accepts it. */
+static bool whoever_got_connected_is_accepted_by_a_child(void)
+{
+    enum { MOST = 8 };
+    int clients[MOST], listener = listen_on(++port_in_use, 1);
+    int count = crowd(clients, MOST);
+    MUST(count >= 2);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(accepts(listener, count) ? 0 : 1);
+    MUST(succeeds(child));
+    while (count-- > 0)
+        close(clients[count]);
+    close(listener);
+    return true;
+}
+
 static const struct claim claims[] = {
     CLAIM(request_that_has_ended_is_there_for_a_forked_child),
     CLAIM(request_that_has_ended_is_there_for_who_is_sent_it),
@@ -308,6 +349,7 @@ static const struct claim claims[] = {
     CLAIM(child_that_ends_with_unsent_data_and_a_closed_peer_leaves_nothing),
     CLAIM(stream_is_read_to_its_end_when_the_connection_is_long_over),
     CLAIM(what_a_set_calls_ready_is),
+    CLAIM(whoever_got_connected_is_accepted_by_a_child),
 };
 
 int main(int count, char **arguments)
