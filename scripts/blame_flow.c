@@ -14,7 +14,7 @@ static bool seq_after(uint32_t a, uint32_t b)
     return (int32_t)(a - b) > 0;
 }
 
-enum { OPTION_SACK = 5, OPTION_TIMESTAMPS = 8 };
+enum { OPTION_SACK = 5, OPTION_TIMESTAMPS = 8, SACK_BLOCK_BYTES = 8 };
 
 /* ------------------------------------------------------------------ requests */
 
@@ -105,10 +105,11 @@ static void segment_in(struct flow *flow, const struct seen *seen)
         echo < UINT64_C(2000) * flow->rtt_min_us + 5000000)
         flow_settle_delayed(flow, flow->delayed_ns);
     flow->delayed_ns = 0;
-    /* Before anything was asked, or after the end of an answer, nobody waited for it. */
-    if (flow->request != NO_REQUEST && (!flow->server || !flow->answered))
-        flow_settle_idle(flow, CAUSE_PEER);
     bool fills = flow->gap && !fresh;
+    /* Before anything was asked, or after the end of an answer, nobody waited for it; nor for a
+     * duplicate. */
+    if ((fresh || fills) && flow->request != NO_REQUEST && (!flow->server || !flow->answered))
+        flow_settle_idle(flow, CAUSE_PEER);
     flow->data_in_ns = now;
     flow->gap = false; /* unless what follows says otherwise */
     flow->payload_max = length > flow->payload_max ? length : flow->payload_max;
@@ -137,6 +138,19 @@ static void note_again(struct flow *flow, const struct seen *seen)
     flow->again_echo = load_32(option);
 }
 
+/* A block beyond what is acknowledged: text is missing. One below tells of a duplicate (RFC 2883),
+ * for which nobody waits. */
+static bool tells_of_gap(const struct seen *seen)
+{
+    const uint8_t *option = seen_option(seen, OPTION_SACK);
+    if (option == NULL || (seen->numbers[3] & SYN) != 0)
+        return false;
+    for (unsigned at = 0; at + SACK_BLOCK_BYTES + 2 <= option[-1]; at += SACK_BLOCK_BYTES)
+        if (seq_after(load_32(option + at), (uint32_t)seen->numbers[2]))
+            return true;
+    return false;
+}
+
 static void segment_out(struct flow *flow, const struct seen *seen)
 {
     uint32_t start = (uint32_t)seen->numbers[0], length = seen->payload_bytes;
@@ -145,7 +159,7 @@ static void segment_out(struct flow *flow, const struct seen *seen)
                          : (length + seen->event.segment_bytes - 1) / seen->event.segment_bytes;
     note_again(flow, seen);
     if (length == 0) {
-        flow->gap = seen_option(seen, OPTION_SACK) != NULL && (seen->numbers[3] & SYN) == 0;
+        flow->gap = tells_of_gap(seen);
         return;
     }
     uint32_t full = seen->event.segment_bytes == 0 ? length : seen->event.segment_bytes;
@@ -174,15 +188,21 @@ static void loss_begins(struct flow *flow, const struct seen *seen)
                                  .segments = 1,
                                  .cwnd_before = cwnd,
                                  .request = flow->request};
+    flow->resent = 0;
     flow_settle_as_loss(flow);
 }
 
+/* What is lost again when it was sent again is no further loss of several together. */
 static void lost(struct flow *flow, const struct seen *seen)
 {
     struct request_told *request = flow_request(flow);
-    bool goes_on = flow->loss.active;
-    loss_begins(flow, seen);
-    flow_count_lost(flow, (uint32_t)seen->numbers[2] + (goes_on ? flow->loss.segments : 0));
+    uint32_t sequence = (uint32_t)seen->numbers[0], segments = (uint32_t)seen->numbers[2];
+    if (!flow->loss.active)
+        loss_begins(flow, seen);
+    else if (sequence != flow->lost_at)
+        segments += flow->loss.segments;
+    flow->lost_at = sequence;
+    flow_count_lost(flow, segments);
     if (request != NULL)
         request->losses += (uint32_t)seen->numbers[2];
 }
@@ -195,11 +215,17 @@ static void timed_out(struct flow *flow, const struct seen *seen)
         request->timeouts++;
 }
 
-static void sent_again(struct flow *flow)
+/* Nor is the same segment once more, after another timeout. */
+static void sent_again(struct flow *flow, const struct seen *seen)
 {
     struct request_told *request = flow_request(flow);
+    uint32_t sequence = (uint32_t)seen->numbers[0];
     flow->again_next = true;
-    flow->resent = flow->loss.active ? flow->resent + 1 : 0;
+    if (!flow->loss.active)
+        flow->resent = 0;
+    else if (flow->resent == 0 || sequence != flow->resent_at)
+        flow->resent++;
+    flow->resent_at = sequence;
     flow_count_lost(flow, flow->resent);
     if (request != NULL)
         request->retransmissions++;
@@ -294,7 +320,7 @@ static void apply(struct flow *flow, const struct seen *seen)
         timed_out(flow, seen);
         break;
     case DAYTONA_EVENT_RETRANSMIT:
-        sent_again(flow);
+        sent_again(flow, seen);
         break;
     case DAYTONA_EVENT_TAIL_PROBE:
         flow->probed = seen->reason != NULL && strcmp(seen->reason, "again") == 0;

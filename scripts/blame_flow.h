@@ -57,6 +57,7 @@ struct flow {
     bool probed;                  /**< a tail loss probe repeats what is in flight */
     uint32_t again_echo;          /**< timestamp of the last segment sent again */
     uint32_t resent;              /**< segments, in the repair that goes on */
+    uint32_t resent_at, lost_at;  /**< numbers of the last ones sent again, found lost */
     bool again_known, again_next; /**< there is one; the next segment out is one */
     uint32_t rtt_min_us;
     uint64_t data_in_ns;    /**< when data last came */

@@ -83,6 +83,62 @@ static void one_lost_segment_is_a_single_loss(void **state)
     couple_stop(&couple);
 }
 
+static void each_single_loss_of_a_connection_is_one(void **state)
+{
+    (void)state;
+    couple_start(&couple, 0);
+    exchange(60 * MSS);
+    burst = 1;
+    couple.loses = lose_burst;
+    for (unsigned i = 0; i < 3; i++) {
+        couple.counter = 0;
+        exchange(10 * MSS);
+        assert_blamed(SERVER, CAUSE_SINGLE_LOSS);
+        assert_int_equal(last_request(SERVER)->charged[CAUSE_LOSS_BURST], 0);
+    }
+    couple_stop(&couple);
+}
+
+/* One segment, all there is, and all times it is sent. */
+static bool lose_often(struct couple *pair, enum couple_side from, uint32_t payload)
+{
+    return from == SERVER && payload > 0 && pair->counter++ < burst;
+}
+
+static void segment_that_is_lost_again_and_again_is_no_burst(void **state)
+{
+    (void)state;
+    couple_start(&couple, 0);
+    exchange(MSS);
+    burst = 4;
+    couple.loses = lose_often;
+    exchange(100);
+    assert_true(last_request(SERVER)->timeouts > 1);
+    assert_blamed(SERVER, CAUSE_SINGLE_LOSS);
+    assert_int_equal(last_request(SERVER)->charged[CAUSE_LOSS_BURST], 0);
+    couple_stop(&couple);
+}
+
+static void who_receives_a_duplicate_waits_for_nothing(void **state)
+{
+    (void)state;
+    couple_start(&couple, 0);
+    exchange(MSS);
+    couple_ask(&couple);
+    couple.delay_us = 200000; /* so long that the server sends again */
+    couple_carry(&couple, SERVER, 100);
+    couple_run_us(&couple, 1000000);
+    assert_true(couple.ends[SERVER].told[DAYTONA_EVENT_DSACK] > 0);
+    couple.delay_us = 10000;
+    couple_run_us(&couple, 5000000);
+    couple_ask(&couple);
+    const struct request_told *request = blame_request(couple.ends[CLIENT].blame, 1);
+    assert_int_equal(request->charged[CAUSE_SINGLE_LOSS], 0);
+    assert_int_equal(request->charged[CAUSE_LOSS_BURST], 0);
+    assert_all_is_charged(request);
+    couple_stop(&couple);
+}
+
 static void who_receives_sees_the_single_loss_too(void **state)
 {
     (void)state;
@@ -280,6 +336,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_in_the_way_is_nobodys_fault),
         cmocka_unit_test(one_lost_segment_is_a_single_loss),
+        cmocka_unit_test(each_single_loss_of_a_connection_is_one),
+        cmocka_unit_test(segment_that_is_lost_again_and_again_is_no_burst),
+        cmocka_unit_test(who_receives_a_duplicate_waits_for_nothing),
         cmocka_unit_test(who_receives_sees_the_single_loss_too),
         cmocka_unit_test(lost_last_segment_is_a_single_loss),
         cmocka_unit_test(ten_lost_segments_are_a_burst),
