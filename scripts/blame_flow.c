@@ -167,7 +167,7 @@ static void segment_out(struct flow *flow, const struct seen *seen)
     if (!flow->sent_any || seq_after(start + length, flow->data_end)) {
         flow->sent_any = true;
         flow->data_end = start + length;
-        if (flow->request != NO_REQUEST)
+        if (flow->request != NO_REQUEST && (flow->server || !flow->answered))
             flow_settle_idle(flow, CAUSE_APPLICATION);
         data_moves(flow, seen, true);
     }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char usage[] =
     "usage: daytona report [OPTION]... TRACE\n\n"
@@ -77,19 +78,28 @@ static int write_page(FILE *out, const struct page *page)
     return status;
 }
 
+/* Half a page is none. What was no file before stays: a device, a pipe. */
+static void discard(FILE *out, const char *path)
+{
+    struct stat about;
+    if (fstat(fileno(out), &about) == 0 && S_ISREG(about.st_mode))
+        remove(path);
+}
+
 static int write_out(const struct wish *wish, const struct page *page)
 {
     bool standard = strcmp(wish->to, "-") == 0 || wish->json;
     FILE *out = standard ? stdout : fopen(wish->to, "we");
     if (out == NULL)
         return -errno;
+    errno = 0;
     int status = wish->json ? page_json(out, page) : write_page(out, page);
-    if (fflush(out) != 0 && status == 0)
-        status = -errno;
+    if ((fflush(out) != 0 || ferror(out) != 0) && status == 0)
+        status = errno != 0 ? -errno : -EIO;
+    if (!standard && status < 0)
+        discard(out, wish->to);
     if (!standard)
         fclose(out);
-    if (!standard && status < 0)
-        remove(wish->to);
     return status;
 }
 

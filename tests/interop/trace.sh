@@ -94,6 +94,10 @@ check 'trace attaches again' wait_until 20 grep -qs 'is followed' "$WORK/full.lo
 fetch whole
 stop "$tracer" INT
 equal 'a full disk is told once' "$(grep -c 'No space left' "$WORK/full.log")" 1
+mknod "$WORK/disk" c 1 7 # as /dev/full
+tool report -o "$WORK/disk" "$WORK/trace" >"$WORK/full.log" 2>&1
+equal 'by a report, too' "$?:$(grep -Ec 'No space left|without the chart library' "$WORK/full.log")" 1:1
+check 'and a device stays when it cannot be written to' test -c "$WORK/disk"
 kill -KILL "$server"
 wait "$started" 2>/dev/null
 equal 'the last events of a killed program are there' \

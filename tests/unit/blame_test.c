@@ -314,6 +314,37 @@ static void slow_start_is_the_congestion_windows(void **state)
     couple_stop(&couple);
 }
 
+/* An event of a client with numbers from 1000 on, at a time in ms. */
+static void client_event(struct blame *blame, uint64_t at_ms, enum daytona_event_type type,
+                         const uint64_t numbers[4], uint32_t payload)
+{
+    struct seen seen = {.type = type, .payload_bytes = payload};
+    seen.event.socket_generation = 1;
+    seen.event.at_ns = at_ms * 1000000;
+    seen.event.una = seen.event.nxt = 1000;
+    memcpy(seen.numbers, numbers, sizeof seen.numbers);
+    blame_event(blame, &seen);
+}
+
+/* As in a program: what is written leaves before the call is over. */
+static void pause_between_requests_is_nobodys(void **state)
+{
+    (void)state;
+    struct blame *blame = blame_begin();
+    client_event(blame, 0, DAYTONA_EVENT_STATE,
+                 (const uint64_t[4]){DAYTONA_TCP_CLOSED, DAYTONA_TCP_SYN_SENT}, 0);
+    client_event(blame, 10, DAYTONA_EVENT_SEGMENT_OUT, (const uint64_t[4]){1000, 100, 0, 16}, 100);
+    client_event(blame, 20, DAYTONA_EVENT_SEGMENT_IN, (const uint64_t[4]){1, 100, 1000, 16}, 100);
+    client_event(blame, 5020, DAYTONA_EVENT_SEGMENT_OUT, (const uint64_t[4]){1100, 100, 101, 16},
+                 100);
+    const struct request_told *request = blame_request(blame, 0);
+    assert_non_null(blame_request(blame, 1));
+    assert_int_equal(request->end_ns, UINT64_C(20000000));
+    assert_int_equal(request->charged[CAUSE_APPLICATION], UINT64_C(10000000));
+    assert_all_is_charged(request);
+    blame_end(blame);
+}
+
 static void each_request_is_told_once(void **state)
 {
     (void)state;
@@ -351,6 +382,7 @@ int main(void)
         cmocka_unit_test(slow_answer_is_the_peers),
         cmocka_unit_test(longer_path_is_the_paths),
         cmocka_unit_test(slow_start_is_the_congestion_windows),
+        cmocka_unit_test(pause_between_requests_is_nobodys),
         cmocka_unit_test(each_request_is_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
