@@ -305,10 +305,17 @@ static void each_row(struct process *process, const struct tables *tables,
     }
 }
 
-static void look_at(struct process *process)
+/* An engine whose program has ended: the sockets there are those that keep the kernel silent on the
+ * ports of connections that are being finished, and no program's. */
+static bool is_left_behind(struct process *process)
 {
     read_file(process->pid, "comm", process->program, sizeof process->program);
     process->program[strcspn(process->program, "\n")] = '\0';
+    return strcmp(process->program, "daytona-linger") == 0;
+}
+
+static void look_at(struct process *process)
+{
     read_descriptors(process);
     const struct tables *tables = process->socket_count > 0 ? tables_of(process->pid) : NULL;
     if (tables != NULL) {
@@ -327,7 +334,7 @@ void elsewhere_visit(void (*each)(void *context, const struct elsewhere *socket)
     for (const struct dirent *entry; (entry = readdir(listing)) != NULL;) {
         static struct process process;
         process = (struct process){.pid = atoi(entry->d_name), .each = each, .context = context};
-        if (process.pid > 0 && read_settings(&process))
+        if (process.pid > 0 && read_settings(&process) && !is_left_behind(&process))
             look_at(&process);
     }
     closedir(listing);

@@ -152,4 +152,19 @@ with socket.create_connection((sys.argv[1], 7000)) as connection:
     connection.sendall(bytes(10))
     connection.recv(1)' "$SERVER_IP"
 check 'its record goes with it' wait_until 10 only_the_dead
+
+section 'what a program has left to be finished'
+being_finished() {
+    in_ns "$CLIENT" "$B/daytona-stat" >"$WORK/out" 2>/dev/null
+    grep -q "$SERVER_IP:7002 .*being finished" "$WORK/out"
+}
+start_server 7002 silent kernel -- "$python" -c 'import signal, socket
+listener = socket.create_server(("", 7002))
+connection = listener.accept()[0]
+signal.pause()' || exit 1
+on "$CLIENT" daytona --connect 7002 -- "$python" -c 'import socket, sys
+socket.create_connection((sys.argv[1], 7002)).sendall(b"last words")' "$SERVER_IP"
+check 'is told' wait_until 20 being_finished || note "$(cat "$WORK/out")"
+local_end=$(awk -v peer="$SERVER_IP:7002" '$5 == peer { print $4 }' "$WORK/out")
+equal 'and nothing else of its port' "$(grep -c "$local_end " "$WORK/out")" 1
 lab_done
