@@ -182,6 +182,25 @@ static int wait_connected(struct file *file, int fd)
     return status;
 }
 
+static bool goes_on(const struct file *file)
+{
+    return file->connecting && (daytona_stack_readiness(engine.stack, file->id) &
+                                (DAYTONA_READY_OUT | DAYTONA_READY_HUP | DAYTONA_READY_ERROR)) == 0;
+}
+
+/* One that is bridged from the beginning has perhaps been found writable before the attempt began,
+ * as a socket is that does not connect. */
+static void hold_back(struct file *file, int fd)
+{
+    if (!bridge_is_up(file) || engine_enter() < 0)
+        return;
+    if (goes_on(file)) {
+        bridge_hold_back(file, fd);
+        engine_add_work(file, FILE_WORK_MIRROR);
+    }
+    engine_leave();
+}
+
 static int begin_with_daytona(struct candidate *candidate, const struct daytona_endpoint *remote,
                               bool fast, struct file **out)
 {
@@ -195,6 +214,8 @@ static int begin_with_daytona(struct candidate *candidate, const struct daytona_
     }
     file_hold(*out);
     status = candidate_connect(*out, candidate, remote, fast);
+    if (candidate->nonblocking)
+        hold_back(*out, candidate->fd);
     watch_twin(candidate, *out);
     return status;
 }
