@@ -30,7 +30,8 @@ static void tell_path(const struct daytona_captured *captured)
 
 static void take_packet(void *context, const struct daytona_captured *captured)
 {
-    const struct daytona_instant *now = context;
+    struct daytona_instant *now = context;
+    *now = engine_now(); /* it may have come while this thread was kept from going on */
     const struct daytona_packet_in packet = {captured->ip, captured->wire_length};
     if (daytona_stack_input(engine.stack, *now, &packet) == DAYTONA_VERDICT_ACCEPTED)
         tell_path(captured);
@@ -73,10 +74,11 @@ static int hand_out(struct daytona_instant now, const struct daytona_packet_out 
     return refused;
 }
 
-static int drain(struct daytona_instant now)
+/* *now becomes that of the last packet. */
+static int drain(struct daytona_instant *now)
 {
     daytona_profile_enter(engine.profiler, DAYTONA_ACTIVITY_capture);
-    int taken = daytona_capture_drain(engine.capture, INPUT_BATCH, take_packet, &now);
+    int taken = daytona_capture_drain(engine.capture, INPUT_BATCH, take_packet, now);
     daytona_profile_leave(engine.profiler);
     profile_check();
     if (engine.profiler != NULL)
@@ -113,7 +115,7 @@ bool pump(void)
     int taken = INPUT_BATCH;
     for (int round = 0; round < ROUNDS_MAX && taken == INPUT_BATCH; round++) {
         struct daytona_instant now = engine_now();
-        taken = drain(now);
+        taken = drain(&now);
         if (taken > 0)
             engine.active = now;
         else if (taken < 0)
