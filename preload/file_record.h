@@ -96,8 +96,13 @@ struct file {
     struct daytona_endpoint guarded_ends[2]; /**< which is from here to there */
 };
 
-/** Makes the table; once per process. -ENOMEM. */
+/** Makes the table, or makes a forked child's own as large as it can be. Whenever an engine
+ *  starts. -ENOMEM. */
 int file_table_init(void);
+
+/** The children that are forked from now on get all of the table, as an engine's must that goes on
+ *  there (linger.h). Engine locked. */
+void file_table_pass_on(void);
 
 /** The next record that is made has that number, which is free, and that generation. */
 void file_make_next(uint32_t index, uint32_t generation);

@@ -1,3 +1,4 @@
+#include "preload/address_space.h"
 #include "preload/engine.h"
 #include "preload/file_record.h"
 #include "preload/remote.h"
@@ -19,26 +20,100 @@
 
 atomic_int file_count;
 
+/* So many records (a number of pages) more do forked children get when only half as many are left
+ * that have not been used. The rest would take up their address space, which may be bounded. */
+#define RECORDS_AT_ONCE ((uint32_t)4096)
+
 static struct file *records;
+static uint32_t *records_room;  /* on a page that is wiped in children: 0, they have only ... */
+static uint32_t records_passed; /* ... these */
 static _Atomic uint32_t *record_of;
 static uint32_t records_used = 1; /* number 0 means none */
 static int highest_descriptor;    /* that ever was Daytona's */
 static struct file *free_records;
 
-static void *reserve(size_t bytes)
+/* Where it is wanted, or anywhere. */
+static void *reserve(void *where, size_t bytes)
 {
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory = mmap(where, bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+                            (where != NULL ? MAP_FIXED_NOREPLACE : 0),
+                        -1, 0);
+    if (memory != MAP_FAILED && where != NULL && memory != where) { /* before Linux 4.17 */
+        munmap(memory, bytes);
+        return NULL;
+    }
     return memory == MAP_FAILED ? NULL : memory;
+}
+
+static uint32_t records_in(size_t bytes)
+{
+    return (uint32_t)(bytes / sizeof *records) & ~(RECORDS_AT_ONCE - 1);
+}
+
+static int tell_children(uint32_t from, uint32_t to, int advice)
+{
+    return madvise(records + from, (to - from) * sizeof *records, advice);
+}
+
+/* All of this process's memory behind the first `passed` records is new. */
+static void settle_records(uint32_t passed, uint32_t room)
+{
+    records_passed = passed;
+    *records_room = room;
+    if (room > passed)
+        tell_children(passed, room, MADV_DONTFORK);
+}
+
+static void reserve_records(void)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    if (records_room == NULL)
+        records_room = reserve(NULL, page);
+    if (records_room == NULL || madvise(records_room, page, MADV_WIPEONFORK) < 0)
+        return;
+    uint32_t room = records_in(address_space_share(FILES_MAX * sizeof *records));
+    records = reserve(NULL, room * sizeof *records);
+    if (records != NULL)
+        settle_records(RECORDS_AT_ONCE, room);
+}
+
+/* A child takes as much as it finds free behind what it was given. */
+static void reserve_more_records(void)
+{
+    void *where = records + records_passed;
+    uint32_t more = records_in(address_space_share((FILES_MAX - records_passed) * sizeof *records));
+    while (more > 0 && reserve(where, more * sizeof *records) == NULL)
+        more = records_in(more / 2 * sizeof *records);
+    settle_records(records_passed, records_passed + more);
+}
+
+/* The engine whose children were to get all has not gone on in one of them. */
+static void take_back_records(void)
+{
+    uint32_t passed = (records_used / RECORDS_AT_ONCE + 1) * RECORDS_AT_ONCE;
+    if (passed < records_passed)
+        settle_records(passed, *records_room);
 }
 
 int file_table_init(void)
 {
     if (records == NULL)
-        records = reserve(FILES_MAX * sizeof *records);
+        reserve_records();
+    else if (*records_room == 0)
+        reserve_more_records();
+    else
+        take_back_records();
     if (record_of == NULL)
-        record_of = reserve(DESCRIPTORS_MAX * sizeof *record_of);
+        record_of = reserve(NULL, DESCRIPTORS_MAX * sizeof *record_of);
     return records == NULL || record_of == NULL ? -ENOMEM : 0;
+}
+
+void file_table_pass_on(void)
+{
+    if (*records_room > records_passed &&
+        tell_children(records_passed, *records_room, MADV_DOFORK) == 0)
+        records_passed = *records_room;
 }
 
 uint32_t file_index(const struct file *file)
@@ -81,10 +156,21 @@ struct file *file_by_number(uint32_t index)
     return records + index;
 }
 
+/* What is used is in the children, too, who look their descriptors up. */
+static bool has_unused(void)
+{
+    if (records_passed - records_used < RECORDS_AT_ONCE / 2 && records_passed < *records_room &&
+        tell_children(records_passed, records_passed + RECORDS_AT_ONCE, MADV_DOFORK) == 0)
+        records_passed += RECORDS_AT_ONCE;
+    return records_used < records_passed;
+}
+
 /* A server's successor must not use names again that the twins of its predecessor have still got.
  */
 static struct file *take_unused(void)
 {
+    if (!has_unused())
+        return NULL;
     struct file *file = records + records_used++;
     if (engine.server != NULL)
         file->generation = engine.server->listeners->incarnation << GENERATION_BITS;
@@ -96,7 +182,7 @@ static struct file *take_record(void)
     struct file *file = free_records;
     if (file != NULL)
         free_records = file->next_free;
-    else if (records_used < FILES_MAX)
+    else
         file = take_unused();
     return file;
 }
@@ -117,6 +203,8 @@ static struct file *take_next_made(void)
     struct file **link = &free_records;
     while (records_used <= next_made.index) {
         struct file *file = take_unused();
+        if (file == NULL)
+            return NULL;
         file->next_free = free_records;
         free_records = file;
     }

@@ -156,6 +156,7 @@ static void leave_child(void)
 {
     madvise(engine.region.data, engine.region.length, MADV_DOFORK);
     daytona_capture_pass_on(engine.capture, true);
+    file_table_pass_on();
     struct unfinished found = look();
     bool needed = found.open || found.held || found.listening ||
                   (found.time_wait && settings.rules == SETTINGS_RULES_ON);

@@ -342,6 +342,37 @@ static bool whoever_got_connected_is_accepted_by_a_child(void)
     return true;
 }
 
+/* Of mappings that count as memory of its own, in bytes. */
+static size_t largest_writable_mapping(void)
+{
+    char line[512];
+    size_t largest = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
+        char *end, *more, *start = line;
+        uintptr_t from = strtoull(start, &end, 16), to = strtoull(end + 1, &more, 16);
+        if (strncmp(more, " rw", 3) == 0 && to - from > largest)
+            largest = to - from;
+    }
+    if (maps != NULL)
+        fclose(maps);
+    return maps == NULL ? SIZE_MAX : largest;
+}
+
+/* Some of them bound their address space to little more than a program without Daytona takes. */
+static bool a_child_is_given_little_of_an_engines_memory(void)
+{
+    struct ends ends;
+    int status = -1;
+    MUST(make(&ends));
+    pid_t child = fork();
+    if (child == 0)
+        _exit(largest_writable_mapping() < (size_t)32 << 20 ? 0 : 1);
+    MUST(waitpid(child, &status, 0) == child && status == 0);
+    drop(&ends);
+    return true;
+}
+
 static const struct claim claims[] = {
     CLAIM(request_that_has_ended_is_there_for_a_forked_child),
     CLAIM(request_that_has_ended_is_there_for_who_is_sent_it),
@@ -350,6 +381,7 @@ static const struct claim claims[] = {
     CLAIM(stream_is_read_to_its_end_when_the_connection_is_long_over),
     CLAIM(what_a_set_calls_ready_is),
     CLAIM(whoever_got_connected_is_accepted_by_a_child),
+    CLAIM(a_child_is_given_little_of_an_engines_memory),
 };
 
 int main(int count, char **arguments)
