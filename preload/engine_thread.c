@@ -405,13 +405,22 @@ static void write_record(void)
         record_write(now);
 }
 
+#define LOOK_US ((uint64_t)50 * 1000)
+
 /* Nobody has the other end of `control` any more: each thread of the application has ended by
  * itself, or somebody has closed a number that was not theirs, with a system call that no wrapper
- * saw. */
-static void hung_up(void)
+ * saw. A thread that ends closes its descriptors some time before it is seen to have ended. Until
+ * when to look again. */
+static struct daytona_instant hung_up(void)
 {
-    linger_if_alone();
-    close_number(&control);
+    static struct daytona_instant next;
+    struct daytona_instant now = engine_now();
+    if (control >= 0 || !daytona_instant_before(now, next)) {
+        close_number(&control);
+        linger_if_alone();
+        next = daytona_instant_after_us(now, LOOK_US);
+    }
+    return next;
 }
 
 static void rest(struct daytona_instant until)
@@ -488,8 +497,8 @@ static void loop(void)
             linger_here();
         if (engine.exit_wanted)
             linger_fork();
-        if (control_hung_up && control >= 0)
-            hung_up();
+        if (control_hung_up)
+            until = earlier(until, hung_up());
         if (engine.server != NULL)
             until = server_look(until);
         if (daytona_instant_since_us(engine_now(), looked) > 1000000) {
