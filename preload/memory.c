@@ -4,8 +4,12 @@
 #include "preload/raw.h"
 
 #include <errno.h>
+#include <linux/seccomp.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define PAGE_BYTES ((uintptr_t)4096)
@@ -84,11 +88,58 @@ static bool each_can_be_written(char *start, size_t length)
     return byte_can_be_written(start + length - 1);
 }
 
+/* A sandbox may kill who makes a call that is rare: none is made in one. Asked once. */
+static bool may_copy(void)
+{
+    static atomic_int answer; /* 0: not asked yet, 1: yes, -1: no */
+    int now = atomic_load_explicit(&answer, memory_order_relaxed);
+    if (now == 0) {
+        const long words[6] = {PR_GET_SECCOMP};
+        now = raw_call(SYS_prctl, words) == SECCOMP_MODE_DISABLED ? 1 : -1;
+        atomic_store_explicit(&answer, now, memory_order_relaxed);
+    }
+    return now > 0;
+}
+
+#define COPIED_AT_ONCE 64 /* pages */
+
+/* The kernel copies a byte of each page to where nobody looks. For many pages this takes a tenth of
+ * the time that madvise() takes. What it cannot copy, and why, is not told: madvise() says it. */
+static bool pages_were_copied(char *page, size_t left)
+{
+    char nowhere[COPIED_AT_ONCE];
+    struct iovec bytes[COPIED_AT_ONCE];
+    const long self = raw_call(SYS_getpid, (const long[6]){0});
+    while (left > 0) {
+        size_t count = 0;
+        for (; left > 0 && count < COPIED_AT_ONCE; left--, page += PAGE_BYTES) {
+            bytes[count].iov_base = page;
+            bytes[count++].iov_len = 1;
+        }
+        const struct iovec sink = {nowhere, count};
+        const long words[6] = {self, (long)bytes, (long)count, (long)&sink, 1, 0};
+        if (raw_call(SYS_process_vm_writev, words) != (long)count)
+            return false;
+    }
+    return true;
+}
+
+#define COPIED_FROM 5 /* pages, from where on this is quicker than one madvise() */
+
+static bool pages_are_read(char *pointer, size_t length)
+{
+    size_t before = (uintptr_t)pointer % PAGE_BYTES;
+    size_t count = (before + length + PAGE_BYTES - 1) / PAGE_BYTES;
+    return count >= COPIED_FROM && may_copy() && pages_were_copied(pointer - before, count);
+}
+
 /* The pages are to be there: the kernel makes them, as it would for the bytes, or says why not. */
 static bool pages_are_there(void *pointer, size_t length, bool written)
 {
     uintptr_t start = page_of((uintptr_t)pointer);
     uintptr_t end = page_of((uintptr_t)pointer + length + PAGE_BYTES - 1);
+    if (!written && pages_are_read(pointer, length))
+        return true;
     const long words[6] = {(long)start, (long)(end - start),
                            written ? MADV_POPULATE_WRITE : MADV_POPULATE_READ};
     long result = raw_call(SYS_madvise, words);

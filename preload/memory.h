@@ -42,7 +42,7 @@ bool memory_can_be_read_again(const void *pointer, size_t length);
  *  last ones that this thread found to be. No system call. */
 bool memory_is_known(const void *pointer, size_t length, bool written);
 
-/** memory_is_known(), or else finds out: for the data path. One system call at most. */
+/** memory_is_known(), or else finds out: for the data path. A few system calls. */
 bool memory_can_be_used(void *pointer, size_t length, bool written);
 
 #endif

@@ -123,6 +123,27 @@ static void memory_is_known_for_what_it_was_found_good_for(void **state)
     munmap(pages, 8192);
 }
 
+/* So many that they are looked at in several parts, the last of them smaller. */
+static void one_bad_page_among_many_is_found(void **state)
+{
+    const size_t count = 150, length = count * 4096;
+    (void)state;
+    for (size_t bad = 0; bad < count; bad++) {
+        unsigned char *pages = mmap(NULL, length, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        mprotect(pages + bad * 4096, 4096, PROT_NONE);
+        assert_false(memory_can_be_used(pages, length, false));
+        assert_int_equal(memory_can_be_used(pages, bad * 4096, false), true);
+        assert_int_equal(
+            memory_can_be_used(pages + (bad + 1) * 4096, length - (bad + 1) * 4096, false), true);
+        munmap(pages, length);
+    }
+    unsigned char *pages = mmap(NULL, length, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_false(memory_is_known(pages, length, false));
+    assert_true(memory_can_be_used(pages, length, false));
+    assert_true(memory_is_known(pages, length, false));
+    munmap(pages, length);
+}
+
 static void memory_is_judged_page_by_page(void **state)
 {
     unsigned char *pages = mmap(NULL, 3 * 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -194,6 +215,7 @@ int main(void)
         cmocka_unit_test(ipv6_address_is_read_also_without_scope),
         cmocka_unit_test(lengths_and_families_are_judged_as_by_the_kernel),
         cmocka_unit_test(bad_pointer_is_efault_not_a_crash),
+        cmocka_unit_test(one_bad_page_among_many_is_found),
         cmocka_unit_test(memory_is_judged_page_by_page),
         cmocka_unit_test(memory_is_known_for_what_it_was_found_good_for),
         cmocka_unit_test(memory_that_can_be_read_only_cannot_be_written),
