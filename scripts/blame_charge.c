@@ -78,15 +78,14 @@ void flow_absolve(struct flow *flow)
 
 /* ------------------------------------------------------------------ waiting */
 
-/* All data has arrived; what is not acknowledged is our FIN, for which nobody waits. */
-static bool only_fin_is_out(const struct flow *flow)
+bool flow_only_fin_is_out(const struct flow *flow)
 {
     return flow->sent_any && (int32_t)(flow->data_end - flow->una) <= 0 && flow->una != flow->nxt;
 }
 
 static enum wait wait_now(const struct flow *flow)
 {
-    if (only_fin_is_out(flow))
+    if (flow_only_fin_is_out(flow))
         return WAIT_IDLE;
     switch (flow->limit) {
     case DAYTONA_LIMITED_BY_PEER:
@@ -119,7 +118,7 @@ void flow_pass(struct flow *flow, uint64_t now_ns)
     bool reduced = wait == WAIT_CONGESTION && flow->cwnd < flow->loss.cwnd_before;
     if (flow->icmp.active)
         flow_charge(flow, CAUSE_ICMP, ns);
-    else if ((flow->loss.active && !only_fin_is_out(flow)) || reduced)
+    else if ((flow->loss.active && !flow_only_fin_is_out(flow)) || reduced)
         charge_loss(flow, ns);
     else if (flow->gap)
         flow_charge(flow,

@@ -227,7 +227,7 @@ static void sent_again(struct flow *flow, const struct seen *seen)
         flow->resent++;
     flow->resent_at = sequence;
     flow_count_lost(flow, flow->resent);
-    if (request != NULL)
+    if (request != NULL && !flow_only_fin_is_out(flow))
         request->retransmissions++;
 }
 

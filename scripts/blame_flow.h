@@ -75,6 +75,9 @@ void flow_event(struct flow *flow, const struct seen *seen);
 /** NULL: there is none. */
 struct request_told *flow_request(struct flow *flow);
 
+/** All data has arrived; what is not acknowledged is our FIN, for which nobody waits. */
+bool flow_only_fin_is_out(const struct flow *flow);
+
 /** Time passes: it is charged, or pending until it shows what it was good for. */
 void flow_pass(struct flow *flow, uint64_t now_ns);
 void flow_charge(struct flow *flow, enum cause cause, uint64_t ns);

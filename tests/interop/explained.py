@@ -73,9 +73,10 @@ def main(explained, packets, causes):
               ms for word, ms in row["charged_ms"].items() if word != "round trips")])
     judge("what was charged is the whole time",
           [row for row in rows if abs(sum(row["charged_ms"].values()) - row["took_ms"]) > 0.01 * row["took_ms"] + 1])
+    # On a busy machine the engine takes a packet some time after the capture has seen it.
     judge("the time is that of the capture", [
         (port, row["took_ms"], seen[port].took_ms()) for port, row in of.items()
-        if abs(row["took_ms"] - seen[port].took_ms()) > 0.05 * row["took_ms"] + 20])
+        if not 0.95 * seen[port].took_ms() - 20 < row["took_ms"] < 1.05 * seen[port].took_ms() + 500])
     judge("as many segments were sent again as in the capture", [
         (port, row["retransmissions"], seen[port].again) for port, row in of.items()
         if row["retransmissions"] != seen[port].again])
