@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 count=${COUNT:-1000}
-rounds=${ROUNDS:-16}
+rounds=${ROUNDS:-22}
 bytes=20000
 many=$B/tests/interop/many
 ulimit -n 8192
@@ -16,11 +16,11 @@ figure() { # log, round, "descriptors" or "kilobytes"
     sed -n "s/^round $2 .*$3 \([0-9]*\).*/\1/p" "$WORK/$1.log"
 }
 
-# leaves_nothing LOG: six rounds warm everything up (how many segments wait at once differs from
+# leaves_nothing LOG: twelve rounds warm everything up (how many segments wait at once differs from
 # round to round, and what was touched once stays resident); ten more add nothing but what TCP
 # itself keeps for a minute, the state TIME-WAIT: less than a kilobyte for each of the connections
 # since, and the bound allows 1.5.
-warm=6
+warm=12
 leaves_nothing() {
     local grown
     equal "the $1 has as many descriptors at the end as after the first round" \
