@@ -12,7 +12,7 @@ clients=8
 rounds=40
 if [ -n "$LONG" ]; then
     clients=100
-    rounds=3000
+    rounds=300
 fi
 
 exercise() { # TCP_OF_CLIENT
